@@ -1,0 +1,175 @@
+// Package engine is the seam between the container agent and what runs containers: the native engine (engine/native),
+// the Docker engine and a fake one (engine/fake). internal/agent/task calls it; engine/enginetest is the conformance
+// suite that every implementation runs.
+package engine
+
+import (
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// Engine runs the containers of tasks. A task is named by its 32-digit id, a container by its name in the task definition.
+//
+// Every method is idempotent: repeating a call that succeeded succeeds again and changes nothing, so that an agent that
+// died between a call and the record of its result calls again. Methods of different tasks may be called at the same
+// time; methods of one task are called by one goroutine at a time (Watch excepted). A cancelled context abandons the
+// wait, never the truth: the next Inspect tells what happened. What runs does not depend on the life of the caller.
+type Engine interface {
+	// Info says what the engine can do and what the machine has.
+	Info(ctx context.Context) (Info, error)
+
+	// PullImage makes the image present and returns it. Concurrent pulls of one reference share the work. With
+	// policy PullIfAbsent a present image is returned as it is. progress may be nil; it is called from one goroutine.
+	// Errors: *Error of kind CannotPullContainer.
+	PullImage(ctx context.Context, req PullRequest, progress func(PullProgress)) (Image, error)
+	// ImportImage reads an OCI or docker-archive tar, compressed or not, and returns the images named in it.
+	ImportImage(ctx context.Context, archive io.Reader, progress func(PullProgress)) ([]Image, error)
+	// Images lists the images present, ordered by name.
+	Images(ctx context.Context) ([]Image, error)
+	// RemoveImage removes a name; the content goes once no name and no task refers to it. ErrNotFound when absent.
+	RemoveImage(ctx context.Context, name string) error
+
+	// CreateTask makes what the task's containers share: its cgroup, its shim, its listener. Nothing runs yet.
+	CreateTask(ctx context.Context, spec TaskSpec) error
+	// CreateContainer prepares one container (root file system, OCI specification, log spool). Its image must be present.
+	// Errors: *Error of kind CannotCreateContainer.
+	CreateContainer(ctx context.Context, task string, spec ContainerSpec) error
+	// StartContainer starts a created container and returns once its process runs. A container is started once.
+	// Errors: *Error of kind CannotStartContainer.
+	StartContainer(ctx context.Context, task, name string) error
+	// StopContainer sends the container's stop signal, waits for grace, then kills every process in it. It returns
+	// once the container is stopped, or at once when it was never started or has stopped.
+	StopContainer(ctx context.Context, task, name string, grace time.Duration) error
+	// Inspect returns the task as it is now. ErrNotFound when the engine has no such task.
+	Inspect(ctx context.Context, task string) (TaskStatus, error)
+	// Watch returns the task's states: the present one first, then one after each change. Slow readers see the
+	// latest, not every one. The channel closes when ctx ends or the task is removed.
+	Watch(ctx context.Context, task string) (<-chan TaskStatus, error)
+	// Listener returns the listening socket on the task's own metadata address (TaskSpec.Listen). The engine keeps
+	// the socket open while no agent lives: connections wait, they are not refused.
+	Listener(ctx context.Context, task string) (net.Listener, error)
+	// RemoveTask kills what still runs and removes all that CreateTask and CreateContainer made, log spools included:
+	// the caller has drained them. Removing an unknown task succeeds.
+	RemoveTask(ctx context.Context, task string) error
+	// Tasks lists the ids of all tasks the engine has, those left by an earlier agent included.
+	Tasks(ctx context.Context) ([]string, error)
+
+	// Close releases what the engine holds in this process. Tasks go on.
+	Close() error
+}
+
+// Info is what an engine can do.
+type Info struct {
+	Name    string // "native", "docker", "fake"
+	Version string
+	CPUs    int
+	Memory  int64 // bytes
+	// Capabilities are the ECS attribute names the engine earns its agent, such as
+	// "com.amazonaws.ecs.capability.docker-remote-api.1.32".
+	Capabilities []string
+}
+
+// PullPolicy says when a registry is asked.
+type PullPolicy int
+
+const (
+	PullIfAbsent PullPolicy = iota
+	PullAlways
+)
+
+// PullRequest names an image to make present.
+type PullRequest struct {
+	Reference string // as in the task definition: "busybox", "repo:tag", "repo@sha256:..."
+	Policy    PullPolicy
+	Auth      *RegistryAuth // nil: anonymous
+}
+
+// RegistryAuth is a registry login. It is never logged.
+type RegistryAuth struct{ Username, Password string }
+
+// PullProgress is the state of one pull or import.
+type PullProgress struct {
+	Status          string // "resolving", "pulling", "unpacking", "done"
+	Layers, Done    int
+	Bytes, Complete int64 // bytes in all and received; Bytes is 0 while unknown
+}
+
+// Image is an image that is present.
+type Image struct {
+	Name    string // normalised: "docker.io/library/busybox:latest"
+	Digest  string // of the manifest: "sha256:..."
+	Size    int64  // bytes of compressed content
+	Created time.Time
+}
+
+// TaskSpec is what the containers of one task share.
+type TaskSpec struct {
+	Task string // 32 hexadecimal digits
+	// CPU is in ECS units (1024 a core) and Memory in bytes; 0 is no limit. CPUHard makes CPU a ceiling, not only a weight.
+	CPU     int64
+	CPUHard bool
+	Memory  int64
+	// NetNS is the path of a network namespace that the containers join. Empty: the host's. See NoNetwork.
+	NetNS string
+	// NoNetwork gives the task a namespace with nothing but its own loopback interface.
+	NoNetwork bool
+	// Listen is a TCP address inside NetNS on which the engine listens on the agent's behalf ("169.254.170.2:80"); see Listener.
+	Listen string
+	// ResolvConf and Hosts are files on the host that containers see as /etc/resolv.conf and /etc/hosts. Empty: the image's own.
+	ResolvConf, Hosts string
+	Hostname          string
+}
+
+// ContainerSpec is one container of a task, in the Docker API's terms, as the ECS payload carries it.
+type ContainerSpec struct {
+	Name   string
+	Image  string // a reference that PullImage made present
+	Config container.Config
+	Host   container.HostConfig
+	Log    LogSpec
+}
+
+// LogSpec says where a container's output goes: a spool that the agent reads (package spool). Dir empty: output is dropped.
+type LogSpec struct {
+	Dir         string // directory of the spool, made by the engine
+	MaxBytes    int64  // bound on what is kept unread
+	NonBlocking bool   // when full: drop the oldest and count, instead of no longer reading the container's pipe
+}
+
+// TaskStatus is a task as the engine knows it.
+type TaskStatus struct {
+	Task string
+	// Lost is set when what kept the task (its shim) died: all its containers are stopped and their exit codes unknown.
+	Lost       bool
+	LostReason string
+	Containers []ContainerStatus // in order of creation
+}
+
+// ContainerState is the state of a container in the engine.
+type ContainerState string
+
+const (
+	Created ContainerState = "created"
+	Running ContainerState = "running"
+	Stopped ContainerState = "stopped"
+)
+
+// ContainerStatus is a container as the engine knows it.
+type ContainerStatus struct {
+	Name        string
+	RuntimeID   string // 64 hexadecimal digits; on the native engine derived from task and name
+	ImageDigest string
+	State       ContainerState
+	PID         int // of the container's first process, in the host's namespace; 0 unless running
+	ExitCode    int // valid when Stopped and ExitKnown
+	ExitKnown   bool
+	OOMKilled   bool
+	Error       string // why it could not be started, when it could not
+	CreatedAt   time.Time
+	StartedAt   time.Time
+	FinishedAt  time.Time
+}

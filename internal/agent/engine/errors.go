@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNotFound is returned for a task, container or image that the engine does not have.
+var ErrNotFound = errors.New("not found")
+
+// Kind names a failure as the ECS agent names it in a stopped container's reason.
+type Kind string
+
+const (
+	CannotPullContainer   Kind = "CannotPullContainerError"
+	CannotCreateContainer Kind = "CannotCreateContainerError"
+	CannotStartContainer  Kind = "CannotStartContainerError"
+	CannotStopContainer   Kind = "CannotStopContainerError"
+	ResourceInit          Kind = "ResourceInitializationError"
+)
+
+// Error is a failure that the task's owner is told of: its text becomes the container's reason.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Kind, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
