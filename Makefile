@@ -1,0 +1,44 @@
+# Two commands do everything: `make demo` shows Berth at work, `make test` proves it.
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+EMBEDDED := internal/embedded/files
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+export CGO_ENABLED = 0
+
+.PHONY: demo build test bench vet generate clean seccomp
+
+# The image's first task, from nothing to a page that answers; Berth stays up (`bin/berth down` ends it).
+demo: build
+	@./examples/hello-web/demo.sh
+
+build: seccomp
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/hello ./cmd/hello
+	CGO_ENABLED=1 $(GO) build -trimpath -tags 'seccomp netgo osusergo' -ldflags '-s -w -extldflags -static' -o bin/berth-shim ./cmd/berth-shim
+	@for program in hello berth-shim; do \
+		[ $(EMBEDDED)/$$program.zst -nt bin/$$program ] || $(GO) run ./internal/embedded/pack bin/$$program $(EMBEDDED)/$$program.zst; done
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
+
+# libseccomp (LGPL-2.1) is linked into berth-shim statically; NOTICE tells what that means.
+seccomp:
+	@[ -e /usr/include/seccomp.h ] || { echo "installing libseccomp-dev, which berth-shim is built with"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libseccomp-dev >/dev/null; } \
+		|| { echo "make: install libseccomp's development files (Debian, Ubuntu: apt-get install libseccomp-dev) and try again"; exit 1; }
+
+test: build vet
+	$(GO) test -timeout 20m ./...
+
+vet:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt these: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+# Each budget of the design beside its floor, measured in the same run.
+bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./test/bench
+
+generate:
+	$(GO) generate ./api
+
+clean:
+	rm -rf bin $(EMBEDDED)/*.zst

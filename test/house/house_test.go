@@ -1,0 +1,149 @@
+// Package house keeps the rules of the house that docs/architecture.md states: what may import what, that every
+// package says what it is for, and that only the shim needs a C compiler.
+package house
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const module = "github.com/berth-dev/berth"
+
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath   string
+	Dir          string
+	Doc          string
+	Name         string
+	Imports      []string
+	Deps         []string
+	CgoFiles     []string
+	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
+	Standard     bool
+}
+
+// list runs `go list -json` and returns the packages by import path without the module's prefix.
+func list(t *testing.T, args ...string) map[string]listed {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Doc,Name,Imports,Deps,CgoFiles,GoFiles,TestGoFiles,XTestGoFiles,Standard"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string]listed{}
+	dec := jsontext.NewDecoder(bytes.NewReader(out))
+	for dec.PeekKind() == '{' {
+		var p listed
+		if err := json.UnmarshalDecode(dec, &p); err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		packages[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
+	}
+	return packages
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for path, p := range list(t, "./...") {
+		if len(p.GoFiles) > 0 && len(p.Doc) < 40 {
+			t.Errorf("%s: the package comment %q does not say what the package is for and who calls it", path, p.Doc)
+		}
+	}
+}
+
+// rule says what a part of the tree must not import.
+type rule struct {
+	name   string
+	in     func(path string) bool
+	banned func(path, imported string) bool
+}
+
+func under(dirs ...string) func(string) bool {
+	return func(path string) bool {
+		return slices.ContainsFunc(dirs, func(d string) bool { return path == d || strings.HasPrefix(path, d+"/") })
+	}
+}
+
+// services are the rooms that answer an AWS API; none of them knows the inside of another.
+var services = []string{"internal/ecs", "internal/vpc", "internal/iam", "internal/logs"}
+
+func room(path string) string {
+	for _, s := range services {
+		if under(s)(path) {
+			return s
+		}
+	}
+	return ""
+}
+
+var rules = []rule{
+	{"api holds no logic: generated packages import only their descriptors", under("api"),
+		func(path, imported string) bool {
+			return !under("api/gen")(path) && strings.HasPrefix(imported, module) && imported != module+"/api/schema"
+		}},
+	{"wire knows no service", under("internal/wire"),
+		func(path, imported string) bool { return room(inside(imported)) != "" }},
+	{"a service knows no other service's inside", under(services...),
+		func(path, imported string) bool {
+			other := room(inside(imported))
+			return other != "" && other != room(path)
+		}},
+	{"placement is pure: no store, no clock, no network", under("internal/ecs/placement"),
+		func(path, imported string) bool {
+			return slices.Contains([]string{"time", "net", "net/http", "os"}, imported) || under("internal/store")(inside(imported))
+		}},
+	{"the agent never imports the control plane", under("internal/agent"),
+		func(path, imported string) bool {
+			in := inside(imported)
+			return room(in) != "" || under("internal/store")(in) || in == "internal/wire"
+		}},
+	{"only berth-shim links libcontainer", func(path string) bool { return !under("cmd/berth-shim")(path) },
+		func(path, imported string) bool {
+			return strings.HasPrefix(imported, "github.com/opencontainers/runc/")
+		}},
+}
+
+func inside(imported string) string {
+	in, ok := strings.CutPrefix(imported, module+"/")
+	if !ok {
+		return "\x00" + imported
+	}
+	return in
+}
+
+func TestNoRoomImportsWhatItMustNot(t *testing.T) {
+	for path, p := range list(t, "./...") {
+		for _, r := range rules {
+			if !r.in(path) {
+				continue
+			}
+			for _, imported := range p.Imports {
+				if r.banned(path, imported) {
+					t.Errorf("%s imports %s: %s", path, imported, r.name)
+				}
+			}
+		}
+	}
+}
+
+// TestBerthNeedsNoC proves that the program itself is built of Go alone; the shim is the one that links C.
+func TestBerthNeedsNoC(t *testing.T) {
+	for path, p := range list(t, "-deps", "./cmd/berth") {
+		if !p.Standard && len(p.CgoFiles) > 0 {
+			t.Errorf("berth depends on %s, which needs cgo: only berth-shim may", path)
+		}
+		if strings.HasPrefix(p.ImportPath, "github.com/opencontainers/runc/") {
+			t.Errorf("berth depends on %s: only berth-shim may", path)
+		}
+	}
+}
