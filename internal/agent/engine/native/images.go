@@ -1,0 +1,44 @@
+// Package native is the engine that needs nothing but a Linux kernel: each task is kept by a process of its own, the shim
+// (cmd/berth-shim), which outlives the agent and is adopted by the next one. internal/agent/task uses it as engine.Engine.
+package native
+
+import (
+	"context"
+	"io"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/shim"
+)
+
+// Images is what the engine needs of an image store (package image). Its methods may be called at the same time, but
+// for one task Prepare and Release are called by one goroutine at a time.
+type Images interface {
+	// Pull makes an image present, as engine.Engine.PullImage says.
+	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error)
+	// Import reads an OCI or docker-archive tar, as engine.Engine.ImportImage says.
+	Import(ctx context.Context, archive io.Reader, progress func(engine.PullProgress)) ([]engine.Image, error)
+	// List returns the images present, ordered by name.
+	List(ctx context.Context) ([]engine.Image, error)
+	// Remove removes a name. engine.ErrNotFound when absent.
+	Remove(ctx context.Context, name string) error
+
+	// Prepare makes a writable root file system of the image for one container and holds it for the task until Release.
+	// Calling it again for the same task and container returns the same file system, with what was written to it.
+	// It mounts nothing. engine.ErrNotFound when the image is not present.
+	Prepare(ctx context.Context, task, container, reference string) (Rootfs, error)
+	// Release lets go of all that Prepare made for the task and deletes what its containers wrote. Nothing of it is
+	// mounted any more. Releasing an unknown task succeeds.
+	Release(ctx context.Context, task string) error
+}
+
+// Rootfs is the root file system of one container.
+type Rootfs struct {
+	// Mounts are made in order, one on the other, by the shim in its own mount namespace.
+	Mounts []shim.Mount
+	// Digest is that of the image's manifest: "sha256:...".
+	Digest string
+	// Config is the image's: entrypoint, environment, user and so on.
+	Config ocispec.ImageConfig
+}

@@ -1,0 +1,74 @@
+package shim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Hello opens a connection: the versions that the agent speaks.
+type Hello struct {
+	Versions []int `json:"versions"`
+}
+
+// Welcome answers a Hello: the version to speak from here on, or why there is none.
+type Welcome struct {
+	Version int    `json:"version,omitzero"`
+	Build   string `json:"build,omitzero"`
+	PID     int    `json:"pid,omitzero"`
+	Error   string `json:"error,omitzero"`
+}
+
+// Request asks for exactly one thing: one member is set.
+type Request struct {
+	Create   *Container `json:"create,omitzero"`
+	Start    *Start     `json:"start,omitzero"`
+	Stop     *Stop      `json:"stop,omitzero"`
+	State    *Empty     `json:"state,omitzero"`
+	Watch    *Empty     `json:"watch,omitzero"`
+	Listener *Empty     `json:"listener,omitzero"`
+	Shutdown *Empty     `json:"shutdown,omitzero"`
+}
+
+// Start starts a created container. It is answered once the process runs.
+type Start struct {
+	Name string `json:"name"`
+}
+
+// Stop sends the stop signal, and SIGKILL to all of the container after Grace. It is answered once the container has
+// stopped. Asked again, the earlier deadline rules and no second signal is sent. Grace 0 kills at once.
+type Stop struct {
+	Name  string        `json:"name"`
+	Grace time.Duration `json:"grace,format:nano"`
+}
+
+// Empty is a request without arguments.
+type Empty struct{}
+
+// Response answers a Request.
+type Response struct {
+	Error *Error     `json:"error,omitzero"`
+	State *TaskState `json:"state,omitzero"`
+}
+
+// Code says what kind of failure an Error is.
+type Code string
+
+const (
+	NotFound Code = "not found" // no such container
+	Invalid  Code = "invalid"   // the request makes no sense here
+	Failed   Code = "failed"    // what was asked for could not be done
+	None     Code = "none"      // the task has no listener
+)
+
+// Error is a shim's refusal.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Errorf makes an Error.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,115 @@
+// Package shim is what the agent and a task's shim say to each other: the types, the frames that carry them over the
+// shim's unix socket, and the agent's side of the conversation. cmd/berth-shim is the other side; the native engine
+// (internal/agent/engine/native) calls it.
+//
+// A connection begins with a Hello from the agent and the shim's answer, which fixes the protocol's version. After that
+// the agent sends one Request at a time and reads its Response; Watch is answered by a Response for each state.
+// A shim lives as long as its task and may be older or newer than the agent: each side speaks Version and the two before.
+package shim
+
+import (
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Version is the newest version of the protocol, Oldest the last one still spoken. A change that an older side would
+// misread makes a new version; a new member that it may ignore does not.
+const (
+	Version = 1
+	Oldest  = 1
+)
+
+// Files in a shim's directory.
+const (
+	SocketFile = "sock"   // the unix socket, mode 0600
+	StateFile  = "state"  // TaskState as JSON, replaced at each change
+	TaskFile   = "task"   // Task as JSON, written by the agent before it starts the shim
+	LockFile   = "lock"   // flock held by the shim for life, and by the agent while it starts or buries one
+	ErrorFile  = "stderr" // what a dying shim has to say
+)
+
+// Task is what a shim is told at its start.
+type Task struct {
+	Instance string `json:"instance"`
+	Task     string `json:"task"`
+	// CPU is in ECS units (1024 a core), Memory in bytes; 0 is no limit. CPUHard makes CPU a ceiling too.
+	CPU     int64 `json:"cpu,omitzero"`
+	CPUHard bool  `json:"cpuHard,omitzero"`
+	Memory  int64 `json:"memory,omitzero"`
+	// NetNS is the path of the network namespace, empty for the host's. NoNetwork asks for a new one with nothing
+	// but loopback.
+	NetNS     string `json:"netns,omitzero"`
+	NoNetwork bool   `json:"noNetwork,omitzero"`
+	// Listen is the address in that namespace on which the shim listens for TakeListener.
+	Listen string `json:"listen,omitzero"`
+}
+
+// Mount is a file system to mount: Options are those of mount(8), flags and data together.
+type Mount struct {
+	Type    string   `json:"type"`
+	Source  string   `json:"source"`
+	Options []string `json:"options,omitzero"`
+}
+
+// Container is what a shim is told to create.
+type Container struct {
+	Name        string `json:"name"`
+	RuntimeID   string `json:"runtimeId"`
+	ImageDigest string `json:"imageDigest,omitzero"`
+	// Rootfs is mounted on Spec.Root.Path, relative to the container's directory.
+	Rootfs []Mount `json:"rootfs"`
+	// Spec is complete but for the user, the network namespace's path and the cgroup, which the shim fills in.
+	Spec *specs.Spec `json:"spec"`
+	// User is Docker's: "user", "uid", "user:group"; names are looked up in the root file system. Groups are more
+	// groups to be in, by name or number.
+	User   string   `json:"user,omitzero"`
+	Groups []string `json:"groups,omitzero"`
+	// Files are small files that the shim writes beside the root file system and mounts at these paths.
+	Files map[string]string `json:"files,omitzero"`
+	// Init runs the process under a small init that reaps orphans and passes signals on.
+	Init       bool   `json:"init,omitzero"`
+	StopSignal int    `json:"stopSignal"`
+	Log        LogDir `json:"log,omitzero"`
+}
+
+// LogDir says where a container's output goes; see package spool. Path empty: it is dropped.
+type LogDir struct {
+	Path        string `json:"path,omitzero"`
+	MaxBytes    int64  `json:"maxBytes,omitzero"`
+	NonBlocking bool   `json:"nonBlocking,omitzero"`
+}
+
+// TaskState is all that a shim knows, as Watch sends it and the state file holds it.
+type TaskState struct {
+	// Revision counts the changes, from 1.
+	Revision   int64            `json:"revision"`
+	PID        int              `json:"pid"` // of the shim
+	Containers []ContainerState `json:"containers,omitzero"`
+}
+
+// Status of a container.
+type Status string
+
+const (
+	Created Status = "created"
+	Running Status = "running"
+	Stopped Status = "stopped"
+)
+
+// ContainerState is a container as its shim knows it.
+type ContainerState struct {
+	Name        string    `json:"name"`
+	RuntimeID   string    `json:"runtimeId"`
+	ImageDigest string    `json:"imageDigest,omitzero"`
+	LogPath     string    `json:"logPath,omitzero"`
+	Status      Status    `json:"status"`
+	PID         int       `json:"pid,omitzero"`
+	ExitCode    int       `json:"exitCode,omitzero"`
+	ExitKnown   bool      `json:"exitKnown,omitzero"`
+	OOMKilled   bool      `json:"oomKilled,omitzero"`
+	Error       string    `json:"error,omitzero"` // why it could not be started
+	CreatedAt   time.Time `json:"createdAt,omitzero"`
+	StartedAt   time.Time `json:"startedAt,omitzero"`
+	FinishedAt  time.Time `json:"finishedAt,omitzero"`
+}
