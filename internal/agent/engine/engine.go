@@ -16,8 +16,9 @@ import (
 //
 // Every method is idempotent: repeating a call that succeeded succeeds again and changes nothing, so that an agent that
 // died between a call and the record of its result calls again. Methods of different tasks may be called at the same
-// time; methods of one task are called by one goroutine at a time (Watch excepted). A cancelled context abandons the
-// wait, never the truth: the next Inspect tells what happened. What runs does not depend on the life of the caller.
+// time; methods of one task are called by one goroutine at a time, but for Watch, and for StopContainer, which the
+// containers of a task may be in all at once. A cancelled context abandons the wait, never the truth: the next Inspect
+// tells what happened. What runs does not depend on the life of the caller.
 type Engine interface {
 	// Info says what the engine can do and what the machine has.
 	Info(ctx context.Context) (Info, error)
@@ -118,6 +119,7 @@ type TaskSpec struct {
 	// NoNetwork gives the task a namespace with nothing but its own loopback interface.
 	NoNetwork bool
 	// Listen is a TCP address inside NetNS on which the engine listens on the agent's behalf ("169.254.170.2:80"); see Listener.
+	// Port 0 takes a free one, which the listener's Addr tells. Empty: no listener.
 	Listen string
 	// ResolvConf and Hosts are files on the host that containers see as /etc/resolv.conf and /etc/hosts. Empty: the image's own.
 	ResolvConf, Hosts string
