@@ -1,0 +1,77 @@
+package main
+
+// service says what to generate from one model.
+type service struct {
+	model   string   // file in models/, and the name of the Go package
+	doc     string   // what the package is for: ends the sentence "Package x holds ..."
+	ops     []string // operations to generate; none: every structure of the model, types only
+	number  numbers
+	invalid string // error code for a value that breaks a constraint
+	refused string // error code for a parameter that Berth does not act on yet
+
+	// always names the string members that are sent even when they are empty,
+	// as "Structure.member". Other empty strings are absent, as on AWS.
+	always []string
+	// protocols overrides the model's list.
+	protocols []string
+	// reads names operations that change nothing, where neither the model nor
+	// the name (Describe, Get, List, ...) says so.
+	reads []string
+}
+
+// numbers says which numbers and booleans can be absent.
+type numbers int
+
+const (
+	// asModelled: those that the model boxes are pointers, all others are
+	// values and always sent: "cpu":0.
+	asModelled numbers = iota
+	// optional: the model has lost its boxes, all are pointers.
+	optional
+)
+
+// services is every model that Berth generates from, sorted.
+var services = []service{
+	{
+		model: "ec2", doc: "what Berth answers of Amazon EC2: the VPC that tasks live in",
+		number: optional, invalid: "InvalidParameterValue", refused: "UnsupportedOperation",
+		ops: []string{
+			"DescribeAvailabilityZones", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
+			"DescribeSubnets", "DescribeVpcs",
+		},
+		always: []string{"Tag.Key", "Tag.Value"},
+	},
+	{
+		model: "ecs", doc: "the API of Amazon ECS",
+		invalid: "InvalidParameterException", refused: "UnsupportedFeatureException",
+		ops: []string{
+			"CreateCluster", "DeleteCluster", "DescribeClusters", "ListClusters",
+			"DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitionFamilies",
+			"ListTaskDefinitions", "RegisterTaskDefinition",
+			"DescribeTasks", "ListTasks", "RunTask", "StopTask",
+			"DeregisterContainerInstance", "DescribeContainerInstances", "ListContainerInstances",
+			"RegisterContainerInstance", "UpdateContainerInstancesState",
+			"DiscoverPollEndpoint", "SubmitAttachmentStateChanges", "SubmitContainerStateChange",
+			"SubmitTaskStateChange",
+			"ListTagsForResource", "TagResource", "UntagResource",
+		},
+		always: []string{"KeyValuePair.name", "KeyValuePair.value", "Tag.key", "Tag.value"},
+	},
+	{
+		model: "logs", doc: "the API of Amazon CloudWatch Logs",
+		number: optional, invalid: "InvalidParameterException", refused: "InvalidParameterException",
+		ops: []string{
+			"CreateLogGroup", "CreateLogStream", "DeleteLogGroup", "DeleteLogStream",
+			"DeleteRetentionPolicy", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents",
+			"GetLogEvents", "ListTagsForResource", "ListTagsLogGroup", "PutLogEvents",
+			"PutRetentionPolicy", "TagResource", "UntagResource",
+		},
+		always: []string{"OutputLogEvent.message", "FilteredLogEvent.message", "InputLogEvent.message"},
+		reads:  []string{"FilterLogEvents"},
+	},
+	{
+		model: "sts", doc: "what Berth answers of AWS STS",
+		number: optional, invalid: "ValidationError", refused: "ValidationError",
+		ops: []string{"GetCallerIdentity"},
+	},
+}
