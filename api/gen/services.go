@@ -33,6 +33,10 @@ const (
 // services is every model that Berth generates from, sorted.
 var services = []service{
 	{
+		model: "acs", doc: "the frames that agent and control plane exchange on the ACS socket",
+		always: []string{"AttachmentProperty.value"},
+	},
+	{
 		model: "ec2", doc: "what Berth answers of Amazon EC2: the VPC that tasks live in",
 		number: optional, invalid: "InvalidParameterValue", refused: "UnsupportedOperation",
 		ops: []string{
@@ -73,5 +77,8 @@ var services = []service{
 		model: "sts", doc: "what Berth answers of AWS STS",
 		number: optional, invalid: "ValidationError", refused: "ValidationError",
 		ops: []string{"GetCallerIdentity"},
+	},
+	{
+		model: "tcs", doc: "the frames of metrics and health that an agent sends on the TCS socket",
 	},
 }
