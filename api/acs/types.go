@@ -357,6 +357,7 @@ type ElasticNetworkInterface struct {
 	DomainNameServers            []string                            `json:"domainNameServers,omitzero"`
 	PrivateDnsName               string                              `json:"privateDnsName,omitzero"`
 	BerthVpcId                   string                              `json:"berthVpcId,omitzero"`
+	BerthVpcCidr                 string                              `json:"berthVpcCidr,omitzero"`
 }
 
 // EncodedString is a structure of ACS.
