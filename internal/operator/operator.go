@@ -1,0 +1,85 @@
+// Package operator is what people who run a Berth need beside the AWS APIs: its health, its images, resetting and
+// ending it. `berth dev` serves it under /_berth/; the verbs of cmd/berth call it.
+package operator
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Paths of the operator's API. All but Health are signed like an AWS request, for the service ServiceName.
+const (
+	ServiceName = "berth"
+	PathHealth  = "/_berth/health"
+	PathImages  = "/_berth/images"
+	PathPulls   = "/_berth/pulls"
+	PathReset   = "/_berth/reset"
+	PathDown    = "/_berth/down"
+)
+
+// Health is the answer of GET /_berth/health.
+type Health struct {
+	Status   string `json:"status"` // "ok", "starting" or "impaired"
+	Version  string `json:"version"`
+	Instance string `json:"instance"`
+	Engine   string `json:"engine"`
+	Endpoint string `json:"endpoint"`
+	// Store is the state of the store.
+	Store StoreHealth `json:"store"`
+	// Problems says what is wrong, a sentence each.
+	Problems []string `json:"problems"`
+}
+
+// StoreHealth tells how full the store is.
+type StoreHealth struct {
+	Revision int64 `json:"revision"`
+	Bytes    int64 `json:"bytes"`
+	Quota    int64 `json:"quota"`
+}
+
+// Image is an image that the engine has.
+type Image struct {
+	Name    string    `json:"name"`
+	Digest  string    `json:"digest"`
+	Size    int64     `json:"size"` // bytes, compressed
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Pull is an image on its way to a task.
+type Pull struct {
+	Reference string `json:"reference"`
+	Status    string `json:"status"`
+	Bytes     int64  `json:"bytes"` // in all, 0 while unknown
+	Complete  int64  `json:"complete"`
+}
+
+// Backend does what the operator asks. `berth dev` implements it.
+type Backend interface {
+	Health(ctx context.Context) Health
+	Images(ctx context.Context) ([]Image, error)
+	// ImportImage reads an OCI or docker-archive tar.
+	ImportImage(ctx context.Context, archive io.Reader) ([]Image, error)
+	// RemoveImage removes a name; ErrNotFound when there is no such image.
+	RemoveImage(ctx context.Context, name string) error
+	// Pulls lists the images that are being pulled now.
+	Pulls(ctx context.Context) []Pull
+	// Reset stops what runs and forgets all state.
+	Reset(ctx context.Context) error
+	// Down ends the program; tasks go on when keepTasks is set. It returns once the end has begun.
+	Down(ctx context.Context, keepTasks bool) error
+}
+
+// Failure is the body of an answer that is not 2xx.
+type Failure struct {
+	Message string `json:"message"`
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.MarshalWrite(w, v) // the client is gone: nobody is left to tell
+}
