@@ -1,0 +1,170 @@
+package store
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Index finds rows of a table by something in their values. It lives in memory and is made anew at every start: indexes may be
+// added, changed and dropped from release to release.
+type Index[T any] struct {
+	Name string
+	// Keys are the keys under which a row is found in its scope; none to leave it out.
+	Keys func(id string, v *T) []string
+	// Unique makes a key belong to one row of the scope: a second one is refused with ErrExists. It holds across servers,
+	// by a row of its own for each key, so it can't be added to a table that has rows.
+	Unique bool
+}
+
+// Row is a row as it was at one revision.
+type Row[T any] struct {
+	Scope Scope
+	ID    string
+	// Revision is that of the transaction that wrote it; later writes have greater ones.
+	Revision int64
+	// Value is shared by all readers: copy it before you change it.
+	Value *T
+}
+
+// Page is a part of a listing: at most Limit rows (0: all) whose ids come after After. Ids are in order of bytes. Rows that come and
+// go between pages neither repeat nor hide others.
+type Page struct {
+	After string
+	Limit int
+}
+
+// Table is a table of values of type T, which must be a struct that package json can encode.
+type Table[T any] struct {
+	db *DB
+	*table
+}
+
+// NewTable declares the table of a service's rows of one kind. All tables are declared before the DB starts.
+// Service and kind name it in the keys for ever, and must be the same in every release.
+func NewTable[T any](db *DB, service, kind string, indexes ...Index[T]) *Table[T] {
+	t := &Table[T]{db, newTable(service+"/"+kind, codecOf(indexes))}
+	for _, index := range indexes {
+		if index.Unique {
+			t.unique[index.Name] = NewTable[claim](db, service, kind+"."+index.Name)
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	switch {
+	case db.started:
+		panic("store: table " + t.name + " is declared after the store was started")
+	case db.tables[t.name] != nil:
+		panic("store: table " + t.name + " is declared twice")
+	}
+	db.tables[t.name] = t.table
+	return t
+}
+
+// Get is the row with that id.
+func (t *Table[T]) Get(scope Scope, id string) (Row[T], bool) {
+	var buf [128]byte
+	key := append(appendPrefix(buf[:0], scope, t.name), id...)
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
+	if s := t.byKey[string(key)]; s != nil {
+		return rowOf[T](s.row), true
+	}
+	return Row[T]{}, false
+}
+
+// List is a page of the scope's rows in order of their ids, and what to give as After for the next page: empty after the last.
+func (t *Table[T]) List(scope Scope, page Page) (rows []Row[T], next string) {
+	return t.page(t.ordered, prefixOf(scope, t.name), page)
+}
+
+// All yields the rows of every scope, as they are together at the time of the call.
+func (t *Table[T]) All() iter.Seq[Row[T]] {
+	return each[T](t.all())
+}
+
+// Find yields the rows that an index has under key, in order of their ids, as they are together at the time of the call.
+func (t *Table[T]) Find(scope Scope, index, key string) iter.Seq[Row[T]] {
+	prefix := t.indexKey(scope, index, key) + "\x00"
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
+	rows, _ := scan(t.index, prefix, "", 0)
+	return each[T](rows)
+}
+
+// FindPage is a page of what Find yields.
+func (t *Table[T]) FindPage(scope Scope, index, key string, page Page) (rows []Row[T], next string) {
+	return t.page(t.index, t.indexKey(scope, index, key)+"\x00", page)
+}
+
+// FindOne is the first of the rows that an index has under key: the only one when the index is unique.
+func (t *Table[T]) FindOne(scope Scope, index, key string) (Row[T], bool) {
+	rows, _ := t.FindPage(scope, index, key, Page{Limit: 1})
+	if len(rows) == 0 {
+		return Row[T]{}, false
+	}
+	return rows[0], true
+}
+
+// Count is how many rows an index has under key. It costs the same for any number.
+func (t *Table[T]) Count(scope Scope, index, key string) int {
+	name := t.indexKey(scope, index, key)
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
+	return t.counts[name]
+}
+
+// Len is how many rows the scope has.
+func (t *Table[T]) Len(scope Scope) int {
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
+	return t.counts[scope.String()]
+}
+
+func (t *Table[T]) page(tree *slots, prefix string, page Page) (rows []Row[T], next string) {
+	t.db.mu.RLock()
+	found, more := scan(tree, prefix, page.After, page.Limit)
+	t.db.mu.RUnlock()
+	rows = slices.Collect(each[T](found))
+	if more {
+		next = rows[len(rows)-1].ID
+	}
+	return rows, next
+}
+
+func (t *Table[T]) all() []*row {
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
+	rows, _ := scan(t.ordered, Root, "", 0)
+	return rows
+}
+
+// indexKey is how an index' key stands in the table. Asking for an index that the table doesn't have is a mistake in the program.
+func (t *table) indexKey(scope Scope, index, key string) string {
+	if !slices.Contains(t.codec.indexes, index) {
+		panic(fmt.Sprintf("store: table %s has no index %q", t.name, index))
+	}
+	return indexKey(scope, index, key)
+}
+
+// noZero keeps zero bytes, which part an index key from the id after it, out of the key.
+var noZero = strings.NewReplacer("\x00", "\x01\x02", "\x01", "\x01\x01")
+
+func indexKey(scope Scope, index, key string) string {
+	return index + "\x00" + scope.String() + "\x00" + noZero.Replace(key)
+}
+
+func rowOf[T any](r *row) Row[T] {
+	return Row[T]{Scope: r.scope, ID: r.id, Revision: r.revision, Value: r.value.(*T)}
+}
+
+func each[T any](rows []*row) iter.Seq[Row[T]] {
+	return func(yield func(Row[T]) bool) {
+		for _, r := range rows {
+			if !yield(rowOf[T](r)) {
+				return
+			}
+		}
+	}
+}
