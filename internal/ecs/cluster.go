@@ -1,0 +1,22 @@
+package ecs
+
+import (
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+)
+
+// Cluster is a cluster's record, by name. Its counts are not in it: they are read from the tasks' and instances' indexes.
+type Cluster struct {
+	Name      string               `json:"name"`
+	Status    string               `json:"status"` // ACTIVE, or INACTIVE once deleted
+	Settings  []api.ClusterSetting `json:"settings,omitzero"`
+	Tags      []api.Tag            `json:"tags,omitzero"`
+	CreatedAt time.Time            `json:"createdAt"`
+}
+
+// The statuses of a cluster.
+const (
+	clusterActive   = "ACTIVE"
+	clusterInactive = "INACTIVE"
+)

@@ -1,0 +1,75 @@
+package ecs
+
+import (
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+)
+
+// Instance is the record of one identity of a machine, by id: a container instance, or a member of the Fargate pool,
+// which no listing of the API shows. A machine has one agent, and one session for each of its identities.
+type Instance struct {
+	ID      string `json:"id"`
+	Cluster string `json:"cluster"` // name
+	// Pool is empty for a container instance and [FargatePool] for a Fargate identity.
+	Pool string `json:"pool,omitzero"`
+	// Machine names the account in the placement ledger that this identity draws on.
+	Machine string `json:"machine"`
+	// Protocol is the version of Berth's additions to the agent protocol that the agent speaks; 0: Amazon's agent.
+	Protocol int `json:"protocol,omitzero"`
+
+	Status        string `json:"status"` // ACTIVE, DRAINING or INACTIVE
+	StatusReason  string `json:"statusReason,omitzero"`
+	EC2InstanceID string `json:"ec2InstanceId,omitzero"`
+	Zone          string `json:"zone"` // availability zone
+
+	Capacity   placement.Capacity `json:"capacity"`
+	Reserved   []placement.Port   `json:"reserved,omitzero"` // ports that the machine keeps for itself
+	Resources  []api.Resource     `json:"resources,omitzero"`
+	Attributes []api.Attribute    `json:"attributes,omitzero"`
+	Tags       []api.Tag          `json:"tags,omitzero"`
+
+	// Agent is what the agent says of itself when it connects.
+	Agent Agent `json:"agent,omitzero"`
+	// Session is the agent's present session, nil while it has none.
+	Session *Session `json:"session,omitzero"`
+	// DisconnectedAt is when the last session ended.
+	DisconnectedAt time.Time `json:"disconnectedAt,omitzero"`
+
+	RegisteredAt time.Time `json:"registeredAt"`
+	Version      int64     `json:"version"` // counts changes
+}
+
+// Agent is the version of an agent and of what runs its containers.
+type Agent struct {
+	Version string `json:"version,omitzero"`
+	Hash    string `json:"hash,omitzero"`
+	Docker  string `json:"docker,omitzero"`
+}
+
+// Session names an agent's connection, and the run of the server that holds it.
+type Session struct {
+	ID     string `json:"id"`
+	Server string `json:"server"`
+}
+
+// FargatePool is the pool of machines that run tasks of launch type FARGATE.
+const FargatePool = "fargate"
+
+// The statuses of a container instance.
+const (
+	instanceActive   = "ACTIVE"
+	instanceDraining = "DRAINING"
+	instanceInactive = "INACTIVE"
+)
+
+// Attributes by which an agent of Berth tells what it is.
+const (
+	PoolAttribute     = "berth.pool"
+	MachineAttribute  = "berth.machine"
+	ProtocolAttribute = "berth.protocol"
+)
+
+// shown tells whether the API shows the instance.
+func (i *Instance) shown() bool { return i.Pool == "" }

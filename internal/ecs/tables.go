@@ -1,0 +1,113 @@
+package ecs
+
+import "github.com/berth-dev/berth/internal/store"
+
+// Tables are the service's tables. Package dispatch reads and watches them; what it has to say goes through [Service].
+type Tables struct {
+	Clusters        *store.Table[Cluster]
+	TaskDefinitions *store.Table[TaskDefinition]
+	Families        *store.Table[Family]
+	Tasks           *store.Table[Task]
+	Instances       *store.Table[Instance]
+}
+
+// Indexes of the tables. A key with several parts joins them by slashes, which occur in none.
+const (
+	// Of Tasks.
+	TasksByCluster   = "cluster"   // cluster/desiredStatus
+	TasksByInstance  = "instance"  // instance
+	LiveByInstance   = "live"      // instance, while the task holds its share of the machine
+	TasksByFamily    = "family"    // cluster/family
+	TasksByStartedBy = "startedBy" // cluster/startedBy
+	TasksByGroup     = "group"     // cluster/group
+	TasksByStatus    = "status"    // lastStatus
+	taskCounts       = "count"     // see countKeys
+
+	// Of Instances.
+	InstancesByCluster = "cluster" // cluster/status, of those that the API shows
+	InstancesByPool    = "pool"    // pool, of those that are not INACTIVE
+
+	// Of TaskDefinitions.
+	definitionsByFamily = "family" // family/status
+	definitionsByStatus = "status" // status
+
+	// Of Clusters.
+	clustersByStatus = "status" // status
+)
+
+func newTables(db *store.DB) Tables {
+	return Tables{
+		Clusters: store.NewTable(db, "ecs", "cluster",
+			store.Index[Cluster]{Name: clustersByStatus, Keys: func(_ string, c *Cluster) []string { return []string{c.Status} }}),
+		Families: store.NewTable[Family](db, "ecs", "family"),
+		TaskDefinitions: store.NewTable(db, "ecs", "task-definition",
+			store.Index[TaskDefinition]{Name: definitionsByFamily, Keys: func(_ string, d *TaskDefinition) []string {
+				return []string{d.Definition.Family + "/" + string(d.Definition.Status)}
+			}},
+			store.Index[TaskDefinition]{Name: definitionsByStatus, Keys: func(_ string, d *TaskDefinition) []string {
+				return []string{string(d.Definition.Status)}
+			}}),
+		Tasks: store.NewTable(db, "ecs", "task",
+			store.Index[Task]{Name: TasksByCluster, Keys: func(_ string, t *Task) []string {
+				return []string{t.Cluster + "/" + string(t.Desired())}
+			}},
+			store.Index[Task]{Name: TasksByInstance, Keys: func(_ string, t *Task) []string { return []string{t.Instance} }},
+			store.Index[Task]{Name: LiveByInstance, Keys: func(_ string, t *Task) []string {
+				if !t.Status.Live() {
+					return nil
+				}
+				return []string{t.Instance}
+			}},
+			store.Index[Task]{Name: TasksByFamily, Keys: func(_ string, t *Task) []string {
+				return []string{t.Cluster + "/" + t.Definition.Family}
+			}},
+			store.Index[Task]{Name: TasksByStartedBy, Keys: func(_ string, t *Task) []string {
+				if t.StartedBy == "" {
+					return nil
+				}
+				return []string{t.Cluster + "/" + t.StartedBy}
+			}},
+			store.Index[Task]{Name: TasksByGroup, Keys: func(_ string, t *Task) []string { return []string{t.Cluster + "/" + t.Group} }},
+			store.Index[Task]{Name: TasksByStatus, Keys: func(_ string, t *Task) []string { return []string{string(t.Status)} }},
+			store.Index[Task]{Name: taskCounts, Keys: countKeys}),
+		Instances: store.NewTable(db, "ecs", "container-instance",
+			store.Index[Instance]{Name: InstancesByCluster, Keys: func(_ string, i *Instance) []string {
+				if !i.shown() {
+					return nil
+				}
+				return []string{i.Cluster + "/" + i.Status}
+			}},
+			store.Index[Instance]{Name: InstancesByPool, Keys: func(_ string, i *Instance) []string {
+				if i.Status == instanceInactive {
+					return nil
+				}
+				return []string{i.Pool}
+			}}),
+	}
+}
+
+// What is counted of the tasks of a cluster and of an instance.
+const (
+	countActive  = "active" // not STOPPED yet
+	countPending = "pending"
+	countRunning = "running"
+)
+
+// countKeys are the keys under which a task is counted: "cluster/<name>/<what>" and "instance/<id>/<what>".
+func countKeys(_ string, t *Task) []string {
+	if t.Status == Stopped {
+		return nil
+	}
+	keys := []string{clusterCount(t.Cluster, countActive)}
+	what := countRunning
+	switch t.Status {
+	case Provisioning, Pending, Activating:
+		what = countPending
+	case Deprovisioning:
+		return keys
+	}
+	return append(keys, clusterCount(t.Cluster, what), instanceCount(t.Instance, what))
+}
+
+func clusterCount(name, what string) string { return "cluster/" + name + "/" + what }
+func instanceCount(id, what string) string  { return "instance/" + id + "/" + what }

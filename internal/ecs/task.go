@@ -1,0 +1,152 @@
+package ecs
+
+import (
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+)
+
+// Task is a task's record, by id. What stands before Stop never changes after RunTask.
+type Task struct {
+	ID         string         `json:"id"` // 32 hexadecimal digits
+	Cluster    string         `json:"cluster"`
+	Definition Revision       `json:"definition"`
+	LaunchType api.LaunchType `json:"launchType"`
+	// NetworkMode is the definition's.
+	NetworkMode api.NetworkMode `json:"networkMode"`
+
+	// Instance is the identity that runs the task, Machine the account its Demand is on.
+	Instance string           `json:"instance"`
+	Machine  string           `json:"machine"`
+	Zone     string           `json:"zone"`
+	Demand   placement.Demand `json:"demand"`
+
+	Group           string `json:"group"`
+	StartedBy       string `json:"startedBy,omitzero"`
+	CPU             string `json:"cpu,omitzero"`    // of the whole task, in units; empty: no limit
+	Memory          string `json:"memory,omitzero"` // of the whole task, in MiB; likewise
+	PlatformVersion string `json:"platformVersion,omitzero"`
+	PlatformFamily  string `json:"platformFamily,omitzero"`
+	Architecture    string `json:"architecture"` // "x86_64", "arm64"
+	EphemeralGiB    int32  `json:"ephemeralGiB,omitzero"`
+	// Overrides are those of RunTask; the roles are the overrides' or the definition's.
+	Overrides     api.TaskOverride `json:"overrides,omitzero"`
+	TaskRole      string           `json:"taskRole,omitzero"`
+	ExecutionRole string           `json:"executionRole,omitzero"`
+	Tags          []api.Tag        `json:"tags,omitzero"`
+	CreatedAt     time.Time        `json:"createdAt"`
+
+	// Stop is the order to stop, nil while the task should run. API handlers and reconcilers write it, once.
+	Stop *Stop `json:"stop,omitzero"`
+
+	// What follows is observed: agents' reports write it, and the task reconciler where no agent is left to report.
+	Status             Status       `json:"status"`
+	ConnectedAt        time.Time    `json:"connectedAt,omitzero"` // first report
+	PullStartedAt      time.Time    `json:"pullStartedAt,omitzero"`
+	PullStoppedAt      time.Time    `json:"pullStoppedAt,omitzero"`
+	StartedAt          time.Time    `json:"startedAt,omitzero"`
+	EndingAt           time.Time    `json:"endingAt,omitzero"` // first sign of its end
+	ExecutionStoppedAt time.Time    `json:"executionStoppedAt,omitzero"`
+	StoppedAt          time.Time    `json:"stoppedAt,omitzero"`
+	End                *Stop        `json:"end,omitzero"` // why it stopped without an order
+	Containers         []Container  `json:"containers"`
+	Attachments        []Attachment `json:"attachments,omitzero"`
+
+	Version int64 `json:"version"` // counts changes
+}
+
+// Stop says why a task stops.
+type Stop struct {
+	Code   api.TaskStopCode `json:"code"`
+	Reason string           `json:"reason"`
+	At     time.Time        `json:"at"`
+}
+
+// Container is one container of a task.
+type Container struct {
+	ID                string `json:"id"` // UUID, of the container's ARN
+	Name              string `json:"name"`
+	Image             string `json:"image"`
+	Essential         bool   `json:"essential,omitzero"`
+	Checked           bool   `json:"checked,omitzero"` // it has a health check
+	CPU               int32  `json:"cpu,omitzero"`
+	Memory            int32  `json:"memory,omitzero"`            // MiB; 0: no limit of its own
+	MemoryReservation int32  `json:"memoryReservation,omitzero"` // MiB
+
+	// Observed.
+	Status          Status               `json:"status"` // PENDING, RUNNING, STOPPED
+	RuntimeID       string               `json:"runtimeId,omitzero"`
+	ImageDigest     string               `json:"imageDigest,omitzero"`
+	ExitCode        *int32               `json:"exitCode,omitzero"`
+	Reason          string               `json:"reason,omitzero"`
+	NetworkBindings []api.NetworkBinding `json:"networkBindings,omitzero"`
+	Health          api.HealthStatus     `json:"health,omitzero"`
+}
+
+// Attachment ties a network interface to a task.
+type Attachment struct {
+	ID        string    `json:"id"`     // UUID, of the attachment's ARN
+	Status    string    `json:"status"` // PRECREATED, ATTACHED, DELETED
+	Interface Interface `json:"interface"`
+}
+
+// The statuses of an attachment.
+const (
+	AttachmentPrecreated = "PRECREATED"
+	AttachmentAttached   = "ATTACHED"
+	AttachmentDeleted    = "DELETED"
+)
+
+// Interface is the network interface of an awsvpc task, as the VPC service made it.
+type Interface struct {
+	ID             string   `json:"id"` // eni-...
+	VPC            string   `json:"vpc"`
+	Subnet         string   `json:"subnet"`
+	Zone           string   `json:"zone"` // availability zone
+	SecurityGroups []string `json:"securityGroups"`
+	MAC            string   `json:"mac"`
+	Address        string   `json:"address"` // IPv4
+	CIDR           string   `json:"cidr"`    // of the subnet: "172.31.0.0/20"
+	Gateway        string   `json:"gateway"` // "172.31.0.1"
+	DNS            []string `json:"dns"`
+	PrivateDNSName string   `json:"privateDnsName"`
+	PublicAddress  string   `json:"publicAddress,omitzero"`
+}
+
+// Ending tells whether the task is to stop: ordered to, or already on its way.
+func (t *Task) Ending() bool { return t.Stop != nil || !t.EndingAt.IsZero() }
+
+// Desired is the status that the agent is told to bring about, and that the API shows as desiredStatus.
+func (t *Task) Desired() api.DesiredStatus {
+	if t.Ending() {
+		return api.DesiredStatusStopped
+	}
+	return api.DesiredStatusRunning
+}
+
+// Why is the order to stop, or what ended the task; nil while neither is there. An order that came first is the reason.
+func (t *Task) Why() *Stop {
+	if t.Stop != nil {
+		return t.Stop
+	}
+	return t.End
+}
+
+// Container returns the container of a name.
+func (t *Task) Container(name string) (*Container, bool) {
+	for i := range t.Containers {
+		if t.Containers[i].Name == name {
+			return &t.Containers[i], true
+		}
+	}
+	return nil, false
+}
+
+// clone is a copy that may be changed. Lists of API values are shared: replace them whole.
+func (t *Task) clone() *Task {
+	c := *t
+	c.Containers = append([]Container(nil), t.Containers...)
+	c.Attachments = append([]Attachment(nil), t.Attachments...)
+	return &c
+}
