@@ -1,0 +1,286 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+// Engine returns an engine on the machine.
+func (m *Machine) Engine() engine.Engine { return &handle{m} }
+
+// handle is one agent's engine. All state is the machine's.
+type handle struct{ m *Machine }
+
+var errNoTask = fmt.Errorf("task: %w", engine.ErrNotFound)
+
+// enter asks the machine's OnCall and waits as long as the script has the call take.
+func (h *handle) enter(ctx context.Context, call, task, container string, takes time.Duration) error {
+	h.m.mu.Lock()
+	ask := h.m.onCall
+	h.m.mu.Unlock()
+	if ask != nil {
+		if err := ask(call, task, container); err != nil {
+			return err
+		}
+	}
+	if takes > 0 {
+		timer := time.NewTimer(takes)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (h *handle) script(image string) Behaviour {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	return h.m.scripts[image]
+}
+
+func (h *handle) Info(ctx context.Context) (engine.Info, error) {
+	if err := h.enter(ctx, "Info", "", "", 0); err != nil {
+		return engine.Info{}, err
+	}
+	return engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: 8 << 30, Capabilities: []string{
+		"com.amazonaws.ecs.capability.docker-remote-api.1.32",
+		"com.amazonaws.ecs.capability.logging-driver.awslogs",
+		"com.amazonaws.ecs.capability.task-iam-role",
+		"ecs.capability.task-eni",
+	}}, nil
+}
+
+func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
+	if err := h.enter(ctx, "CreateTask", spec.Task, "", 0); err != nil {
+		return err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	if h.m.tasks[spec.Task] != nil {
+		return nil
+	}
+	t := &task{spec: spec, watchers: map[chan engine.TaskStatus]struct{}{}}
+	if spec.Listen != "" {
+		addr, err := netip.ParseAddrPort(spec.Listen)
+		if err != nil {
+			return &engine.Error{Kind: engine.ResourceInit, Err: err}
+		}
+		if addr.Port() == 0 {
+			h.m.ports++
+			addr = netip.AddrPortFrom(addr.Addr(), uint16(20000+h.m.ports%40000))
+		}
+		t.listener = newBacklog(net.TCPAddrFromAddrPort(addr))
+	}
+	h.m.tasks[spec.Task] = t
+	return nil
+}
+
+func (h *handle) CreateContainer(ctx context.Context, taskID string, spec engine.ContainerSpec) error {
+	script := h.script(spec.Image)
+	if err := h.enter(ctx, "CreateContainer", taskID, spec.Name, script.CreateTakes); err != nil {
+		return err
+	}
+	if script.CreateFails != "" {
+		return failure(engine.CannotCreateContainer, script.CreateFails)
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	if t == nil {
+		return errNoTask
+	}
+	if t.container(spec.Name) != nil {
+		return nil
+	}
+	image, ok := h.m.images[normalise(spec.Image)]
+	if !ok {
+		return failure(engine.CannotCreateContainer, "no such image: "+spec.Image)
+	}
+	if spec.Log.Dir != "" {
+		if err := os.MkdirAll(spec.Log.Dir, 0o700); err != nil {
+			return &engine.Error{Kind: engine.CannotCreateContainer, Err: err}
+		}
+	}
+	t.containers = append(t.containers, &running{spec: spec, script: script, stopped: make(chan struct{}),
+		status: engine.ContainerStatus{Name: spec.Name, RuntimeID: runtimeID(taskID, spec.Name), ImageDigest: image.Digest,
+			State: engine.Created, CreatedAt: time.Now()}})
+	t.changed()
+	return nil
+}
+
+func (h *handle) StartContainer(ctx context.Context, taskID, name string) error {
+	_, c, err := h.find(taskID, name)
+	if err != nil {
+		return err
+	}
+	if err := h.enter(ctx, "StartContainer", taskID, name, c.script.StartTakes); err != nil {
+		return err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	switch {
+	case t == nil:
+		return errNoTask
+	case c.status.Error != "":
+		return failure(engine.CannotStartContainer, c.status.Error)
+	case c.status.State != engine.Created:
+		return nil
+	case c.script.StartFails != "":
+		c.status.State, c.status.Error, c.status.FinishedAt = engine.Stopped, c.script.StartFails, time.Now()
+		close(c.stopped)
+		t.changed()
+		return failure(engine.CannotStartContainer, c.status.Error)
+	}
+	h.m.runtimes++
+	h.m.started[taskID+"/"+name]++
+	c.status.State, c.status.PID, c.status.StartedAt = engine.Running, 1000+h.m.runtimes, time.Now()
+	if c.script.Runs > 0 {
+		code := c.script.ExitCode
+		if c.script.OOM {
+			code = 137
+		}
+		h.m.exitAfter(c.script.Runs, t, c, code, c.script.OOM)
+	}
+	t.changed()
+	return nil
+}
+
+func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace time.Duration) error {
+	if err := h.enter(ctx, "StopContainer", taskID, name, 0); err != nil {
+		return err
+	}
+	t, c, err := h.find(taskID, name)
+	if err != nil {
+		return err
+	}
+	h.m.mu.Lock()
+	if at := time.Now().Add(grace); c.status.State == engine.Running && (c.kill == nil || at.Before(c.killAt)) {
+		if c.kill == nil && !c.script.Stubborn {
+			h.m.exitAfter(c.script.StopTakes, t, c, c.script.StopCode, false)
+		}
+		if c.kill != nil {
+			c.kill.Stop()
+		}
+		c.kill, c.killAt = h.m.exitAfter(grace, t, c, 137, false), at
+	}
+	never := c.status.State == engine.Created
+	h.m.mu.Unlock()
+	if never {
+		return nil
+	}
+	select {
+	case <-c.stopped:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (h *handle) find(taskID, name string) (*task, *running, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	if t == nil {
+		return nil, nil, errNoTask
+	}
+	c := t.container(name)
+	if c == nil {
+		return nil, nil, fmt.Errorf("container %s: %w", name, engine.ErrNotFound)
+	}
+	return t, c, nil
+}
+
+func (h *handle) Inspect(ctx context.Context, taskID string) (engine.TaskStatus, error) {
+	if err := h.enter(ctx, "Inspect", taskID, "", 0); err != nil {
+		return engine.TaskStatus{}, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	if t := h.m.tasks[taskID]; t != nil {
+		return t.status(), nil
+	}
+	return engine.TaskStatus{}, errNoTask
+}
+
+func (h *handle) Watch(ctx context.Context, taskID string) (<-chan engine.TaskStatus, error) {
+	if err := h.enter(ctx, "Watch", taskID, "", 0); err != nil {
+		return nil, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	if t == nil {
+		return nil, errNoTask
+	}
+	w := make(chan engine.TaskStatus, 1)
+	w <- t.status()
+	t.watchers[w] = struct{}{}
+	context.AfterFunc(ctx, func() {
+		h.m.mu.Lock()
+		defer h.m.mu.Unlock()
+		if _, ok := t.watchers[w]; ok {
+			delete(t.watchers, w)
+			close(w)
+		}
+	})
+	return w, nil
+}
+
+func (h *handle) Listener(ctx context.Context, taskID string) (net.Listener, error) {
+	if err := h.enter(ctx, "Listener", taskID, "", 0); err != nil {
+		return nil, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	if t == nil || t.listener == nil {
+		return nil, errNoTask
+	}
+	return &listener{backlog: t.listener, closed: make(chan struct{})}, nil
+}
+
+func (h *handle) RemoveTask(ctx context.Context, taskID string) error {
+	if err := h.enter(ctx, "RemoveTask", taskID, "", 0); err != nil {
+		return err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	if t := h.m.tasks[taskID]; t != nil {
+		for _, c := range t.containers {
+			if c.spec.Log.Dir != "" {
+				if err := os.RemoveAll(c.spec.Log.Dir); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	h.m.remove(taskID)
+	return nil
+}
+
+func (h *handle) Tasks(ctx context.Context) ([]string, error) {
+	if err := h.enter(ctx, "Tasks", "", "", 0); err != nil {
+		return nil, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.m.tasks)), nil
+}
+
+func (h *handle) Close() error { return nil }
+
+func failure(kind engine.Kind, text string) error {
+	return &engine.Error{Kind: kind, Err: fmt.Errorf("%s", text)}
+}

@@ -1,0 +1,148 @@
+// Package fake is an engine whose containers exist in memory only: they start, run, exit, fail and take their time as
+// a script says. Tests of the agent run on it, in virtual time too, and so does `berth dev --engine fake`, which shows
+// the whole control plane on a machine that cannot run containers.
+package fake
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+// Machine is what outlives an agent: the tasks that run, the images that are present and the script that containers
+// follow. Each agent opens an engine of its own on it.
+type Machine struct {
+	mu       sync.Mutex
+	tasks    map[string]*task
+	images   map[string]engine.Image
+	scripts  map[string]Behaviour
+	ports    int
+	runtimes int
+	onCall   func(call, task, container string) error
+	started  map[string]int
+}
+
+// NewMachine returns a machine on which nothing runs. Every image can be pulled; its containers run until they are stopped.
+func NewMachine() *Machine {
+	return &Machine{
+		tasks:   map[string]*task{},
+		images:  map[string]engine.Image{},
+		scripts: map[string]Behaviour{},
+		started: map[string]int{},
+	}
+}
+
+// Behaviour is how the containers of an image behave. The zero value starts at once, runs until it is stopped, and
+// ends with exit code 0 on its stop signal.
+type Behaviour struct {
+	PullTakes, CreateTakes, StartTakes time.Duration
+	PullFails, CreateFails, StartFails string // the error's text; empty: succeeds
+
+	Runs     time.Duration // exits by itself after this long; 0: never
+	ExitCode int           // of an exit by itself
+	OOM      bool          // that exit is the memory limit's doing, with code 137
+
+	StopTakes time.Duration // from the stop signal to the exit
+	StopCode  int           // exit code on the stop signal
+	Stubborn  bool          // takes no notice of the stop signal: only the kill ends it
+
+	Output []string // lines that a container prints when it starts
+}
+
+// Script sets how containers of an image behave from now on. The image is named as the task definition names it.
+func (m *Machine) Script(image string, b Behaviour) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scripts[image] = b
+}
+
+// OnCall makes every call of an engine on this machine ask f first, with the method's name and what it is about. An
+// error of f is the call's own, and nothing is done. nil asks nobody.
+func (m *Machine) OnCall(f func(call, task, container string) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.onCall = f
+}
+
+// Exit ends a running container, as if its process had exited.
+func (m *Machine) Exit(taskID, container string, code int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.tasks[taskID]; t != nil {
+		if c := t.container(container); c != nil {
+			m.exited(t, c, code, false)
+		}
+	}
+}
+
+// Lose ends a task as the death of its shim does: its containers are gone and their exit codes unknown.
+func (m *Machine) Lose(taskID, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tasks[taskID]
+	if t == nil {
+		return
+	}
+	t.lost, t.lostReason = true, reason
+	for _, c := range t.containers {
+		if c.status.State != engine.Stopped {
+			c.status.State, c.status.PID, c.status.FinishedAt = engine.Stopped, 0, time.Now()
+			close(c.stopped)
+		}
+	}
+	t.changed()
+}
+
+// Reboot forgets every task, as a machine does that loses its power. Images stay.
+func (m *Machine) Reboot() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.tasks {
+		m.remove(id)
+	}
+}
+
+// Running returns the containers that run, as "task/container", sorted.
+func (m *Machine) Running() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var running []string
+	for id, t := range m.tasks {
+		for _, c := range t.containers {
+			if c.status.State == engine.Running {
+				running = append(running, id+"/"+c.status.Name)
+			}
+		}
+	}
+	slices.Sort(running)
+	return running
+}
+
+// Tasks returns the ids of the tasks that the machine has, sorted.
+func (m *Machine) Tasks() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.tasks))
+}
+
+// Starts returns how often each container was started in the machine's life, by "task/container".
+func (m *Machine) Starts() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.started)
+}
+
+// Spec returns the specification that a container was created with.
+func (m *Machine) Spec(taskID, container string) (engine.TaskSpec, engine.ContainerSpec, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.tasks[taskID]; t != nil {
+		if c := t.container(container); c != nil {
+			return t.spec, c.spec, true
+		}
+	}
+	return engine.TaskSpec{}, engine.ContainerSpec{}, false
+}
