@@ -26,6 +26,7 @@ var (
 	metaBucket       = []byte("meta")
 	identitiesBucket = []byte("identities")
 	tasksBucket      = []byte("tasks")
+	progressBucket   = []byte("progress")
 	reportsBucket    = []byte("reports")
 	offsetsBucket    = []byte("offsets")
 
@@ -95,7 +96,7 @@ func create(path string) error {
 		return err
 	}
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, identitiesBucket, tasksBucket, reportsBucket, offsetsBucket} {
+		for _, name := range [][]byte{metaBucket, identitiesBucket, tasksBucket, progressBucket, reportsBucket, offsetsBucket} {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}

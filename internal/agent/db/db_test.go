@@ -38,7 +38,8 @@ func TestWhatIsWrittenIsThereAfterAnotherStart(t *testing.T) {
 	d := opened(t, path)
 	written(t, d, func(b *Batch) {
 		b.PutIdentity(Identity{Name: "default", Cluster: "default", Timeline: 7})
-		b.PutTask(Task{ID: "aa", ARN: "arn:aa", Payload: jsontext.Value(`{"arn":"arn:aa"}`), Containers: map[string]Container{"web": {Reported: "RUNNING"}}})
+		b.PutTask(Task{ID: "aa", ARN: "arn:aa", Payload: jsontext.Value(`{"arn":"arn:aa"}`)})
+		b.PutProgress(Progress{ID: "aa", Created: true})
 		b.PutTask(Task{ID: "bb", Payload: jsontext.Value(`{}`)})
 		for i := range 300 {
 			b.PutReport(Report{Task: "aa", Sequence: uint64(300 - i), Change: jsontext.Value(`{}`)})
@@ -59,8 +60,11 @@ func TestWhatIsWrittenIsThereAfterAnotherStart(t *testing.T) {
 	if i, err := d.Identity("other"); err != nil || i.Name != "other" || i.Cluster != "" {
 		t.Errorf("unknown identity %+v, %v", i, err)
 	}
-	if tasks, err := d.Tasks(); err != nil || len(tasks) != 2 || tasks[0].Containers["web"].Reported != "RUNNING" {
+	if tasks, err := d.Tasks(); err != nil || len(tasks) != 2 || tasks[0].ARN != "arn:aa" {
 		t.Errorf("tasks %+v, %v", tasks, err)
+	}
+	if p, err := d.Progress("aa"); err != nil || !p.Created {
+		t.Errorf("progress %+v, %v", p, err)
 	}
 	reports, err := d.Reports()
 	if err != nil || len(reports) != 301 || !slices.IsSortedFunc(reports[:300], func(a, b Report) int { return int(a.Sequence) - int(b.Sequence) }) {
@@ -99,31 +103,31 @@ func TestWritesOfManyShareTransactions(t *testing.T) {
 
 // The golden value is what a newer agent wrote: an older one that changes the task keeps what it does not know.
 func TestMembersOfANewerAgentAreKept(t *testing.T) {
-	var task Task
-	golden, err := os.ReadFile("testdata/task.json")
+	var progress Progress
+	golden, err := os.ReadFile("testdata/progress.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(golden, &task); err != nil {
+	if err := json.Unmarshal(golden, &progress); err != nil {
 		t.Fatal(err)
 	}
-	if !task.Running || task.Containers["web"].Reported != "RUNNING" || task.PullStoppedAt.IsZero() {
-		t.Errorf("the golden task reads as %+v", task)
+	if !progress.Running || progress.Containers["web"].Failed == "" || progress.PullStoppedAt.IsZero() {
+		t.Errorf("the golden value reads as %+v", progress)
 	}
-	task.Stop = true
+	progress.Stopped = true
 	path := filepath.Join(t.TempDir(), "agent.db")
 	d := opened(t, path)
 	defer d.Close()
-	written(t, d, func(b *Batch) { b.PutTask(task) })
-	tasks, err := d.Tasks()
+	written(t, d, func(b *Batch) { b.PutProgress(progress) })
+	kept, err := d.Progress(progress.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rewritten, err := json.Marshal(tasks[0], json.Deterministic(true))
+	rewritten, err := json.Marshal(kept, json.Deterministic(true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"shade":"green"`, `"depth":3`, `"future":[1,2]`, `"stop":true`} {
+	for _, want := range []string{`"shade":"green"`, `"depth":3`, `"stopped":true`} {
 		if !strings.Contains(string(rewritten), want) {
 			t.Errorf("%s is gone from %s", want, rewritten)
 		}

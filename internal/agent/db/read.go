@@ -18,6 +18,13 @@ func (d *DB) Identity(name string) (Identity, error) {
 // Tasks returns all tasks, ordered by id.
 func (d *DB) Tasks() ([]Task, error) { return all[Task](d, tasksBucket) }
 
+// Progress returns how far a task came; of a task that has not begun only the id is set.
+func (d *DB) Progress(task string) (Progress, error) {
+	p := Progress{ID: task}
+	err := d.get(progressBucket, []byte(task), &p)
+	return p, err
+}
+
 // Reports returns all reports, ordered by task and, within one, by sequence.
 func (d *DB) Reports() ([]Report, error) { return all[Report](d, reportsBucket) }
 

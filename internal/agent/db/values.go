@@ -18,21 +18,29 @@ type Identity struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
-// Task is a task that the agent was given, from before the payload is acknowledged until nothing is left of it.
+// Task is a task that the agent was given, from before the payload is acknowledged until nothing is left of it. It says
+// what should be; who receives payloads writes it.
 type Task struct {
 	ID       string `json:"id"` // 32 hexadecimal digits
 	ARN      string `json:"arn"`
 	Identity string `json:"identity"`
 	// Payload is the task of the agent protocol as it came, less its secrets: acs.Task.
 	Payload jsontext.Value `json:"payload"`
-	// Stop says that the task is to stop, or has: it never runs again.
+	// Stop says that the task is to stop. It is never taken back.
 	Stop bool `json:"stop,omitzero"`
-	// Reason is why the task, rather than one of its containers, failed.
-	Reason string `json:"reason,omitzero"`
+
+	Unknown jsontext.Value `json:",embed"`
+}
+
+// Progress is how far a task came. It says what is, where the engine cannot tell; the task's own goroutine writes it.
+type Progress struct {
+	ID string `json:"id"`
 	// Created says that the engine has had this task: when it is gone there, it has stopped.
 	Created bool `json:"created,omitzero"`
 	// Running says that its containers started and that this is reported.
 	Running bool `json:"running,omitzero"`
+	// Failed is why the task, rather than one of its containers, came to its end.
+	Failed string `json:"failed,omitzero"`
 	// Stopped says that its containers have ended and that this is reported; what is left is to drain and remove.
 	Stopped bool `json:"stopped,omitzero"`
 
@@ -42,7 +50,7 @@ type Task struct {
 
 	// Containers holds, by name, what the engine cannot tell.
 	Containers map[string]Container `json:"containers,omitzero"`
-	// Reports counts the reports made; the last one's Sequence.
+	// Reports counts the reports made: the last one's Sequence.
 	Reports uint64 `json:"reports,omitzero"`
 
 	Unknown jsontext.Value `json:",embed"`
@@ -50,11 +58,8 @@ type Task struct {
 
 // Container is what is remembered of a container beside the engine's own memory.
 type Container struct {
-	ImageDigest string `json:"imageDigest,omitzero"`
-	// Failure is why the container never ran: its image could not be pulled, or it could not be created or started.
-	Failure string `json:"failure,omitzero"`
-	// Reported is the state last reported: "", "RUNNING" or "STOPPED".
-	Reported string `json:"reported,omitzero"`
+	// Failed is why the container never ran: its image could not be pulled, or it could not be created or started.
+	Failed string `json:"failed,omitzero"`
 
 	Unknown jsontext.Value `json:",embed"`
 }

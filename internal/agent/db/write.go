@@ -30,10 +30,14 @@ func (b *Batch) PutIdentity(i Identity) { b.put(identitiesBucket, []byte(i.Name)
 // PutTask writes a task.
 func (b *Batch) PutTask(t Task) { b.put(tasksBucket, []byte(t.ID), &t) }
 
-// DeleteTask forgets a task, its reports and its log offsets.
+// PutProgress writes how far a task came.
+func (b *Batch) PutProgress(p Progress) { b.put(progressBucket, []byte(p.ID), &p) }
+
+// DeleteTask forgets a task, its progress, its reports and its log offsets.
 func (b *Batch) DeleteTask(id string) {
 	b.changes = append(b.changes,
 		change{bucket: tasksBucket, key: []byte(id)},
+		change{bucket: progressBucket, key: []byte(id)},
 		change{bucket: reportsBucket, key: []byte(id + "/"), prefix: true},
 		change{bucket: offsetsBucket, key: []byte(id + "/"), prefix: true})
 }
