@@ -1,0 +1,150 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/berth-dev/berth/api/schema"
+)
+
+// jsonCodec is awsJson 1.0 and 1.1: they differ in their content type.
+type jsonCodec struct{ contentType string }
+
+// maxDepth bounds how deeply a document may nest. AWS's own shapes stay below
+// twenty.
+const maxDepth = 100
+
+func (jsonCodec) Decode(op *Operation, req *Request, in any) error {
+	if len(req.Body) == 0 || op.In == nil {
+		return nil
+	}
+	return decodeJSON(req.Body, in)
+}
+
+func decodeJSON(body []byte, in any) error {
+	if tooDeep(body) {
+		return malformed("The request nests more than %d levels deep.", maxDepth)
+	}
+	return jsonFault(json.Unmarshal(body, in))
+}
+
+func (c jsonCodec) Encode(op *Operation, _ string, out any) (*Response, error) {
+	if op.Out == nil {
+		return &Response{Type: c.contentType}, nil
+	}
+	body, err := appendJSON(out)
+	return &Response{Type: c.contentType, Body: body}, err
+}
+
+// appendJSON never fails for text that is not UTF-8: what a container printed
+// may be anything, and is replaced as AWS replaces it.
+func appendJSON(v any) ([]byte, error) {
+	return json.Marshal(v, jsontext.AllowInvalidUTF8(true))
+}
+
+func (c jsonCodec) Fault(_ *schema.Service, _ string, e *Error) *Response {
+	fields := map[string]any{}
+	for k, v := range e.Fields {
+		fields[k] = v
+	}
+	fields["__type"], fields["message"] = e.Code, e.Message
+	body, err := json.Marshal(fields, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil { // a field that is no JSON: the code still goes out
+		body, _ = json.Marshal(map[string]string{"__type": e.Code, "message": e.Message},
+			json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	}
+	return &Response{Status: e.Status, Type: c.contentType, Body: body}
+}
+
+// tooDeep reports whether a JSON document nests beyond maxDepth, without
+// parsing it.
+func tooDeep(body []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// jsonFault turns what the JSON library says into the words that AWS uses,
+// with the place added.
+func jsonFault(err error) error {
+	var sem *json.SemanticError
+	var syn *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &sem) && sem.GoType != nil:
+		where := ""
+		if sem.JSONPointer != "" {
+			where = fmt.Sprintf(" (at %s)", sem.JSONPointer)
+		}
+		return malformed("%s%s", mismatch(sem.JSONKind, sem.GoType), where)
+	case errors.As(err, &syn):
+		return malformed("The request is not valid JSON: %v", syn)
+	}
+	return malformed("The request is not valid JSON: %v", err)
+}
+
+// mismatch is AWS's text for a value of the wrong type.
+func mismatch(got jsontext.Kind, want reflect.Type) string {
+	name, scalar := javaName(want)
+	switch got {
+	case '{':
+		return "Start of structure or map found where not expected."
+	case '[':
+		return "Start of list found where not expected"
+	}
+	if !scalar {
+		return "Expected " + name + " or null"
+	}
+	token := map[jsontext.Kind]string{'"': "STRING_VALUE", '0': "NUMBER_VALUE", 't': "TRUE_VALUE", 'f': "FALSE_VALUE", 'n': "NULL_VALUE"}[got]
+	return token + " can not be converted to " + name
+}
+
+var timeType = reflect.TypeFor[schema.Time]()
+
+// javaName is how AWS's servers call a type, with its article.
+func javaName(t reflect.Type) (name string, scalar bool) {
+	if t == timeType {
+		return "a Timestamp", true
+	}
+	switch t.Kind() {
+	case reflect.Int32:
+		return "an Integer", true
+	case reflect.Int64:
+		return "a Long", true
+	case reflect.Float32:
+		return "a Float", true
+	case reflect.Float64:
+		return "a Double", true
+	case reflect.Bool:
+		return "a Boolean", true
+	case reflect.String:
+		return "a String", true
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "a Blob", true
+		}
+		return "list", false
+	case reflect.Map:
+		return "map", false
+	}
+	return "structure", false
+}

@@ -1,0 +1,206 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/berth-dev/berth/api/schema"
+	"github.com/berth-dev/berth/internal/wire/codec"
+)
+
+// exchange is one request on its way to an answer.
+type exchange struct {
+	*Server
+	w    http.ResponseWriter
+	r    *http.Request
+	id   string
+	sent []byte // the body as it came
+	body []byte // and inflated
+
+	to      destination
+	codec   codec.Codec
+	dialect *dialect
+}
+
+// ServeHTTP answers one request. Whatever a handler does, panics included, the
+// caller gets an answer and the server goes on.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{Server: s, w: w, r: r, id: uuid.NewString(),
+		codec: codec.For(schema.JSON11), dialect: jsonDialect}
+	x.to.protocol = schema.JSON11
+	w.Header()["X-Amzn-Requestid"] = []string{x.id}
+	defer x.recover()
+	if why, status := s.foreign(r); why != "" {
+		http.Error(w, why, status)
+		return
+	}
+	if r.URL.Path != "/" {
+		if _, pattern := s.mux.Handler(r); pattern != "" {
+			ctx := context.WithValue(r.Context(), identityKey{}, &identity{requestID: x.id})
+			s.mux.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+	}
+	if fault := x.serve(); fault != nil {
+		x.fail(fault)
+	}
+}
+
+// recover turns a panic into an internal failure. net/http's own way to give
+// up a connection stays what it is.
+func (x *exchange) recover() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	x.Log.Error("a handler panicked", "request", x.id, "operation", x.to.operation, "panic", p, "stack", string(debug.Stack()))
+	x.fail(x.internal())
+}
+
+// serve takes the request through to its answer, or returns the fault to
+// answer with.
+func (x *exchange) serve() *Error {
+	if fault := x.read(); fault != nil {
+		return fault
+	}
+	to, ok, err := x.routes.find(x.r, x.body)
+	if !ok {
+		return x.unrecognised()
+	}
+	x.to, x.codec, x.dialect = to, codec.For(to.protocol), dialects[to.protocol]
+	if err != nil {
+		return x.dialect.malformed.error("%v", err)
+	}
+	caller, fault := x.authenticate()
+	if fault != nil {
+		return fault
+	}
+	op, fault := x.find()
+	if fault != nil {
+		return fault
+	}
+	in := op.newIn()
+	request := codec.Request{HTTP: x.r, Body: x.body, Form: to.form, Labels: to.labels}
+	if err := x.codec.Decode(op.Operation, &request, in); err != nil {
+		return x.dialect.malformed.error("%v", err)
+	}
+	if found := op.In.Check(in); found != nil {
+		return x.dialect.invalid(op.API, found)
+	}
+	if fault := op.refuse(in); fault != nil {
+		return fault
+	}
+	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{caller, x.id})
+	out, err := op.call(ctx, in)
+	if err != nil {
+		return x.handlerFault(err)
+	}
+	answer, err := x.codec.Encode(op.Operation, x.id, out)
+	if err != nil {
+		x.Log.Error("an answer could not be encoded", "request", x.id, "operation", x.to.operation, "error", err)
+		return x.internal()
+	}
+	x.write(answer)
+	return nil
+}
+
+// find is the registered operation, or why there is none.
+func (x *exchange) find() (*operation, *Error) {
+	svc, name := x.to.service, x.to.operation
+	if svc == nil {
+		return nil, x.dialect.unknownOperation.error(
+			"Berth has no service for %s (asked for %s). docs/compatibility.md lists what it has.", quoteHost(x.to.named), quoteHost(name))
+	}
+	op, decl := svc.built[name], svc.known[name]
+	switch {
+	case decl == nil:
+		return nil, x.dialect.unknownOperation.error("%s has no operation %s.", svc.api.ID, quoteHost(name))
+	case op == nil:
+		return nil, x.dialect.unknownOperation.error(
+			"The operation %s of %s is not supported by Berth yet: see docs/compatibility.md.", name, svc.api.ID)
+	case !svc.speaks(x.to.protocol):
+		return nil, x.dialect.unknownOperation.error("%s does not speak the protocol %s.", svc.api.ID, x.to.protocol)
+	}
+	rest := x.to.protocol == schema.RESTJSON || x.to.protocol == schema.RESTXML
+	if !rest && x.r.Method != http.MethodPost && !(decl.ReadOnly && x.r.Method == http.MethodGet && x.to.form != nil) {
+		return nil, x.dialect.unknownOperation.error("%s is asked by POST, not by %s.", name, quoteHost(x.r.Method))
+	}
+	return op, nil
+}
+
+// unrecognised is the answer to a request that names no AWS operation.
+func (x *exchange) unrecognised() *Error {
+	x.dialect = restDialect
+	return x.dialect.unknownOperation.error(
+		"This is Berth, which answers AWS APIs. The request (%s %s) names no operation: no X-Amz-Target, no Action, no known path.",
+		quoteHost(x.r.Method), quoteHost(x.r.URL.Path))
+}
+
+// handlerFault is the answer to an error of a handler: an *Error as it is,
+// anything else is ours and is not told.
+func (x *exchange) handlerFault(err error) *Error {
+	var aws *Error
+	if errors.As(err, &aws) {
+		return aws
+	}
+	if x.r.Context().Err() == nil {
+		x.Log.Error("an operation failed", "request", x.id, "operation", x.to.operation, "error", err)
+	}
+	return x.internal()
+}
+
+// internal is a failure of ours, in the service's own code where it has one.
+func (x *exchange) internal() *Error {
+	e := x.dialect.internal.error("Internal failure. Berth's log tells more under the request id %s.", x.id)
+	if x.to.service != nil {
+		for _, ex := range x.to.service.api.Errors {
+			if ex.Status >= 500 {
+				e.Code = ex.Name
+				return e
+			}
+		}
+	}
+	return e
+}
+
+// fail answers with an error.
+func (x *exchange) fail(e *Error) {
+	api := &schema.Service{}
+	if x.to.service != nil {
+		api = x.to.service.api
+	}
+	if e.Status == 0 {
+		known := *e
+		known.Status = http.StatusBadRequest
+		for _, ex := range api.Errors {
+			if ex.Name == e.Code || ex.Code == e.Code {
+				known.Status = ex.Status
+			}
+		}
+		e = &known
+	}
+	x.write(x.codec.Fault(api, x.id, e))
+}
+
+func (x *exchange) write(a *codec.Response) {
+	h := x.w.Header()
+	for _, kv := range a.Header {
+		h.Set(kv[0], kv[1])
+	}
+	if a.Type != "" {
+		h["Content-Type"] = []string{a.Type}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	if a.Status != 0 && a.Status != http.StatusOK {
+		x.w.WriteHeader(a.Status)
+	}
+	x.w.Write(a.Body)
+}
