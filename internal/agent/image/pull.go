@@ -1,0 +1,142 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+const (
+	attempts = 3       // a pull whose failure may pass is tried this often
+	maxIndex = 8 << 20 // bytes of an index, manifest or configuration
+)
+
+// Pull makes an image present, as [engine.Engine.PullImage] says. Its errors are worded as those of AWS Fargate.
+func (s *Store) Pull(ctx context.Context, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
+	image, err := s.ensure(inside(ctx), req, report)
+	if err != nil {
+		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: err}
+	}
+	return image, nil
+}
+
+func (s *Store) ensure(ctx context.Context, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
+	name, err := Normalize(req.Reference)
+	if err != nil {
+		return engine.Image{}, fmt.Errorf("invalid image reference %w", err)
+	}
+	key := flightKey{name: name, policy: req.Policy}
+	if name == helloName {
+		key.policy = engine.PullIfAbsent
+		return s.join(ctx, key, report, s.makeHello)
+	}
+	if req.Policy == engine.PullIfAbsent {
+		if image, err := s.find(ctx, name); err == nil {
+			return image, nil
+		}
+	}
+	if req.Auth != nil {
+		key.login = *req.Auth
+	}
+	return s.join(ctx, key, report, func(ctx context.Context, p *progress) (engine.Image, error) {
+		return s.pull(ctx, name, s.resolver(name, req.Auth), p)
+	})
+}
+
+func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver, p *progress) (engine.Image, error) {
+	ctx, drop, err := s.hold(ctx)
+	if err != nil {
+		return engine.Image{}, s.explain(err)
+	}
+	defer drop()
+	backoff := s.config.Backoff
+	for try := 1; ; try++ {
+		image, doing, err := s.pullOnce(ctx, name, registry, p)
+		if err == nil {
+			return image, nil
+		}
+		if try == attempts || !passes(err) {
+			return engine.Image{}, fmt.Errorf("%s has been retried %d time(s): %w", doing, try, s.explain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return engine.Image{}, ctx.Err()
+		case <-time.After(backoff):
+			backoff *= 2
+		}
+	}
+}
+
+// pullOnce returns, with an error, what it was doing.
+func (s *Store) pullOnce(ctx context.Context, name string, registry remotes.Resolver, p *progress) (_ engine.Image, doing string, _ error) {
+	p.change(func(s *engine.PullProgress) { *s = engine.PullProgress{Status: "resolving"} })
+	_, target, err := registry.Resolve(ctx, name)
+	if errdefs.IsNotFound(err) {
+		err = errdefs.ErrNotFound // its text repeats the reference
+	}
+	if err != nil {
+		return engine.Image{}, "pull image manifest", fmt.Errorf("failed to resolve ref %s: %w", name, err)
+	}
+	fetcher, err := registry.Fetcher(ctx, name)
+	if err != nil {
+		return engine.Image{}, "ref pull", err
+	}
+	image, err := s.keep(ctx, name, target, s.fetch(counting{fetcher, p}, p), p)
+	return image, "ref pull", err
+}
+
+// fetch returns the handler that brings a descriptor's content into the store.
+func (s *Store) fetch(fetcher remotes.Fetcher, p *progress) images.HandlerFunc {
+	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if !images.IsLayerType(desc.MediaType) && desc.Size > maxIndex {
+			return nil, fmt.Errorf("%s of %d bytes exceeds the limit of %d: %w", desc.MediaType, desc.Size, maxIndex, errdefs.ErrInvalidArgument)
+		}
+		desc.URLs = nil // only the image's registry is asked, whatever its manifest names
+		err := remotes.Fetch(ctx, s.content, fetcher, desc)
+		if err != nil && !errdefs.IsAlreadyExists(err) {
+			return nil, err
+		}
+		p.fetched(desc)
+		return nil, nil
+	}
+}
+
+// passes tells whether a failure may go away by itself. The resolver has repeated what timed out already.
+func passes(err error) bool {
+	var status remoteerrors.ErrUnexpectedStatus
+	var dns *net.DNSError
+	var timeout net.Error
+	var op *net.OpError
+	var request *url.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, errPlain), errors.Is(err, docker.ErrInvalidAuthorization):
+		return false
+	case errors.Is(err, errStalled), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	case errors.As(err, &status):
+		return status.StatusCode >= 500 || status.StatusCode == http.StatusTooManyRequests
+	case errors.As(err, &dns):
+		return dns.IsTemporary
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return false
+	case errors.As(err, &op):
+		return true
+	case errors.As(err, &request):
+		return errors.Is(request.Err, io.EOF)
+	}
+	return false
+}
