@@ -69,6 +69,9 @@ func (m *memory) Commit(ctx context.Context, batch Batch) (Outcome, error) {
 	if batch.Guard != nil && !m.holds(*batch.Guard) {
 		return Outcome{Revision: m.revision, Fenced: true}, nil
 	}
+	if err := proper(batch); err != nil {
+		return Outcome{}, err
+	}
 	if m.exceeds(batch) {
 		return Outcome{}, fmt.Errorf("%d bytes of %d are used: %w", m.size, m.config.Quota, ErrFull)
 	}
@@ -86,6 +89,19 @@ func (m *memory) Commit(ctx context.Context, batch Batch) (Outcome, error) {
 		m.record(changes)
 	}
 	return Outcome{Revision: m.revision, Applied: applied}, nil
+}
+
+// proper refuses a batch whose mutations touch what earlier ones write. Others couldn't tell what it does.
+func proper(batch Batch) error {
+	var earlier footprint
+	for _, mutation := range batch.Mutations {
+		j := &job{mutation: mutation}
+		if earlier.feeds(j) {
+			return fmt.Errorf("a batch touches a key after it writes it: %+v", mutation.Compares)
+		}
+		earlier.add(j)
+	}
+	return nil
 }
 
 // exceeds raises the alarm as etcd does: by the size of all values to be written, whether or not they replace others.

@@ -1,0 +1,73 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// quiet is a logger for etcd that passes on its warnings and errors, and turns an end of the process into a panic.
+func quiet(to *slog.Logger) *zap.Logger {
+	return zap.New(forward{to: to}, zap.WithFatalHook(stop{}))
+}
+
+// forward is a zap core that writes to slog.
+type forward struct {
+	to     *slog.Logger
+	fields []zapcore.Field
+}
+
+func (f forward) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
+
+func (f forward) With(fields []zapcore.Field) zapcore.Core {
+	return forward{f.to, append(slices.Clip(f.fields), fields...)}
+}
+
+func (f forward) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if f.Enabled(entry.Level) {
+		return checked.AddCore(entry, f)
+	}
+	return checked
+}
+
+// harmless are warnings that a first start always gives: etcd looks for its own version before it has written it.
+var harmless = []string{"Failed to detect schema version", "failed to update storage version"}
+
+func (f forward) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	if slices.Contains(harmless, entry.Message) {
+		return nil
+	}
+	level := slog.LevelWarn
+	if entry.Level > zapcore.WarnLevel {
+		level = slog.LevelError
+	}
+	f.to.Log(context.Background(), level, "etcd: "+entry.Message, attributes(append(slices.Clip(f.fields), fields...))...)
+	return nil
+}
+
+func (f forward) Sync() error { return nil }
+
+func attributes(fields []zapcore.Field) []any {
+	encoder := zapcore.NewMapObjectEncoder()
+	for _, field := range fields {
+		field.AddTo(encoder)
+	}
+	delete(encoder.Fields, "stacktrace")
+	var attrs []any
+	for name, value := range encoder.Fields {
+		attrs = append(attrs, slog.Any(name, value))
+	}
+	return attrs
+}
+
+// stop is what happens when etcd can't go on, mostly because the disk refuses: the goroutine panics. When etcd is opening, Open makes an
+// error of it. Later it ends the process, as it must: what was not written must not be taken for written.
+type stop struct{}
+
+func (stop) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	panic(fmt.Sprintf("%s: %v", entry.Message, attributes(fields)))
+}

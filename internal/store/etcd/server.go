@@ -1,0 +1,105 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+	"go.etcd.io/etcd/server/v3/config"
+	"go.etcd.io/etcd/server/v3/etcdserver"
+	"go.etcd.io/etcd/server/v3/features"
+)
+
+// member is the name of the only member. Its address is one that nothing can listen on or dial.
+const member = "berth"
+
+var nowhere = types.MustNewURLs([]string{(&url.URL{Scheme: "unix", Host: "berth:0"}).String()})
+
+// readyWithin bounds an open: etcd waits for ever for what a damaged log doesn't say.
+const readyWithin = 60 * time.Second
+
+// serverConfig differs from etcd's defaults where one member in one process can do better; see the numbers in bench_test.go.
+func serverConfig(c Config) config.ServerConfig {
+	logger := quiet(c.Logger)
+	return config.ServerConfig{
+		Name:                member,
+		DataDir:             c.Dir,
+		ClientURLs:          nowhere,
+		PeerURLs:            nowhere,
+		InitialPeerURLsMap:  types.URLsMap{member: nowhere},
+		InitialClusterToken: "berth-" + c.Instance,
+		NewCluster:          true,
+		// A single member elects itself within two election timeouts, of which it skips most of the first: 10 to 40 ms.
+		TickMs:                     10,
+		ElectionTicks:              3,
+		InitialElectionTickAdvance: true,
+		PreVote:                    true,
+		// The raft log is kept in memory down to the last snapshot.
+		SnapshotCount:          snapshotCount,
+		SnapshotCatchUpEntries: snapshotCount,
+		MaxSnapFiles:           2,
+		MaxWALFiles:            2,
+		QuotaBackendBytes:      c.Quota,
+		MaxTxnOps:              maxTxnOps,
+		MaxRequestBytes:        maxRequestBytes,
+		BackendFreelistType:    "hashmap",
+		StrictReconfigCheck:    true,
+		BcryptCost:             4,
+		TokenTTL:               300,
+		WarningApplyDuration:   500 * time.Millisecond,
+		// A request waits for the disk; that is told by the apply above.
+		WarningUnaryRequestDuration: 5 * time.Second,
+		CompactHashCheckTime:        time.Minute,
+		DowngradeCheckTime:          5 * time.Second,
+		MaxLearners:                 1,
+		V2Deprecation:               config.V2DeprDefault,
+		ServerFeatureGate:           features.NewDefaultServerFeatureGate(member, logger),
+		Metrics:                     "basic",
+		Logger:                      logger,
+	}
+}
+
+const (
+	snapshotCount   = 100
+	maxTxnOps       = 16 << 10
+	maxRequestBytes = 8 << 20
+)
+
+// serve starts the server and waits until it has applied its log and leads.
+func serve(ctx context.Context, c Config) (*etcdserver.EtcdServer, error) {
+	server, err := newServer(c)
+	if err != nil {
+		return nil, err
+	}
+	server.Start()
+	limit := time.NewTimer(readyWithin)
+	defer limit.Stop()
+	select {
+	case <-server.ReadyNotify():
+		return server, nil
+	case <-server.StopNotify():
+		err = damaged(c.Dir, fmt.Errorf("etcd stopped while it opened"))
+	case <-limit.C:
+		err = damaged(c.Dir, fmt.Errorf("etcd was not ready after %v", readyWithin))
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	server.Stop()
+	return nil, err
+}
+
+// newServer turns etcd's way to refuse its files, which is to panic or to end the process, into an error.
+func newServer(c Config) (server *etcdserver.EtcdServer, err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = damaged(c.Dir, fmt.Errorf("%v", failure))
+		}
+	}()
+	server, err = etcdserver.NewServer(serverConfig(c))
+	if err != nil {
+		err = damaged(c.Dir, err)
+	}
+	return server, err
+}
