@@ -6,17 +6,18 @@ import "github.com/berth-dev/berth/api/schema"
 
 // API describes the service.
 var API = schema.Service{
-	Package:     "ec2",
-	ID:          "EC2",
-	Version:     "2016-11-15",
-	Protocols:   []schema.Protocol{schema.EC2},
-	SigningName: "ec2",
-	Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15",
-	Invalid:     "InvalidParameterValue",
-	Unsupported: "UnsupportedOperation",
-	Operations:  operations,
-	Errors:      exceptions,
-	Shapes:      shapes,
+	Package:      "ec2",
+	ID:           "EC2",
+	Version:      "2016-11-15",
+	Protocols:    []schema.Protocol{schema.EC2, schema.JSON11},
+	TargetPrefix: "AmazonEC2",
+	SigningName:  "ec2",
+	Namespace:    "http://ec2.amazonaws.com/doc/2016-11-15",
+	Invalid:      "InvalidParameterValue",
+	Unsupported:  "UnsupportedOperation",
+	Operations:   operations,
+	Errors:       exceptions,
+	Shapes:       shapes,
 }
 
 // The operations that Berth has types for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -39,7 +40,7 @@ func (p *pkg) api() *source {
 	out.printf("// API describes the service.\nvar API = schema.Service{\n")
 	out.printf("Package: %q,\nID: %q,\nVersion: %q,\n", p.service.model, m.ServiceID, m.APIVersion)
 	out.printf("Protocols: []schema.Protocol{%s},\n", strings.Join(p.wireProtocols(), ", "))
-	out.text("TargetPrefix", m.TargetPrefix)
+	out.text("TargetPrefix", cmp.Or(m.TargetPrefix, p.service.target))
 	signing := m.SigningName
 	if signing == "" {
 		signing = m.Endpoint

@@ -172,7 +172,7 @@ func (p *pkg) wireProtocols() []string {
 	for _, n := range names {
 		switch n {
 		case "json":
-			n = cmp.Or("JSON"+strings.ReplaceAll(p.model.Metadata.JSONVersion, ".", ""), "JSON11")
+			n = "JSON" + strings.ReplaceAll(cmp.Or(p.model.Metadata.JSONVersion, "1.1"), ".", "")
 		case "query":
 			n = "Query"
 		case "ec2":

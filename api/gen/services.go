@@ -14,6 +14,9 @@ type service struct {
 	always []string
 	// protocols overrides the model's list.
 	protocols []string
+	// target is the X-Amz-Target prefix of a service whose model has none. Berth's own client speaks JSON alone; where a
+	// service speaks only forms on AWS, the same operations answer it in JSON too.
+	target string
 	// reads names operations that change nothing, where neither the model nor
 	// the name (Describe, Get, List, ...) says so.
 	reads []string
@@ -39,6 +42,7 @@ var services = []service{
 	{
 		model: "ec2", doc: "what Berth answers of Amazon EC2: the VPC that tasks live in",
 		number: optional, invalid: "InvalidParameterValue", refused: "UnsupportedOperation",
+		protocols: []string{"ec2", "json"}, target: "AmazonEC2",
 		ops: []string{
 			"DescribeAvailabilityZones", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
 			"DescribeSubnets", "DescribeVpcs",

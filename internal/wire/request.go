@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/wire/codec"
@@ -95,6 +96,11 @@ func (x *exchange) authenticate() (Caller, *Error) {
 	if svc != nil {
 		rules = scopeRules{svc.api.SigningName, svc.api.UnsignedBody}
 	}
+	return x.prove(rules)
+}
+
+// prove checks the signature and says whose it is, or answers in the dialect why not.
+func (x *exchange) prove(rules scopeRules) (Caller, *Error) {
 	caller, err := x.verify(x.r, x.sent, rules)
 	if err != nil {
 		if fault := x.dialect.authFault(err); fault != nil {
@@ -154,12 +160,29 @@ func regionName(s string) bool {
 
 // signed lets only signed requests through to h.
 func (s *Server) signed(h http.Handler) http.Handler {
+	return s.proven(scopeRules{}, (*exchange).read, h)
+}
+
+// signedStream lets only requests through whose head is signed, their body unread.
+func (s *Server) signedStream(h http.Handler) http.Handler {
+	unread := func(x *exchange) *Error {
+		// What is sent may take longer than a request does.
+		if err := http.NewResponseController(x.w).SetReadDeadline(time.Time{}); err != nil {
+			return x.bodyFault(err)
+		}
+		return nil
+	}
+	return s.proven(scopeRules{unsignedBody: true}, unread, h)
+}
+
+// proven takes the body in, proves the signature and calls h.
+func (s *Server) proven(rules scopeRules, read func(*exchange) *Error, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{Server: s, w: w, r: r, id: RequestID(r.Context()), codec: codec.For(schema.JSON11), dialect: restDialect}
-		fault := x.read()
+		fault := read(x)
 		if fault == nil {
 			var caller Caller
-			if caller, fault = x.authenticate(); fault == nil {
+			if caller, fault = x.prove(rules); fault == nil {
 				r = r.WithContext(context.WithValue(r.Context(), identityKey{}, &identity{caller, x.id}))
 				if x.sent != nil {
 					r.Body = io.NopCloser(bytes.NewReader(x.sent))

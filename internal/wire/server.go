@@ -59,6 +59,12 @@ func (s *Server) Handle(pattern string, h http.Handler) {
 	s.mux.Handle(pattern, s.signed(h))
 }
 
+// Stream is Handle for a route whose body is too large to be held: h reads it as it comes, without a bound and unproven.
+// The signature covers everything else; the client signs UNSIGNED-PAYLOAD.
+func (s *Server) Stream(pattern string, h http.Handler) {
+	s.mux.Handle(pattern, s.signedStream(h))
+}
+
 // Open adds a raw route that needs no signature: health.
 func (s *Server) Open(pattern string, h http.Handler) {
 	s.mux.Handle(pattern, h)

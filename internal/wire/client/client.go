@@ -104,9 +104,31 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) ([]by
 	return answer, nil
 }
 
+// Stream sends a signed request whose body is read as it is sent, once, and is not part of the signature.
+func (c *Client) Stream(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.Endpoint+path, body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", c.userAgent())
+	r.Header.Set("X-Amz-Content-Sha256", sigv4.UnsignedPayload)
+	if err := c.sign(ctx, r, "berth", sigv4.UnsignedPayload); err != nil {
+		return nil, err
+	}
+	answer, err := c.answer(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return answer, nil
+}
+
 // Sign signs a request for a service with the client's credentials: for
 // connections that the caller makes itself, such as a websocket.
 func (c *Client) Sign(ctx context.Context, r *http.Request, service string, body []byte) error {
+	return c.sign(ctx, r, service, sigv4.PayloadHash(body))
+}
+
+func (c *Client) sign(ctx context.Context, r *http.Request, service, payloadHash string) error {
 	creds, err := c.Credentials.Retrieve(ctx)
 	if err != nil {
 		return fmt.Errorf("no credentials: %w", err)
@@ -115,7 +137,7 @@ func (c *Client) Sign(ctx context.Context, r *http.Request, service string, body
 	if c.Now != nil {
 		now = c.Now
 	}
-	return c.signer.SignHTTP(ctx, creds, r, sigv4.PayloadHash(body), service, c.Region, now())
+	return c.signer.SignHTTP(ctx, creds, r, payloadHash, service, c.Region, now())
 }
 
 // send makes one attempt.
@@ -131,6 +153,11 @@ func (c *Client) send(ctx context.Context, method, path, service string, header 
 	if err := c.Sign(ctx, r, service, body); err != nil {
 		return nil, err
 	}
+	return c.answer(r)
+}
+
+// answer sends a signed request and reads what comes back.
+func (c *Client) answer(r *http.Request) ([]byte, error) {
 	resp, err := c.HTTP.Do(r)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,82 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/berth-dev/berth/internal/wire/client"
+)
+
+// Client calls the operator's API of a Berth that runs.
+type Client struct{ c *client.Client }
+
+// NewClient returns a client that signs with c's credentials.
+func NewClient(c *client.Client) *Client { return &Client{c} }
+
+// AskHealth asks for the health, which needs no signature. A Berth that is not well answers all the same.
+func AskHealth(ctx context.Context, endpoint string) (Health, error) {
+	var health Health
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+PathHealth, nil)
+	if err != nil {
+		return health, err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return health, err
+	}
+	defer answer.Body.Close()
+	if err := json.UnmarshalRead(io.LimitReader(answer.Body, 1<<20), &health); err != nil {
+		return health, fmt.Errorf("%s does not answer as Berth does: %w", endpoint, err)
+	}
+	return health, nil
+}
+
+// Images lists the images.
+func (c *Client) Images(ctx context.Context) ([]Image, error) {
+	var images []Image
+	return images, c.ask(ctx, http.MethodGet, PathImages, &images)
+}
+
+// ImportImage sends an OCI or docker-archive tar.
+func (c *Client) ImportImage(ctx context.Context, archive io.Reader) ([]Image, error) {
+	answer, err := c.c.Stream(ctx, http.MethodPost, PathImages, archive)
+	if err != nil {
+		return nil, err
+	}
+	var images []Image
+	return images, json.Unmarshal(answer, &images)
+}
+
+// RemoveImage removes a name.
+func (c *Client) RemoveImage(ctx context.Context, name string) error {
+	return c.ask(ctx, http.MethodDelete, PathImages+"?name="+url.QueryEscape(name), nil)
+}
+
+// Pulls lists the images on their way.
+func (c *Client) Pulls(ctx context.Context) ([]Pull, error) {
+	var pulls []Pull
+	return pulls, c.ask(ctx, http.MethodGet, PathPulls, &pulls)
+}
+
+// Reset stops what runs and forgets all state.
+func (c *Client) Reset(ctx context.Context) error { return c.ask(ctx, http.MethodPost, PathReset, nil) }
+
+// Down ends the program.
+func (c *Client) Down(ctx context.Context, keepTasks bool) error {
+	return c.ask(ctx, http.MethodPost, PathDown+"?keep-tasks="+strconv.FormatBool(keepTasks), nil)
+}
+
+// ask sends a request without a body and decodes the answer into out, if that is wanted.
+func (c *Client) ask(ctx context.Context, method, path string, out any) error {
+	answer, err := c.c.Do(ctx, method, path, nil)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
