@@ -72,3 +72,11 @@ func (e *Error) Error() string { return e.Message }
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
+
+// Features is what `berth-shim features` prints.
+type Features struct {
+	Build   string `json:"build"`
+	Version int    `json:"version"`
+	Oldest  int    `json:"oldest"`
+	Seccomp bool   `json:"seccomp"`
+}

@@ -8,6 +8,7 @@
 package shim
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -28,6 +29,26 @@ const (
 	LockFile   = "lock"   // flock held by the shim for life, and by the agent while it starts or buries one
 	ErrorFile  = "stderr" // what a dying shim has to say
 )
+
+// ContainerDir is the directory of one container in the shim's: the agent puts small files there that it mounts into
+// the container, the shim the root file system.
+func ContainerDir(dir, name string) string { return filepath.Join(dir, "c", name) }
+
+// InstanceGroup is the path of the control group of all that an instance runs.
+func InstanceGroup(instance string) string { return "/berth/" + instance }
+
+// ShimsGroup is the path of the control group of an instance's shims.
+func ShimsGroup(instance string) string { return InstanceGroup(instance) + "/shims" }
+
+// TaskGroup is the path of a task's control group, above those of its containers. (It can't be below "tasks": every v1
+// group has a file of that name.)
+func TaskGroup(instance, task string) string { return InstanceGroup(instance) + "/task/" + task }
+
+// ContainerGroup is the path of a container's control group. It is named by the runtime id, as a container may be
+// called as one of the group's own files.
+func ContainerGroup(instance, task, runtimeID string) string {
+	return TaskGroup(instance, task) + "/" + runtimeID
+}
 
 // Task is what a shim is told at its start.
 type Task struct {
@@ -57,16 +78,14 @@ type Container struct {
 	Name        string `json:"name"`
 	RuntimeID   string `json:"runtimeId"`
 	ImageDigest string `json:"imageDigest,omitzero"`
-	// Rootfs is mounted on Spec.Root.Path, relative to the container's directory.
+	// Rootfs is mounted by the shim, in its own mount namespace.
 	Rootfs []Mount `json:"rootfs"`
-	// Spec is complete but for the user, the network namespace's path and the cgroup, which the shim fills in.
+	// Spec is complete but for the root's path, the user, the network namespace and the cgroup, which the shim fills in.
 	Spec *specs.Spec `json:"spec"`
 	// User is Docker's: "user", "uid", "user:group"; names are looked up in the root file system. Groups are more
 	// groups to be in, by name or number.
 	User   string   `json:"user,omitzero"`
 	Groups []string `json:"groups,omitzero"`
-	// Files are small files that the shim writes beside the root file system and mounts at these paths.
-	Files map[string]string `json:"files,omitzero"`
 	// Init runs the process under a small init that reaps orphans and passes signals on.
 	Init       bool   `json:"init,omitzero"`
 	StopSignal int    `json:"stopSignal"`

@@ -1,0 +1,185 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is the agent's connection to a shim. It carries one call at a time.
+type Conn struct {
+	conn    *net.UnixConn
+	welcome Welcome
+}
+
+// VersionError says that shim and agent have no version of the protocol in common.
+type VersionError struct{ message string }
+
+func (e *VersionError) Error() string { return e.message }
+
+// Dial connects to the shim that listens on path and agrees on a version.
+func Dial(ctx context.Context, path string) (*Conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{conn: nc.(*net.UnixConn)}
+	err = c.within(ctx, func() error {
+		if err := WriteFrame(c.conn, Hello{Versions: versions()}); err != nil {
+			return err
+		}
+		return ReadFrame(c.conn, &c.welcome)
+	})
+	if err == nil && c.welcome.Error != "" {
+		err = &VersionError{c.welcome.Error}
+	}
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("greet the shim at %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Welcome returns what the shim said of itself.
+func (c *Conn) Welcome() Welcome { return c.welcome }
+
+// Close ends the connection. What was asked for goes on.
+func (c *Conn) Close() error { return c.conn.Close() }
+
+// Create prepares a container.
+func (c *Conn) Create(ctx context.Context, container *Container) error {
+	_, err := c.call(ctx, Request{Create: container})
+	return err
+}
+
+// Start starts a created container and returns once its process runs.
+func (c *Conn) Start(ctx context.Context, name string) error {
+	_, err := c.call(ctx, Request{Start: &Start{Name: name}})
+	return err
+}
+
+// Stop stops a container and returns once it has stopped; see Stop for how.
+func (c *Conn) Stop(ctx context.Context, name string, grace time.Duration) error {
+	_, err := c.call(ctx, Request{Stop: &Stop{Name: name, Grace: grace}})
+	return err
+}
+
+// State returns the task's state.
+func (c *Conn) State(ctx context.Context) (TaskState, error) {
+	return c.stateOf(ctx, Request{State: &Empty{}})
+}
+
+// Watch returns the task's state; each Next after it returns a newer one.
+func (c *Conn) Watch(ctx context.Context) (TaskState, error) {
+	return c.stateOf(ctx, Request{Watch: &Empty{}})
+}
+
+// Next waits for the state to change after Watch and returns it.
+func (c *Conn) Next(ctx context.Context) (TaskState, error) {
+	var resp Response
+	err := c.within(ctx, func() error { return ReadFrame(c.conn, &resp) })
+	return state(resp, err)
+}
+
+// Shutdown kills what runs, removes all that the shim made, and ends it.
+func (c *Conn) Shutdown(ctx context.Context) error {
+	_, err := c.call(ctx, Request{Shutdown: &Empty{}})
+	return err
+}
+
+// Listener returns a copy of the socket that the shim listens on for its task (Task.Listen). Closing the copy leaves
+// the socket open in the shim: what connects meanwhile waits for the next taker.
+func (c *Conn) Listener(ctx context.Context) (net.Listener, error) {
+	if _, err := c.call(ctx, Request{Listener: &Empty{}}); err != nil {
+		return nil, err
+	}
+	var fd int
+	err := c.within(ctx, func() (err error) {
+		fd, err = receiveFile(c.conn)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("receive the task's listener: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "task listener")
+	defer f.Close()
+	return net.FileListener(f)
+}
+
+func (c *Conn) stateOf(ctx context.Context, req Request) (TaskState, error) {
+	resp, err := c.call(ctx, req)
+	return state(resp, err)
+}
+
+func state(resp Response, err error) (TaskState, error) {
+	switch {
+	case err != nil:
+		return TaskState{}, err
+	case resp.State == nil:
+		return TaskState{}, errors.New("the shim answered without a state")
+	}
+	return *resp.State, nil
+}
+
+func (c *Conn) call(ctx context.Context, req Request) (Response, error) {
+	var resp Response
+	err := c.within(ctx, func() error {
+		if err := WriteFrame(c.conn, req); err != nil {
+			return err
+		}
+		return ReadFrame(c.conn, &resp)
+	})
+	if err == nil && resp.Error != nil {
+		err = resp.Error
+	}
+	return resp, err
+}
+
+// within runs a piece of the conversation and breaks it off when ctx ends; the connection is of no use after that.
+func (c *Conn) within(ctx context.Context, talk func() error) error {
+	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	err := talk()
+	if ctx.Err() != nil && err != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func versions() []int {
+	var v []int
+	for n := Version; n >= Oldest; n-- {
+		v = append(v, n)
+	}
+	return v
+}
+
+// sendFile passes a file along with one byte, which carries it.
+func sendFile(conn *net.UnixConn, f *os.File) error {
+	_, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(int(f.Fd())), nil)
+	return err
+}
+
+func receiveFile(conn *net.UnixConn) (int, error) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 1), oob)
+	if err != nil {
+		return -1, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return -1, err
+	}
+	for _, m := range messages {
+		if fds, err := unix.ParseUnixRights(&m); err == nil && len(fds) == 1 {
+			return fds[0], nil
+		}
+	}
+	return -1, errors.New("no file came with the message")
+}

@@ -1,0 +1,203 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Handler does what an agent asks of a shim. Its methods may be called at the same time. Errors that are not *Error
+// are sent as Failed.
+type Handler interface {
+	Create(c *Container) error
+	Start(name string) error
+	// Stop returns when the container has stopped, or when ctx ends because the agent went away; the stop goes on.
+	Stop(ctx context.Context, name string, grace time.Duration) error
+	// State returns the present state and a channel that is closed at the next change.
+	State() (TaskState, <-chan struct{})
+	// Listener returns the task's listening socket; the caller doesn't close it.
+	Listener() (*os.File, error)
+	// Shutdown removes all that the shim made. The shim ends after the answer is sent.
+	Shutdown() error
+}
+
+// Server speaks the protocol with agents.
+type Server struct {
+	Handler Handler
+	Build   string // of the program, told to agents
+}
+
+// Serve answers on l until an agent's Shutdown has been answered, and then returns nil. It closes l.
+func (s *Server) Serve(l *net.UnixListener) error {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	open, end := context.WithCancel(context.Background())
+	defer end()
+	context.AfterFunc(open, func() { l.Close() })
+	for {
+		conn, err := l.AcceptUnix()
+		switch {
+		case open.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("accept agents: %w", err)
+		}
+		calls.Go(func() {
+			defer conn.Close()
+			defer context.AfterFunc(open, func() { conn.Close() })()
+			if s.converse(conn) {
+				end()
+			}
+		})
+	}
+}
+
+// helloTime bounds how long a connection may stay without a greeting.
+const helloTime = 5 * time.Second
+
+// converse serves one connection to its end and says whether the agent shut the shim down.
+func (s *Server) converse(conn *net.UnixConn) (shutdown bool) {
+	if err := sameUser(conn); err != nil {
+		return false
+	}
+	conn.SetDeadline(time.Now().Add(helloTime))
+	var hello Hello
+	if err := ReadFrame(conn, &hello); err != nil {
+		return false
+	}
+	welcome := Welcome{Build: s.Build, PID: os.Getpid(), Version: agree(hello.Versions)}
+	if welcome.Version == 0 {
+		welcome.Error = fmt.Sprintf("this shim speaks versions %d to %d of the protocol, the agent %v", Oldest, Version, hello.Versions)
+	}
+	if err := WriteFrame(conn, welcome); err != nil || welcome.Version == 0 {
+		return false
+	}
+	conn.SetDeadline(time.Time{})
+	for {
+		var req Request
+		if err := ReadFrame(conn, &req); err != nil {
+			return false
+		}
+		ended, err := s.answer(conn, req)
+		if ended || err != nil {
+			return ended
+		}
+	}
+}
+
+// answer answers one request. ended says that the task is gone and with it the reason for this shim.
+func (s *Server) answer(conn *net.UnixConn, req Request) (ended bool, err error) {
+	var resp Response
+	switch {
+	case req.Create != nil:
+		resp.Error = asError(s.Handler.Create(req.Create))
+	case req.Start != nil:
+		resp.Error = asError(s.Handler.Start(req.Start.Name))
+	case req.Stop != nil:
+		err := whileThere(conn, func(ctx context.Context) error {
+			return s.Handler.Stop(ctx, req.Stop.Name, req.Stop.Grace)
+		})
+		if errors.Is(err, context.Canceled) {
+			return false, err
+		}
+		resp.Error = asError(err)
+	case req.State != nil:
+		now, _ := s.Handler.State()
+		resp.State = &now
+	case req.Watch != nil:
+		return false, whileThere(conn, func(ctx context.Context) error { return s.watch(ctx, conn) })
+	case req.Listener != nil:
+		return false, s.sendListener(conn)
+	case req.Shutdown != nil:
+		resp.Error = asError(s.Handler.Shutdown())
+		ended = resp.Error == nil
+	default:
+		resp.Error = Errorf(Invalid, "the request asks for nothing that this shim knows")
+	}
+	return ended, WriteFrame(conn, resp)
+}
+
+func (s *Server) watch(ctx context.Context, conn *net.UnixConn) error {
+	for {
+		now, changed := s.Handler.State()
+		if err := WriteFrame(conn, Response{State: &now}); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Server) sendListener(conn *net.UnixConn) error {
+	f, err := s.Handler.Listener()
+	if writeErr := WriteFrame(conn, Response{Error: asError(err)}); writeErr != nil || err != nil {
+		return writeErr
+	}
+	return sendFile(conn, f)
+}
+
+// whileThere runs a long call with a context that ends when the agent closes its end, or speaks out of turn.
+func whileThere(conn *net.UnixConn, call func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		var b [1]byte
+		if _, err := conn.Read(b[:]); !errors.Is(err, os.ErrDeadlineExceeded) {
+			cancel()
+		}
+	}()
+	err := call(ctx)
+	conn.SetReadDeadline(time.Unix(1, 0))
+	<-gone
+	conn.SetReadDeadline(time.Time{})
+	cancel()
+	return err
+}
+
+// agree returns the newest version that both sides speak, or 0.
+func agree(theirs []int) int {
+	return slices.Max(append(slices.DeleteFunc(slices.Clone(theirs), func(v int) bool { return v < Oldest || v > Version }), 0))
+}
+
+func asError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return Errorf(Failed, "%v", err)
+}
+
+// sameUser refuses peers that are not the user the shim runs as, which is root.
+func sameUser(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	if err := raw.Control(func(fd uintptr) {
+		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return err
+	}
+	if peerErr != nil {
+		return peerErr
+	}
+	if peer.Uid != uint32(os.Geteuid()) {
+		return fmt.Errorf("user %d may not speak to this shim", peer.Uid)
+	}
+	return nil
+}
