@@ -1,0 +1,201 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-dev/berth/internal/shim"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
+)
+
+// task is a shim.Handler.
+type task struct {
+	dir   string
+	spec  shim.Task
+	group cgroup.Group
+	tree  cgroup.Tree
+	// netns is the namespace file that containers join; nil for the host's.
+	netns    *os.File
+	listener *os.File
+
+	mu         sync.Mutex // guards what follows, and every container's state
+	containers []*container
+	revision   int64
+	changed    chan struct{}
+	ending     bool
+}
+
+// newTask makes what the task's containers share. What it makes before an error is removed by the agent.
+func newTask(dir string, spec shim.Task) (*task, error) {
+	tree, err := cgroup.Find()
+	if err != nil {
+		return nil, err
+	}
+	shims := tree.Group(shim.ShimsGroup(spec.Instance))
+	if err := shims.Create(); err != nil {
+		return nil, err
+	}
+	if err := shims.Join(); err != nil {
+		return nil, err
+	}
+	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{})}
+	if err := t.group.Create(); err != nil {
+		return nil, err
+	}
+	limits := cgroup.Limits{CPUShares: uint64(spec.CPU), Memory: spec.Memory}
+	if spec.CPUHard {
+		limits.CPUQuota = spec.CPU * cgroup.Period / 1024
+	}
+	if err := t.group.Limit(limits); err != nil {
+		return nil, err
+	}
+	if err := t.openNetwork(); err != nil {
+		return nil, err
+	}
+	t.change(func() {})
+	return t, nil
+}
+
+// change changes the state, writes it down and tells watchers.
+func (t *task) change(apply func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	apply()
+	t.revision++
+	close(t.changed)
+	t.changed = make(chan struct{})
+	t.record()
+}
+
+// record replaces the state file, so that an exit is known even if this process dies before an agent asks.
+func (t *task) record() {
+	text, err := json.Marshal(t.state())
+	if err == nil {
+		path := filepath.Join(t.dir, shim.StateFile)
+		if err = os.WriteFile(path+".new", text, 0o600); err == nil {
+			err = os.Rename(path+".new", path)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "berth-shim: write the state file:", err)
+	}
+}
+
+// state is called with mu held.
+func (t *task) state() shim.TaskState {
+	s := shim.TaskState{Revision: t.revision, PID: os.Getpid()}
+	for _, c := range t.containers {
+		s.Containers = append(s.Containers, c.state)
+	}
+	return s
+}
+
+// State returns the present state and a channel that is closed at the next change.
+func (t *task) State() (shim.TaskState, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state(), t.changed
+}
+
+// Create prepares a container. One that exists is left as it is.
+func (t *task) Create(spec *shim.Container) error {
+	if t.find(spec.Name) != nil {
+		return nil
+	}
+	c := &container{task: t, spec: spec, stopped: make(chan struct{}), state: shim.ContainerState{
+		Name: spec.Name, RuntimeID: spec.RuntimeID, ImageDigest: spec.ImageDigest, LogPath: spec.Log.Path,
+		Status: shim.Created, CreatedAt: time.Now(),
+	}}
+	if err := c.create(); err != nil {
+		return errors.Join(err, c.remove())
+	}
+	t.change(func() { t.containers = append(t.containers, c) })
+	return nil
+}
+
+// Start starts a container once; afterwards it returns what the first time returned.
+func (t *task) Start(name string) error {
+	c := t.find(name)
+	if c == nil {
+		return shim.Errorf(shim.NotFound, "the task has no container %q", name)
+	}
+	c.starting.Do(func() { c.start() })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.state.Error != "" {
+		return shim.Errorf(shim.Failed, "%s", c.state.Error)
+	}
+	return nil
+}
+
+// Stop stops a container.
+func (t *task) Stop(ctx context.Context, name string, grace time.Duration) error {
+	c := t.find(name)
+	if c == nil {
+		return shim.Errorf(shim.NotFound, "the task has no container %q", name)
+	}
+	return c.stop(ctx, grace)
+}
+
+// Listener returns the socket opened at the start.
+func (t *task) Listener() (*os.File, error) {
+	if t.listener == nil {
+		return nil, shim.Errorf(shim.None, "the task was created without a listener")
+	}
+	return t.listener, nil
+}
+
+// shutdownTime bounds how long killed processes may take to disappear.
+const shutdownTime = 10 * time.Second
+
+// Shutdown kills and removes all containers, then what they shared.
+func (t *task) Shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	t.mu.Lock()
+	t.ending = true
+	containers := t.containers
+	t.mu.Unlock()
+	var errs []error
+	for _, c := range containers {
+		errs = append(errs, c.stop(ctx, 0), c.remove())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := t.group.Kill(ctx); err != nil {
+		return err
+	}
+	return t.group.Remove(ctx)
+}
+
+func (t *task) find(name string) *container {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.containers {
+		if c.state.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+var _ shim.Handler = (*task)(nil)
+
+// signalNumber keeps a nonsensical stop signal from being sent.
+func signalNumber(n int) unix.Signal {
+	if n <= 0 || n > 64 {
+		return unix.SIGTERM
+	}
+	return unix.Signal(n)
+}
