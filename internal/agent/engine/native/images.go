@@ -1,5 +1,3 @@
-// Package native is the engine that needs nothing but a Linux kernel: each task is kept by a process of its own, the shim
-// (cmd/berth-shim), which outlives the agent and is adopted by the next one. internal/agent/task uses it as engine.Engine.
 package native
 
 import (

@@ -1,0 +1,30 @@
+package enginetest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// BuildProbe builds the program that the suite's containers run, static, and returns its path in dir.
+func BuildProbe(dir string) (string, error) {
+	path := filepath.Join(dir, "probe")
+	return path, build(path, []string{"CGO_ENABLED=0"}, "-trimpath", "-ldflags", "-s -w", "github.com/berth-dev/berth/internal/agent/engine/enginetest/probe")
+}
+
+// BuildShim builds berth-shim as `make build` does, which needs a C compiler and libseccomp, and returns its path in dir.
+func BuildShim(dir string) (string, error) {
+	path := filepath.Join(dir, "berth-shim")
+	return path, build(path, []string{"CGO_ENABLED=1"}, "-trimpath", "-tags", "seccomp netgo osusergo",
+		"-ldflags", "-s -w -extldflags -static", "github.com/berth-dev/berth/cmd/berth-shim")
+}
+
+func build(out string, env []string, args ...string) error {
+	cmd := exec.Command("go", append([]string{"build", "-o", out}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", filepath.Base(out), err, text)
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package native
+
+// agentMain is the agent that crash tests kill.
+func agentMain() bool { return false }

@@ -1,0 +1,58 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/berth-dev/berth/internal/agent/spool"
+	"github.com/berth-dev/berth/internal/shim"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
+)
+
+// buryTime bounds how long killed processes may take to disappear.
+const buryTime = 10 * time.Second
+
+// bury removes what a dead shim left running: processes and control groups. Its mounts went with its mount namespace.
+// It brings state, as last heard, up to what the shim wrote down, and ends there every container whose end is unknown.
+func (e *Engine) bury(id, reason string, state *shim.TaskState) error {
+	ctx, cancel := context.WithTimeout(context.Background(), buryTime)
+	defer cancel()
+	group := e.group(id)
+	errs := []error{group.Kill(ctx), group.Remove(ctx)}
+	if state == nil {
+		return errors.Join(errs...)
+	}
+	file := filepath.Join(e.dir(id), shim.StateFile)
+	var written shim.TaskState
+	if err := readJSON(file, &written); err == nil && written.Revision > state.Revision {
+		*state = written
+	}
+	for i := range state.Containers {
+		c := &state.Containers[i]
+		if c.Status != shim.Stopped {
+			c.Status, c.PID, c.FinishedAt, c.Error = shim.Stopped, 0, time.Now(), reason
+		}
+		if c.LogPath != "" {
+			if err := spool.Seal(c.LogPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	state.Revision++
+	return errors.Join(append(errs, writeJSON(file, *state))...)
+}
+
+// Clean removes all that engines of an instance made, whatever became of them: processes, control groups and the run
+// directory's shims. Nothing of the instance may be running an engine. Images and log spools are their owners' to remove.
+func Clean(ctx context.Context, instance, runDir string) error {
+	tree, err := cgroup.Find()
+	if err != nil {
+		return err
+	}
+	group := tree.Group(shim.InstanceGroup(instance))
+	return errors.Join(group.Kill(ctx), group.Remove(ctx), os.RemoveAll(filepath.Join(runDir, "shims")))
+}

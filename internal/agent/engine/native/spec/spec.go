@@ -1,0 +1,231 @@
+// Package spec translates a container in Docker's terms, as ECS hands it to an agent, into an OCI runtime specification
+// with Docker's defaults. What is asked for and not built is refused by name, never ignored. The native engine calls it.
+package spec
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/profiles/seccomp"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Request is a container to translate.
+type Request struct {
+	RuntimeID string
+	Config    container.Config
+	Host      container.HostConfig
+	Image     ocispec.ImageConfig
+
+	// Hostname is the container's unless Config names one; the first 12 digits of RuntimeID when both are empty.
+	Hostname string
+	// OwnNetwork says that the container's network namespace is not the host's.
+	OwnNetwork bool
+	// ResolvConf, Hosts and HostnameFile are files mounted at their places in /etc; empty ones are left to the image.
+	ResolvConf, Hosts, HostnameFile string
+
+	Machine Machine
+}
+
+// Machine is what the translation must know of the machine.
+type Machine struct {
+	UnifiedCgroups bool   // v2
+	SwapAccounting bool   // memory and swap can be limited together
+	Seccomp        bool   // filter system calls
+	OpenFiles      uint64 // the limit of open files of a container that names none
+}
+
+// Result is the translation.
+type Result struct {
+	// Spec lacks what only the shim knows: the root's path, the user's numbers, the network namespace, the cgroup.
+	Spec       *specs.Spec
+	Hostname   string
+	User       string
+	Groups     []string
+	Init       bool
+	StopSignal int
+}
+
+// New translates a request. Its errors say what is wrong with the container, or which parameters Berth does not build.
+func New(req Request) (*Result, error) {
+	if err := refuse(req.Config, req.Host); err != nil {
+		return nil, err
+	}
+	hostname := req.Config.Hostname
+	if hostname == "" {
+		hostname = req.Hostname
+	}
+	if hostname == "" {
+		hostname = req.RuntimeID[:12]
+	}
+	process, err := newProcess(req, hostname)
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := mounts(req)
+	if err != nil {
+		return nil, err
+	}
+	linux, err := newLinux(req)
+	if err != nil {
+		return nil, err
+	}
+	s := &specs.Spec{
+		Version: specs.Version, Hostname: hostname, Domainname: req.Config.Domainname,
+		Root:    &specs.Root{Readonly: req.Host.ReadonlyRootfs},
+		Process: process, Mounts: mounts, Linux: linux,
+	}
+	options, err := securityOptions(req.Host.SecurityOpt)
+	if err != nil {
+		return nil, err
+	}
+	s.Process.NoNewPrivileges = options.noNewPrivileges
+	if linux.Seccomp, err = systemCalls(req, options, s); err != nil {
+		return nil, err
+	}
+	stop, err := stopSignal(req.Config.StopSignal, req.Image.StopSignal)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		Spec: s, Hostname: hostname, User: first(req.Config.User, req.Image.User), Groups: req.Host.GroupAdd,
+		Init: req.Host.Init != nil && *req.Host.Init, StopSignal: stop,
+	}, nil
+}
+
+// security is what SecurityOpt says.
+type security struct {
+	noNewPrivileges bool
+	unconfined      bool
+	profile         string // a seccomp profile as JSON; empty: Docker's
+}
+
+func securityOptions(options []string) (security, error) {
+	var s security
+	for _, o := range options {
+		key, value, given := strings.Cut(o, "=")
+		if !given {
+			key, value, given = strings.Cut(o, ":")
+		}
+		switch {
+		case key == "no-new-privileges" && (!given || value == "true"):
+			s.noNewPrivileges = true
+		case key == "no-new-privileges" && value == "false":
+		case key == "seccomp" && value == "unconfined":
+			s.unconfined = true
+		case key == "seccomp" && strings.HasPrefix(value, "{"):
+			s.profile = value
+		case (key == "apparmor" || key == "label") && (value == "unconfined" || value == "disable"):
+		default:
+			return s, fmt.Errorf("SecurityOpt %q is not supported by Berth", o)
+		}
+	}
+	return s, nil
+}
+
+func systemCalls(req Request, options security, s *specs.Spec) (*specs.LinuxSeccomp, error) {
+	switch {
+	case options.profile != "" && !req.Machine.Seccomp:
+		return nil, fmt.Errorf("a seccomp profile is asked for and Berth runs without seccomp")
+	case options.profile != "":
+		return seccomp.LoadProfile(options.profile, s)
+	case !req.Machine.Seccomp || options.unconfined || req.Host.Privileged:
+		return nil, nil
+	}
+	return seccomp.GetDefaultProfile(s)
+}
+
+func newLinux(req Request) (*specs.Linux, error) {
+	resources, err := resources(req)
+	if err != nil {
+		return nil, err
+	}
+	devices, rules, err := devices(req.Host)
+	if err != nil {
+		return nil, err
+	}
+	resources.Devices = rules
+	sysctls, err := sysctls(req)
+	if err != nil {
+		return nil, err
+	}
+	l := &specs.Linux{
+		Resources: resources, Devices: devices, Sysctl: sysctls,
+		Namespaces: []specs.LinuxNamespace{
+			{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
+		},
+		MaskedPaths:   chosen(req.Host.MaskedPaths, maskedPaths, req.Host.Privileged),
+		ReadonlyPaths: chosen(req.Host.ReadonlyPaths, readonlyPaths, req.Host.Privileged),
+	}
+	if req.Host.CgroupnsMode.IsPrivate() || req.Host.CgroupnsMode == "" && req.Machine.UnifiedCgroups && !req.Host.Privileged {
+		l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}
+	return l, nil
+}
+
+// chosen returns the paths asked for, or the defaults, which a privileged container goes without.
+func chosen(asked, defaults []string, privileged bool) []string {
+	switch {
+	case asked != nil:
+		return asked
+	case privileged:
+		return nil
+	}
+	return defaults
+}
+
+var maskedPaths = []string{
+	"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+	"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+}
+
+var readonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+
+// sysctls returns the kernel parameters to set. Only those that belong to a namespace of the container may be.
+func sysctls(req Request) (map[string]string, error) {
+	all := map[string]string{}
+	if req.OwnNetwork {
+		all["net.ipv4.ip_unprivileged_port_start"] = "0"
+		all["net.ipv4.ping_group_range"] = "0 2147483647"
+	}
+	for name, value := range req.Host.Sysctls {
+		switch {
+		case strings.HasPrefix(name, "net.") && !req.OwnNetwork:
+			return nil, fmt.Errorf("sysctl %q is the host's in a task on the host's network", name)
+		case strings.HasPrefix(name, "net."), strings.HasPrefix(name, "fs.mqueue."), ipcSysctl(name):
+			all[name] = value
+		default:
+			return nil, fmt.Errorf("sysctl %q belongs to no namespace and would change the host", name)
+		}
+	}
+	return all, nil
+}
+
+func ipcSysctl(name string) bool {
+	switch name {
+	case "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+		"kernel.shm_rmid_forced":
+		return true
+	}
+	return false
+}
+
+// first returns the first value that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func absolute(what, p string) (string, error) {
+	if !path.IsAbs(p) {
+		return "", fmt.Errorf("%s %q is not an absolute path", what, p)
+	}
+	return path.Clean(p), nil
+}

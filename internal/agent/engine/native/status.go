@@ -1,0 +1,83 @@
+package native
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/shim"
+)
+
+// statusOf is a shim's state in the engine's terms.
+func statusOf(id string, s shim.TaskState, lost string) engine.TaskStatus {
+	status := engine.TaskStatus{Task: id, Lost: lost != "", LostReason: lost}
+	for _, c := range s.Containers {
+		status.Containers = append(status.Containers, engine.ContainerStatus{
+			Name: c.Name, RuntimeID: c.RuntimeID, ImageDigest: c.ImageDigest, State: engine.ContainerState(c.Status), PID: c.PID,
+			ExitCode: c.ExitCode, ExitKnown: c.ExitKnown, OOMKilled: c.OOMKilled, Error: c.Error,
+			CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt,
+		})
+	}
+	return status
+}
+
+// Inspect asks the shim, or tells how a lost task ended.
+func (e *Engine) Inspect(ctx context.Context, id string) (engine.TaskStatus, error) {
+	t := e.task(id)
+	if t == nil {
+		return engine.TaskStatus{}, fmt.Errorf("task %s: %w", id, engine.ErrNotFound)
+	}
+	var s shim.TaskState
+	err := t.call(ctx, func(conn *shim.Conn) (err error) {
+		s, err = conn.State(ctx)
+		return err
+	})
+	if err == nil {
+		return statusOf(id, s, ""), nil
+	}
+	status, _, _ := t.now()
+	if status.Lost {
+		return status, nil
+	}
+	return engine.TaskStatus{}, err
+}
+
+// Watch sends the task's states.
+func (e *Engine) Watch(ctx context.Context, id string) (<-chan engine.TaskStatus, error) {
+	t := e.task(id)
+	if t == nil {
+		return nil, fmt.Errorf("task %s: %w", id, engine.ErrNotFound)
+	}
+	states := make(chan engine.TaskStatus)
+	e.going.Go(func() {
+		defer close(states)
+		select {
+		case <-t.known:
+		case <-ctx.Done():
+			return
+		case <-e.life.Done():
+			return
+		}
+		for sent := false; ; {
+			status, removed, changed := t.now()
+			if removed {
+				return
+			}
+			out := states
+			if sent {
+				out = nil
+			}
+			select {
+			case out <- status:
+				sent = true
+			case <-changed:
+				sent = false
+			case <-ctx.Done():
+				return
+			case <-e.life.Done():
+				return
+			}
+		}
+	})
+	return states, nil
+}
