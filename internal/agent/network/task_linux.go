@@ -1,0 +1,73 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// attach makes the task's namespace at path and its leg in the subnet's bridge.
+func (r *router) attach(path string, t TaskNet, bridge int) error {
+	if _, err := os.Lstat(path); err == nil {
+		if err := dropNamespace(path); err != nil { // what an Attach that was cut short left
+			return err
+		}
+	}
+	return createNamespace(path, func(ns int) error {
+		if err := setSysctls(taskSysctls); err != nil {
+			return err
+		}
+		if err := r.addLeg(t, bridge, ns); err != nil {
+			return err
+		}
+		nl, err := newHandle()
+		if err != nil {
+			return err
+		}
+		defer nl.Close()
+		return configureTask(nl, t)
+	})
+}
+
+// addLeg makes the pair of links that joins the task's namespace to its subnet.
+func (r *router) addLeg(t TaskNet, bridge, ns int) error {
+	mac, err := net.ParseMAC(t.MAC)
+	if err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU, attrs.MasterIndex, attrs.Flags = legName(t.Address), r.mtu, bridge, net.FlagUp
+	leg := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(ns)}
+	err = r.nl.LinkAdd(leg)
+	if errors.Is(err, unix.EEXIST) {
+		// The leg of the address's last owner, whose namespace the kernel has not cleared away yet.
+		_ = r.nl.LinkDel(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: attrs.Name}})
+		err = r.nl.LinkAdd(leg)
+	}
+	if err != nil {
+		return fmt.Errorf("make leg of %s in subnet %s: %w", t.Address, t.SubnetCIDR, err)
+	}
+	return nil
+}
+
+// configureTask sets the interfaces of the task's namespace up.
+func configureTask(nl handle, t TaskNet) error {
+	const loopback = 1 // in every namespace
+	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: loopback}}
+	if err := nl.up(lo, &netlink.Addr{IPNet: hostNet(MetadataAddress)}); err != nil {
+		return err
+	}
+	eth0, err := nl.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("find eth0: %w", err)
+	}
+	if err := nl.up(eth0, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(t.Address, t.SubnetCIDR.Bits()))}); err != nil {
+		return err
+	}
+	return nl.route(&netlink.Route{LinkIndex: eth0.Attrs().Index, Dst: everywhere(), Gw: t.Gateway.AsSlice()})
+}

@@ -1,0 +1,72 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// router returns the VPC's router, which the VPC's first task makes.
+func (n *Network) router(t TaskNet) (*router, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r, ok := n.routers[t.VPC]; ok {
+		return r, nil
+	}
+	record := vpcRecord{VPC: t.VPC, CIDR: t.VPCCIDR, Resolver: t.Resolver, Subnets: []subnet{{t.SubnetCIDR, t.Gateway}}}
+	names := map[string]bool{}
+	for _, r := range n.routers {
+		names[r.record.Link] = true
+	}
+	for i := 1; record.Link == "" || names[record.Link]; i++ {
+		record.Link = fmt.Sprintf("%s%d", linkPrefix(n.cfg.Instance), i)
+	}
+	use, err := rangesInUse(n.host, record.Link)
+	if err != nil {
+		return nil, err
+	}
+	if record.Range, err = n.freeRange(record, use); err != nil {
+		return nil, err
+	}
+	if err := n.saveVPC(record); err != nil {
+		return nil, err
+	}
+	if err := n.openVPC(record, nil); err != nil {
+		return nil, err
+	}
+	return n.routers[t.VPC], nil
+}
+
+// openVPC opens the VPC's router, its resolver and its way through the host.
+func (n *Network) openVPC(record vpcRecord, tasks []taskRecord) error {
+	r, err := openRouter(n.namespace(record.VPC), record, n.host, tasks)
+	if err != nil {
+		return err
+	}
+	if err := r.openResolver(n.upstreams, n.cfg.Log, tasks); err != nil {
+		return errors.Join(err, r.close())
+	}
+	ends := []netip.Addr{r.links.router()}
+	for _, other := range n.routers {
+		ends = append(ends, other.links.router())
+	}
+	if err := replaceHostRules(n.cfg.Instance, ends); err != nil {
+		return errors.Join(err, r.close())
+	}
+	n.routers[record.VPC] = r
+	if len(n.routers) == 1 {
+		n.guard()
+	}
+	return nil
+}
+
+// freeRange chooses a VPC's link range.
+func (n *Network) freeRange(record vpcRecord, use []taken) (netip.Prefix, error) {
+	avoid := []netip.Prefix{record.CIDR, netip.PrefixFrom(record.Resolver, 32)}
+	for _, s := range record.Subnets {
+		avoid = append(avoid, s.CIDR)
+	}
+	return chooseLinkRange(n.cfg.Instance+record.VPC, use, avoid...)
+}
+
+func (n *Network) saveVPC(record vpcRecord) error { return n.records.write(record.VPC, record) }
