@@ -54,7 +54,7 @@ func recognise(tx *bbolt.Tx) error {
 	if format > Format {
 		return errNewer
 	}
-	for _, name := range [][]byte{identitiesBucket, tasksBucket, progressBucket, reportsBucket, offsetsBucket} {
+	for _, name := range [][]byte{identitiesBucket, tasksBucket, progressBucket, reportsBucket, offsetsBucket, endedBucket} {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("it has no %s", name)
 		}

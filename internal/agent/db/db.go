@@ -29,6 +29,7 @@ var (
 	progressBucket   = []byte("progress")
 	reportsBucket    = []byte("reports")
 	offsetsBucket    = []byte("offsets")
+	endedBucket      = []byte("ended")
 
 	formatKey = []byte("format")
 )
@@ -96,7 +97,7 @@ func create(path string) error {
 		return err
 	}
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, identitiesBucket, tasksBucket, progressBucket, reportsBucket, offsetsBucket} {
+		for _, name := range [][]byte{metaBucket, identitiesBucket, tasksBucket, progressBucket, reportsBucket, offsetsBucket, endedBucket} {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}

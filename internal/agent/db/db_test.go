@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -76,10 +77,13 @@ func TestWhatIsWrittenIsThereAfterAnotherStart(t *testing.T) {
 		}
 	}
 
-	written(t, d, func(b *Batch) { b.DeleteReport("aa", 300); b.DeleteTask("aa") })
+	written(t, d, func(b *Batch) { b.DeleteReport("aa", 300); b.DeleteTask("aa"); b.PutEnded("aa", time.Unix(7, 0)) })
 	tasks, _ := d.Tasks()
 	reports, _ = d.Reports()
 	offset, _ := d.Offset("aa", "web")
+	if ended, err := d.Ended(); err != nil || !ended["aa"].Equal(time.Unix(7, 0)) || len(ended) != 1 {
+		t.Errorf("ended: %v, %v", ended, err)
+	}
 	if len(tasks) != 1 || len(reports) != 1 || reports[0].Task != "bb" || offset != 0 {
 		t.Errorf("after its deletion of the task are left: %d tasks, %d reports, offset %d", len(tasks), len(reports), offset)
 	}

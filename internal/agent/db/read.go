@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
@@ -27,6 +28,20 @@ func (d *DB) Progress(task string) (Progress, error) {
 
 // Reports returns all reports, ordered by task and, within one, by sequence.
 func (d *DB) Reports() ([]Report, error) { return all[Report](d, reportsBucket) }
+
+// Ended returns when each task ended that is remembered although nothing is left of it, by id.
+func (d *DB) Ended() (map[string]time.Time, error) {
+	ended := map[string]time.Time{}
+	err := d.bolt.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(endedBucket).ForEach(func(key, value []byte) error {
+			var at time.Time
+			err := decode(endedBucket, key, value, &at)
+			ended[string(key)] = at
+			return err
+		})
+	})
+	return ended, err
+}
 
 // Offset returns how far a container's output is shipped, 0 when nothing is known.
 func (d *DB) Offset(task, container string) (int64, error) {

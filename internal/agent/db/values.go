@@ -48,7 +48,6 @@ type Progress struct {
 	PullStoppedAt      time.Time `json:"pullStoppedAt,omitzero"`
 	ExecutionStoppedAt time.Time `json:"executionStoppedAt,omitzero"`
 
-	// Containers holds, by name, what the engine cannot tell.
 	Containers map[string]Container `json:"containers,omitzero"`
 	// Reports counts the reports made: the last one's Sequence.
 	Reports uint64 `json:"reports,omitzero"`
@@ -56,10 +55,12 @@ type Progress struct {
 	Unknown jsontext.Value `json:",embed"`
 }
 
-// Container is what is remembered of a container beside the engine's own memory.
+// Container is what is remembered of a container.
 type Container struct {
 	// Failed is why the container never ran: its image could not be pulled, or it could not be created or started.
 	Failed string `json:"failed,omitzero"`
+	// Reported is the state last reported: "RUNNING", "STOPPED", or empty.
+	Reported string `json:"reported,omitzero"`
 
 	Unknown jsontext.Value `json:",embed"`
 }

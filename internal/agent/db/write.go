@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"go.etcd.io/bbolt"
@@ -33,13 +34,21 @@ func (b *Batch) PutTask(t Task) { b.put(tasksBucket, []byte(t.ID), &t) }
 // PutProgress writes how far a task came.
 func (b *Batch) PutProgress(p Progress) { b.put(progressBucket, []byte(p.ID), &p) }
 
-// DeleteTask forgets a task, its progress, its reports and its log offsets.
+// DeleteTask forgets a task, its progress, its reports and its log offsets. PutEnded remembers that it was here.
 func (b *Batch) DeleteTask(id string) {
 	b.changes = append(b.changes,
 		change{bucket: tasksBucket, key: []byte(id)},
 		change{bucket: progressBucket, key: []byte(id)},
 		change{bucket: reportsBucket, key: []byte(id + "/"), prefix: true},
 		change{bucket: offsetsBucket, key: []byte(id + "/"), prefix: true})
+}
+
+// PutEnded remembers that a task of which nothing is left was here, so that a late payload does not run it again.
+func (b *Batch) PutEnded(id string, at time.Time) { b.put(endedBucket, []byte(id), &at) }
+
+// DeleteEnded forgets that a task was here.
+func (b *Batch) DeleteEnded(id string) {
+	b.changes = append(b.changes, change{bucket: endedBucket, key: []byte(id)})
 }
 
 // PutReport writes a report.

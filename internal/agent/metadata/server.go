@@ -1,0 +1,150 @@
+// Package metadata answers what containers ask on their task's own listener: their credentials, what they are, and the
+// AWS API itself, which it passes on to the control plane for the task's own credentials and for no others.
+// internal/agent/task gives it listeners, internal/agent/session the credentials.
+//
+// Which task asks is never read from a request: a listener belongs to one task. In host mode, where other processes
+// reach the listener too, what they need to know is the id of the credentials, as on EC2.
+package metadata
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Config is what a Server answers with.
+type Config struct {
+	Endpoint  *url.URL          // of the control plane, without a path
+	Transport http.RoundTripper // to it; default http.DefaultTransport
+	Keyring   *Keyring
+	// Patience is how long a request waits for credentials that the control plane has yet to send, as after a start of
+	// the agent. Default 10 s.
+	Patience time.Duration
+	Log      *slog.Logger // default slog.Default()
+}
+
+// Task is a task whose listener is served.
+type Task struct {
+	ID       string
+	HasRole  bool // it has a task role, so that credentials will come
+	Describe func() Description
+}
+
+// Server answers on the listeners of tasks. Its methods may be called at the same time.
+type Server struct {
+	Config
+	proxy http.Handler
+
+	mu    sync.Mutex
+	tasks map[string]*http.Server
+	wg    sync.WaitGroup
+}
+
+// New returns a server that serves no task yet.
+func New(cfg Config) *Server {
+	if cfg.Transport == nil {
+		cfg.Transport = http.DefaultTransport
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 10 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Server{Config: cfg, tasks: map[string]*http.Server{}}
+	s.proxy = s.forward()
+	return s
+}
+
+// Serve answers on a task's listener until Forget or Close, and closes it then. Serving a task again changes nothing.
+func (s *Server) Serve(t Task, l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tasks[t.ID] != nil {
+		_ = l.Close()
+		return
+	}
+	server := &http.Server{
+		Handler:           s.handler(t),
+		ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	s.tasks[t.ID] = server
+	s.wg.Go(func() {
+		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			s.Log.Debug("a task's metadata endpoint ended", "task", t.ID, "error", err)
+		}
+	})
+}
+
+// Forget stops answering for a task.
+func (s *Server) Forget(task string) {
+	s.mu.Lock()
+	server := s.tasks[task]
+	delete(s.tasks, task)
+	s.mu.Unlock()
+	if server != nil {
+		_ = server.Close()
+	}
+}
+
+// Close stops answering. Requests under way get a second to end; connections that are not accepted yet wait for the
+// next agent.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	s.mu.Lock()
+	tasks := s.tasks
+	s.tasks = map[string]*http.Server{}
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, server := range tasks {
+		wg.Go(func() {
+			if server.Shutdown(ctx) != nil {
+				_ = server.Close()
+			}
+		})
+	}
+	wg.Wait()
+	s.wg.Wait()
+}
+
+// handler answers what a task's containers ask.
+func (s *Server) handler(t Task) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case isSigned(r):
+			s.answerAPI(t, w, r)
+		case r.Method == http.MethodGet && path == "/v2/credentials" || strings.HasPrefix(path, "/v2/credentials/"):
+			s.answerCredentials(t, w, r, strings.TrimPrefix(strings.TrimPrefix(path, "/v2/credentials"), "/"))
+		case strings.HasPrefix(path, "/v4/"):
+			s.answerDescription(t, w, strings.TrimPrefix(path, "/v4/"))
+		case strings.HasPrefix(path, "/v2/"), strings.HasPrefix(path, "/v3/"), strings.HasPrefix(path, "/api/"):
+			answer(w, http.StatusNotFound, "Berth's agent does not answer "+path)
+		default:
+			deny(w, r, "MissingAuthenticationToken", "Missing Authentication Token")
+		}
+	})
+}
+
+// answer writes JSON.
+func answer(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		http.Error(w, "encode the answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

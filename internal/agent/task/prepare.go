@@ -1,0 +1,155 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/api/acs"
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+// tellAfter is how long an attached task is prepared before the control plane is told that it is attached; sooner, the
+// report that it runs says so too.
+const tellAfter = 250 * time.Millisecond
+
+// prepare has everything ready that the containers need: their network and what they share, their images, their log
+// streams. None of the three needs another, so they go on at once; the first that fails ends the others.
+func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
+	missing := t.missing(status)
+	if len(missing) > 0 && t.progress.PullStartedAt.IsZero() {
+		t.progress.PullStartedAt = time.Now()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	step := func(f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	var ground *groundwork
+	var failed map[string]error
+	attached := make(chan struct{})
+	step(func() (err error) {
+		ground, err = t.layGround(attached)
+		if err != nil && t.progress.Running { // what runs is not ended over a restart of the agent
+			t.log.Error("task runs, but what surrounds it could not be adopted", "error", err)
+			return nil
+		}
+		return err
+	})
+	step(func() (err error) { failed, err = t.pull(ctx, missing); return err })
+	step(func() error { return t.prepareLogs(ctx, missing) })
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		wg.Wait()
+	}()
+	t.tellOfDelay(ctx, attached, ready)
+	<-ready
+
+	if ground != nil {
+		t.progress.Created, t.endpoint = true, ground.endpoint
+	}
+	if err := context.Cause(ctx); err != nil && err != errEssential {
+		return err
+	}
+	if len(missing) > 0 && t.progress.PullStoppedAt.IsZero() {
+		t.progress.PullStoppedAt = time.Now()
+	}
+	for _, c := range missing {
+		if err := failed[c.Name]; err != nil {
+			if err := t.cannot(c.Name, c.Essential, engine.CannotPullContainer, err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// missing returns the containers that the engine does not have and that can still run.
+func (t *task) missing(s engine.TaskStatus) []*acs.Container {
+	var missing []*acs.Container
+	for i := range t.payload.Containers {
+		c := &t.payload.Containers[i]
+		if find(s, c.Name) == nil && t.progress.Containers[c.Name].Failed == "" {
+			missing = append(missing, c)
+		}
+	}
+	return missing
+}
+
+// tellOfDelay reports that the task is attached when what else it needs takes its time. It returns when that has been
+// said, or need not be.
+func (t *task) tellOfDelay(ctx context.Context, attached, ready <-chan struct{}) {
+	select {
+	case <-attached:
+		t.attached = true
+	case <-ready:
+		select {
+		case <-attached:
+			t.attached = true
+		default:
+		}
+		return
+	}
+	timer := time.NewTimer(tellAfter)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ready:
+		return
+	}
+	if !t.progress.Running && ctx.Err() == nil {
+		_ = t.report(ctx, engine.TaskStatus{}, pending) // fails only with ctx, which the caller looks at
+	}
+}
+
+// pull makes the images of containers present, all at once, and returns the errors by container. It gives up when an
+// essential container's image cannot be had.
+func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed map[string]error, err error) {
+	failed = map[string]error{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, c := range containers {
+		wg.Go(func() {
+			_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull}, nil)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if failed[c.Name] = err; c.Essential {
+				cancel(errEssential)
+			}
+		})
+	}
+	wg.Wait()
+	return failed, context.Cause(ctx)
+}
+
+// prepareLogs has the log streams of containers ready.
+func (t *task) prepareLogs(ctx context.Context, containers []*acs.Container) error {
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, c := range containers {
+		l, ok := t.logOf(c)
+		if !ok {
+			continue
+		}
+		wg.Go(func() {
+			if err := t.Logs.Prepare(ctx, l); err != nil && ctx.Err() == nil {
+				cancel(&failure{fmt.Sprintf("ResourceInitializationError: failed to validate logger args: %v", err)})
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}

@@ -1,0 +1,51 @@
+package task
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/berth-dev/berth/api/acs"
+)
+
+// refusal names what a task asks for and this agent does not do, or is empty. A task that asked for it and ran without
+// would be a lie.
+func refusal(t *acs.Task) string {
+	var asked []string
+	ask := func(is bool, format string, args ...any) {
+		if is {
+			asked = append(asked, fmt.Sprintf(format, args...))
+		}
+	}
+	switch t.NetworkMode {
+	case "awsvpc":
+		ask(len(t.ElasticNetworkInterfaces) != 1, "network mode awsvpc with %d network interfaces", len(t.ElasticNetworkInterfaces))
+	case "host", "none":
+	default:
+		ask(true, "network mode %q", t.NetworkMode)
+	}
+	ask(t.PidMode != "", "pidMode")
+	ask(t.IpcMode != "", "ipcMode")
+	ask(t.ProxyConfiguration != nil, "proxyConfiguration")
+	ask(len(t.Volumes) > 0, "volumes")
+	ask(len(t.Attachments) > 0, "attachments")
+	ask(len(t.Associations) > 0, "associations")
+	for _, c := range t.Containers {
+		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
+		in(len(c.Secrets) > 0, "secrets")
+		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
+		in(len(c.Links) > 0, "links")
+		in(len(c.MountPoints) > 0, "mountPoints")
+		in(len(c.VolumesFrom) > 0, "volumesFrom")
+		in(len(c.DependsOn) > 0, "dependsOn")
+		in(c.RestartPolicy != nil && c.RestartPolicy.Enabled, "restartPolicy")
+		in(c.HealthCheckType != "", "healthCheck")
+		in(c.FirelensConfiguration != nil, "firelensConfiguration")
+		in(len(c.ManagedAgents) > 0, "managedAgents")
+		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
+		in(c.RegistryAuthentication != nil, "registryAuthentication")
+	}
+	if asked == nil {
+		return ""
+	}
+	return "this agent does not support " + strings.Join(asked, ", ")
+}

@@ -1,0 +1,89 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/berth-dev/berth/api/acs"
+	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/agent/db"
+	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/metadata"
+	"github.com/berth-dev/berth/internal/agent/network"
+)
+
+// Config is what a Runner runs tasks with.
+type Config struct {
+	DB       *db.DB
+	Engine   engine.Engine
+	Network  Network
+	Logs     Logs
+	Metadata Metadata
+	Keyring  *metadata.Keyring
+	Submit   Submit
+	// Attached is told the address by which the host reaches a task, once its network stands; again after a restart.
+	Attached func(Attachment)
+
+	Dir    string // holds a directory for each task, absolute
+	Region string
+	Pull   engine.PullPolicy
+	// StopTimeout is the time between the stop signal and the kill where the definition sets none. Default 30 s.
+	StopTimeout time.Duration
+	Log         *slog.Logger // default slog.Default()
+}
+
+// Network gives tasks in awsvpc mode their network: *network.Network.
+type Network interface {
+	// Attach makes the task's network and returns it; repeating it changes nothing.
+	Attach(ctx context.Context, net network.TaskNet) (network.Attached, error)
+	// Detach removes a task's network: its address is free for another when it returns. An unknown task has none.
+	Detach(ctx context.Context, task string) error
+	// List returns the tasks that have a network.
+	List() []network.TaskNet
+}
+
+// Logs ships what containers print to where the definition says.
+type Logs interface {
+	// Prepare checks that what is shipped will find its place, and makes the stream. Its error fails the task.
+	Prepare(ctx context.Context, l Log) error
+	// Follow ships from the spool until Drain or Forget, from where an earlier agent left off. It returns at once.
+	Follow(l Log)
+	// Drain returns once all that the task's stopped containers printed is shipped, or cannot be any more.
+	Drain(ctx context.Context, task string) error
+	// Forget stops shipping for a task.
+	Forget(task string)
+}
+
+// Log is one container's output.
+type Log struct {
+	Task, TaskARN, Container string
+	Dir                      string            // of the spool
+	Options                  map[string]string // awslogs-group, awslogs-region, awslogs-stream-prefix, ...
+	Stream                   string            // the log stream's name
+	// Credentials of the task's execution role; without any, the agent's own are used.
+	Credentials func(ctx context.Context) (acs.IAMRoleCredentials, bool)
+}
+
+// Metadata answers on tasks' own listeners: *metadata.Server.
+type Metadata interface {
+	// Serve answers on l until Forget.
+	Serve(t metadata.Task, l net.Listener)
+	// Forget stops answering for a task.
+	Forget(task string)
+}
+
+// Submit reports a task's change to the control plane, as the identity it was given to. ErrRejected says that the
+// control plane has decided never to take it; any other error that it may take it later.
+type Submit func(ctx context.Context, identity string, change *ecs.SubmitTaskStateChangeRequest) error
+
+// ErrRejected is in the chain of an error of Submit that no repeating mends.
+var ErrRejected = errors.New("rejected by the control plane")
+
+// Attachment is a task's network interface once it stands on this machine.
+type Attachment struct {
+	Identity, TaskARN, ARN string
+	HostAddress            string // the link-range address by which the host reaches the task
+}
