@@ -65,6 +65,7 @@ func newServer(now func() time.Time) *wire.Server {
 		}}, nil
 	}, wire.Refuse("containerDefinitions.secrets", "secrets are not built"),
 		wire.Refuse("proxyConfiguration", "proxies are not built."),
+		wire.Refuse("requiresCompatibilities", "tasks run on EC2", "EC2"),
 		wire.Refuse("pidMode", "only the default is built", "task"))
 	wire.Handle(e, ecs.DeleteCluster, func(context.Context, *ecs.DeleteClusterRequest) (*ecs.DeleteClusterResponse, error) {
 		return nil, wire.Errorf(ecs.ClusterNotFoundException, "Cluster not found.")
@@ -183,6 +184,8 @@ func TestAnswersAndErrorsOfJSON(t *testing.T) {
 		{"nested absurdly", "CreateCluster", `{"x":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`, "400", `nests more than 100 levels`},
 		{"a refused member of a list", "RegisterTaskDefinition", `{"family":"f","containerDefinitions":[{"secrets":[]},{"name":"c","secrets":[{"name":"a","valueFrom":"b"}]}]}`, "400",
 			`{"__type":"InvalidParameterException","message":"The parameter containerDefinitions[1].secrets of RegisterTaskDefinition is not supported by Berth yet: secrets are not built. See docs/compatibility.md."}`},
+		{"a list of accepted values", "RegisterTaskDefinition", `{"family":"f","containerDefinitions":[],"requiresCompatibilities":["EC2"]}`, "200", `"family":"f"`},
+		{"a list with another value", "RegisterTaskDefinition", `{"family":"f","containerDefinitions":[],"requiresCompatibilities":["EC2","FARGATE"]}`, "400", "The parameter requiresCompatibilities"},
 		{"an accepted value of a refused member", "RegisterTaskDefinition", `{"family":"f","containerDefinitions":[],"pidMode":"task"}`, "200", `"family":"f"`},
 		{"another value of it", "RegisterTaskDefinition", `{"family":"f","containerDefinitions":[],"pidMode":"host"}`, "400", `The parameter pidMode of RegisterTaskDefinition`},
 		{"not built yet", "CreateService", `{}`, "400", `{"__type":"UnknownOperationException","message":"The operation CreateService of ECS is not supported by Berth yet: see docs/compatibility.md."}`},

@@ -85,7 +85,8 @@ type refusal struct {
 // rather than to ignore what the caller asked for. The path is the member's
 // names joined by dots; lists and maps on the way are walked through:
 // "containerDefinitions.secrets". A member that is absent, empty, zero, false
-// or one of accepted (AWS's default, where that is none of these) passes. why
+// or one of accepted (AWS's default, where that is none of these) passes, and
+// so does a list of accepted values. why
 // ends the sentence "... is not supported by Berth yet: ".
 func Refuse(path, why string, accepted ...string) Option {
 	return func(o *operation) {

@@ -87,7 +87,14 @@ func neutral(t *Type, v reflect.Value, accepted []string) bool {
 			}
 		}
 		return true
-	case schema.List, schema.Map, schema.Blob, schema.Document:
+	case schema.List:
+		for i := range v.Len() {
+			if len(accepted) == 0 || !neutral(t.Elem, v.Index(i), accepted) {
+				return false
+			}
+		}
+		return true
+	case schema.Map, schema.Blob, schema.Document:
 		return v.Len() == 0
 	}
 	return v.IsZero() || slices.Contains(accepted, fmt.Sprint(v.Interface()))
