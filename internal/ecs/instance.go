@@ -37,8 +37,9 @@ type Instance struct {
 	// DisconnectedAt is when the last session ended.
 	DisconnectedAt time.Time `json:"disconnectedAt,omitzero"`
 
-	RegisteredAt time.Time `json:"registeredAt"`
-	Version      int64     `json:"version"` // counts changes
+	RegisteredAt   time.Time `json:"registeredAt"`
+	DeregisteredAt time.Time `json:"deregisteredAt,omitzero"`
+	Version        int64     `json:"version"` // counts changes
 }
 
 // Agent is the version of an agent and of what runs its containers.

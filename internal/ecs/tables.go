@@ -24,7 +24,7 @@ const (
 	taskCounts       = "count"     // see countKeys
 
 	// Of Instances.
-	InstancesByCluster = "cluster" // cluster/status, of those that the API shows
+	InstancesByCluster = "cluster" // cluster and cluster/status, of those that the API shows
 	InstancesByPool    = "pool"    // pool, of those that are not INACTIVE
 
 	// Of TaskDefinitions.
@@ -75,7 +75,7 @@ func newTables(db *store.DB) Tables {
 				if !i.shown() {
 					return nil
 				}
-				return []string{i.Cluster + "/" + i.Status}
+				return []string{i.Cluster, i.Cluster + "/" + i.Status}
 			}},
 			store.Index[Instance]{Name: InstancesByPool, Keys: func(_ string, i *Instance) []string {
 				if i.Status == instanceInactive {
@@ -93,7 +93,8 @@ const (
 	countRunning = "running"
 )
 
-// countKeys are the keys under which a task is counted: "cluster/<name>/<what>" and "instance/<id>/<what>".
+// countKeys are the keys under which a task is counted: "cluster/<name>/<what>", "cluster/<name>/<what>/<launch type>"
+// and "instance/<id>/<what>".
 func countKeys(_ string, t *Task) []string {
 	if t.Status == Stopped {
 		return nil
@@ -106,7 +107,7 @@ func countKeys(_ string, t *Task) []string {
 	case Deprovisioning:
 		return keys
 	}
-	return append(keys, clusterCount(t.Cluster, what), instanceCount(t.Instance, what))
+	return append(keys, clusterCount(t.Cluster, what), clusterCount(t.Cluster, what+"/"+string(t.LaunchType)), instanceCount(t.Instance, what))
 }
 
 func clusterCount(name, what string) string { return "cluster/" + name + "/" + what }

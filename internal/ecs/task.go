@@ -24,8 +24,8 @@ type Task struct {
 
 	Group           string `json:"group"`
 	StartedBy       string `json:"startedBy,omitzero"`
-	CPU             string `json:"cpu,omitzero"`    // of the whole task, in units; empty: no limit
-	Memory          string `json:"memory,omitzero"` // of the whole task, in MiB; likewise
+	CPULimit        int64  `json:"cpuLimit,omitzero"`    // of the whole task, in units; 0: none
+	MemoryLimit     int64  `json:"memoryLimit,omitzero"` // of the whole task, in MiB; 0: none
 	PlatformVersion string `json:"platformVersion,omitzero"`
 	PlatformFamily  string `json:"platformFamily,omitzero"`
 	Architecture    string `json:"architecture"` // "x86_64", "arm64"
@@ -131,6 +131,14 @@ func (t *Task) Why() *Stop {
 		return t.Stop
 	}
 	return t.End
+}
+
+// stoppingAt is when the task was told to stop, or showed the first sign of its end; zero while it should run.
+func (t *Task) stoppingAt() time.Time {
+	if t.Stop != nil && (t.EndingAt.IsZero() || t.Stop.At.Before(t.EndingAt)) {
+		return t.Stop.At
+	}
+	return t.EndingAt
 }
 
 // Container returns the container of a name.

@@ -80,8 +80,8 @@ func (l *Ledger) Commit(task, name string, d Demand) {
 
 func (l *Ledger) enter(task string, e entry) {
 	if old, ok := l.tasks[task]; ok {
-		if old.committed && !e.committed {
-			return
+		if old.committed {
+			return // a task keeps its machine and its demand
 		}
 		l.Release(task)
 	}

@@ -1,0 +1,175 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// CreateCluster makes a cluster. An active one of that name is returned as it is, a deleted one is made anew.
+func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest) (*api.CreateClusterResponse, error) {
+	scope := scopeOf(ctx)
+	name, err := clusterFrom(scope, r.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateTags(r.Tags); err != nil {
+		return nil, err
+	}
+	var cluster *Cluster
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		var ok bool
+		if cluster, ok = s.Clusters.GetTx(tx, scope, name); ok && cluster.Status == clusterActive {
+			return nil
+		}
+		cluster = &Cluster{Name: name, Status: clusterActive, Settings: r.Settings, Tags: r.Tags, CreatedAt: time.Now().UTC()}
+		return s.Clusters.Put(tx, scope, name, cluster)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateClusterResponse{Cluster: new(s.describeCluster(scope, cluster, api.ClusterFieldSettings, api.ClusterFieldTags))}, nil
+}
+
+// DescribeClusters describes the clusters named, or the cluster default.
+func (s *Service) DescribeClusters(ctx context.Context, r *api.DescribeClustersRequest) (*api.DescribeClustersResponse, error) {
+	scope := scopeOf(ctx)
+	names := r.Clusters
+	if len(names) == 0 {
+		names = []string{"default"}
+	}
+	if len(names) > maxPage {
+		return nil, invalidParameter("Clusters cannot have more than %d items.", maxPage)
+	}
+	out := &api.DescribeClustersResponse{Clusters: []api.Cluster{}, Failures: []api.Failure{}}
+	for _, ref := range names {
+		name, err := clusterFrom(scope, ref)
+		if err != nil {
+			return nil, err
+		}
+		if row, ok := s.Clusters.Get(scope, name); ok {
+			out.Clusters = append(out.Clusters, s.describeCluster(scope, row.Value, r.Include...))
+		} else {
+			out.Failures = append(out.Failures, missing(ClusterARN(scope, name)))
+		}
+	}
+	return out, nil
+}
+
+// ListClusters lists the ARNs of the active clusters.
+func (s *Service) ListClusters(ctx context.Context, r *api.ListClustersRequest) (*api.ListClustersResponse, error) {
+	scope := scopeOf(ctx)
+	p, err := pagingOf(r.NextToken, r.MaxResults, "clusters")
+	if err != nil {
+		return nil, err
+	}
+	rows, token := list(p, func(page store.Page) ([]store.Row[Cluster], string) {
+		return s.Clusters.FindPage(scope, clustersByStatus, clusterActive, page)
+	}, every)
+	return &api.ListClustersResponse{NextToken: token, ClusterArns: each(rows, func(row store.Row[Cluster]) string {
+		return ClusterARN(scope, row.ID)
+	})}, nil
+}
+
+// DeleteCluster makes a cluster inactive, if nothing is in it.
+func (s *Service) DeleteCluster(ctx context.Context, r *api.DeleteClusterRequest) (*api.DeleteClusterResponse, error) {
+	scope := scopeOf(ctx)
+	name, err := clusterFrom(scope, r.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	var deleted *Cluster
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		cluster, ok := s.Clusters.GetTx(tx, scope, name)
+		switch {
+		case !ok || cluster.Status != clusterActive:
+			return clusterNotFound()
+		case s.registeredInstances(scope, name) > 0:
+			return wire.Errorf(api.ClusterContainsContainerInstancesException,
+				"The Cluster cannot be deleted while Container Instances are active or draining.")
+		case s.Tasks.Count(scope, taskCounts, clusterCount(name, countActive)) > 0:
+			return wire.Errorf(api.ClusterContainsTasksException, "The Cluster cannot be deleted while Tasks are active.")
+		}
+		c := *cluster
+		deleted, c.Status = &c, clusterInactive
+		return s.Clusters.Put(tx, scope, name, deleted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteClusterResponse{Cluster: new(s.describeCluster(scope, deleted))}, nil
+}
+
+// activeCluster is the name of a cluster that must be there.
+func (s *Service) activeCluster(scope store.Scope, ref string) (string, error) {
+	name, err := clusterFrom(scope, ref)
+	if err != nil {
+		return "", err
+	}
+	if row, ok := s.Clusters.Get(scope, name); !ok || row.Value.Status != clusterActive {
+		return "", clusterNotFound()
+	}
+	return name, nil
+}
+
+func (s *Service) registeredInstances(scope store.Scope, cluster string) int {
+	return s.Instances.Count(scope, InstancesByCluster, cluster+"/"+instanceActive) +
+		s.Instances.Count(scope, InstancesByCluster, cluster+"/"+instanceDraining)
+}
+
+// describeCluster is a cluster as the API shows it. Settings, statistics and tags are empty unless they are asked for.
+func (s *Service) describeCluster(scope store.Scope, c *Cluster, include ...api.ClusterField) api.Cluster {
+	out := api.Cluster{
+		ClusterArn:                        ClusterARN(scope, c.Name),
+		ClusterName:                       c.Name,
+		Status:                            c.Status,
+		RegisteredContainerInstancesCount: int32(s.registeredInstances(scope, c.Name)),
+		RunningTasksCount:                 int32(s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countRunning))),
+		PendingTasksCount:                 int32(s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countPending))),
+		Statistics:                        []api.KeyValuePair{},
+		Tags:                              []api.Tag{},
+		Settings:                          []api.ClusterSetting{},
+		CapacityProviders:                 []string{},
+		DefaultCapacityProviderStrategy:   []api.CapacityProviderStrategyItem{},
+	}
+	if slices.Contains(include, api.ClusterFieldSettings) {
+		out.Settings = c.Settings
+		if len(out.Settings) == 0 {
+			out.Settings = []api.ClusterSetting{{Name: api.ClusterSettingNameContainerInsights, Value: "disabled"}}
+		}
+	}
+	if slices.Contains(include, api.ClusterFieldStatistics) {
+		out.Statistics = s.clusterStatistics(scope, c.Name)
+	}
+	if slices.Contains(include, api.ClusterFieldTags) {
+		out.Tags = present(c.Tags)
+	}
+	if slices.Contains(include, api.ClusterFieldAttachments) {
+		out.Attachments = []api.Attachment{}
+	}
+	return out
+}
+
+func (s *Service) clusterStatistics(scope store.Scope, name string) []api.KeyValuePair {
+	tasks := func(what string, launchType api.LaunchType) string {
+		return strconv.Itoa(s.Tasks.Count(scope, taskCounts, clusterCount(name, what+"/"+string(launchType))))
+	}
+	return []api.KeyValuePair{
+		{Name: "runningEC2TasksCount", Value: tasks(countRunning, api.LaunchTypeEc2)},
+		{Name: "runningFargateTasksCount", Value: tasks(countRunning, api.LaunchTypeFargate)},
+		{Name: "pendingEC2TasksCount", Value: tasks(countPending, api.LaunchTypeEc2)},
+		{Name: "pendingFargateTasksCount", Value: tasks(countPending, api.LaunchTypeFargate)},
+		{Name: "activeEC2ServiceCount", Value: "0"},
+		{Name: "activeFargateServiceCount", Value: "0"},
+		{Name: "drainingEC2ServiceCount", Value: "0"},
+		{Name: "drainingFargateServiceCount", Value: "0"},
+	}
+}
+
+// missing is how the Describe operations answer for what is not there.
+func missing(arn string) api.Failure { return api.Failure{Arn: arn, Reason: "MISSING"} }

@@ -1,0 +1,175 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// RegisterContainerInstance registers an identity of a machine, or registers it again: the agent calls it at every start,
+// with the ARN it got the first time. An ARN that is not known (any more) is registered under its id all the same, for
+// Amazon's agent goes on using it whatever the answer says.
+func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.RegisterContainerInstanceRequest) (*api.RegisterContainerInstanceResponse, error) {
+	if err := notFromTask(ctx); err != nil {
+		return nil, err
+	}
+	scope := scopeOf(ctx)
+	fresh, err := s.newInstance(scope, r)
+	if err != nil {
+		return nil, err
+	}
+	var instance *Instance
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		i := *fresh
+		if old, ok := s.Instances.GetTx(tx, scope, i.ID); ok {
+			i.succeed(old)
+		}
+		instance = &i
+		return s.Instances.Put(tx, scope, i.ID, instance)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.RegisterContainerInstanceResponse{ContainerInstance: new(s.describeInstance(scope, instance, api.ContainerInstanceFieldTags))}, nil
+}
+
+// notFromTask refuses what only agents and people may do to the credentials of a task's containers.
+func notFromTask(ctx context.Context) error {
+	if c := wire.CallerOf(ctx); c.Kind == wire.Task {
+		return wire.Errorf(api.AccessDeniedException, "User: %s is not authorized to perform this operation", c.ARN)
+	}
+	return nil
+}
+
+// newInstance is the record that a request asks for.
+func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanceRequest) (*Instance, error) {
+	i := &Instance{ID: newID(), Status: instanceActive, RegisteredAt: time.Now().UTC(), Version: 1,
+		Resources: r.TotalResources, Attributes: r.Attributes, Tags: r.Tags}
+	if err := validateTags(r.Tags); err != nil {
+		return nil, err
+	}
+	if err := i.readAttributes(); err != nil {
+		return nil, err
+	}
+	var err error
+	if i.shown() {
+		i.Cluster, err = s.activeCluster(scope, r.Cluster)
+	} else {
+		i.Cluster, err = clusterFrom(scope, r.Cluster)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.ContainerInstanceArn != "" {
+		if i.ID, err = instanceFrom(scope, i.Cluster, r.ContainerInstanceArn); err != nil {
+			return nil, err
+		}
+		if !idForm.MatchString(i.ID) {
+			return nil, invalidParameter("Invalid identifier: %s", r.ContainerInstanceArn)
+		}
+	}
+	if i.Machine == "" {
+		i.Machine = i.ID
+	}
+	i.readIdentity(scope, r.InstanceIdentityDocument)
+	return i, i.readResources()
+}
+
+// readAttributes takes what Berth's own agents tell by attributes.
+func (i *Instance) readAttributes() (err error) {
+	for _, a := range i.Attributes {
+		switch a.Name {
+		case PoolAttribute:
+			if i.Pool = a.Value; i.Pool != FargatePool {
+				return invalidParameter("Unknown pool: %s. The pool is %s.", a.Value, FargatePool)
+			}
+		case MachineAttribute:
+			i.Machine = a.Value
+		case ProtocolAttribute:
+			if i.Protocol, err = strconv.Atoi(a.Value); err != nil {
+				return invalidParameter("Invalid value of attribute %s: %s", a.Name, a.Value)
+			}
+		}
+	}
+	return nil
+}
+
+// readIdentity takes id and availability zone from an EC2 identity document, and makes them up for a machine that has none.
+func (i *Instance) readIdentity(scope store.Scope, document string) {
+	var identity struct {
+		InstanceID string `json:"instanceId"`
+		Zone       string `json:"availabilityZone"`
+	}
+	_ = json.Unmarshal([]byte(document), &identity) // machines outside EC2 send none
+	if i.EC2InstanceID = identity.InstanceID; i.EC2InstanceID == "" {
+		i.EC2InstanceID = "mi-" + i.ID[:17]
+	}
+	if i.Zone = identity.Zone; i.Zone == "" {
+		i.Zone = scope.Region + "a"
+	}
+	if !slices.ContainsFunc(i.Attributes, func(a api.Attribute) bool { return a.Name == zoneAttribute }) {
+		i.Attributes = append(slices.Clip(i.Attributes), api.Attribute{Name: zoneAttribute, Value: i.Zone})
+	}
+}
+
+const (
+	zoneAttribute         = "ecs.availability-zone"
+	architectureAttribute = "ecs.cpu-architecture"
+)
+
+// readResources takes what the machine has from its list of resources.
+func (i *Instance) readResources() error {
+	for _, r := range i.Resources {
+		if r.IntegerValue < 0 {
+			return invalidParameter("Invalid amount of resource %s: %d", r.Name, r.IntegerValue)
+		}
+		switch r.Name {
+		case "CPU":
+			i.Capacity.CPU = int64(r.IntegerValue)
+		case "MEMORY":
+			i.Capacity.Memory = int64(r.IntegerValue)
+		case "PORTS", "PORTS_UDP":
+			protocol := "tcp"
+			if r.Name == "PORTS_UDP" {
+				protocol = "udp"
+			}
+			for _, text := range r.StringSetValue {
+				n, err := strconv.Atoi(text)
+				if err != nil || n < 0 || n > 65535 {
+					return invalidParameter("Invalid port in resource %s: %s", r.Name, text)
+				}
+				i.Reserved = append(i.Reserved, placement.Port{Protocol: protocol, Number: n})
+			}
+		}
+	}
+	return nil
+}
+
+// succeed carries over what a new registration keeps of the record before it.
+func (i *Instance) succeed(old *Instance) {
+	i.RegisteredAt, i.Version = old.RegisteredAt, old.Version+1
+	i.Agent, i.Session, i.DisconnectedAt = old.Agent, old.Session, old.DisconnectedAt
+	if old.Status == instanceDraining {
+		i.Status, i.StatusReason = old.Status, old.StatusReason
+	}
+	if len(i.Tags) == 0 {
+		i.Tags = old.Tags
+	}
+	// Attributes that somebody gave the instance stay; an agent sends those of its configuration only the first time.
+	for _, a := range old.Attributes {
+		own := strings.HasPrefix(a.Name, "ecs.") || strings.HasPrefix(a.Name, "com.amazonaws.ecs.") || strings.HasPrefix(a.Name, "berth.")
+		sent := slices.ContainsFunc(i.Attributes, func(b api.Attribute) bool { return a.Name == b.Name })
+		if !own && !sent {
+			i.Attributes = append(slices.Clip(i.Attributes), a)
+		}
+	}
+}

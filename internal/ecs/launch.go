@@ -1,0 +1,208 @@
+package ecs
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// launch is one RunTask on its way.
+type launch struct {
+	template Task // all that the tasks have in common
+	pool     pool
+	request  placement.Request
+	network  *api.AwsVpcConfiguration // nil without network interfaces
+	count    int
+
+	placed     bool
+	chosen     []placed
+	refusals   []placement.Verdict
+	candidates bool
+	tasks      []string // ids of the tasks that are committed
+}
+
+// launchOf checks a request and works out what its tasks are.
+func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, error) {
+	cluster, err := s.activeCluster(scope, r.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	definition, err := s.findDefinition(scope, r.TaskDefinition)
+	switch {
+	case err != nil:
+		return nil, err
+	case definition == nil:
+		return nil, clientException("TaskDefinition not found.")
+	case definition.Definition.Status != api.TaskDefinitionStatusActive:
+		return nil, invalidParameter("TaskDefinition is inactive")
+	}
+	l := &launch{count: 1}
+	if r.Count != nil {
+		l.count = int(*r.Count)
+	}
+	if l.count < 1 || l.count > 10 {
+		return nil, invalidParameter("count must be between 1 and 10, but was %d.", l.count)
+	}
+	d := &definition.Definition
+	l.template = Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode, LaunchType: r.LaunchType,
+		Group: r.Group, StartedBy: r.StartedBy, Status: Pending, CreatedAt: time.Now().UTC(), Version: 1}
+	for _, step := range []func(*api.RunTaskRequest, *api.TaskDefinition) error{
+		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize,
+	} {
+		if err := step(r, d); err != nil {
+			return nil, err
+		}
+	}
+	if l.template.Tags, err = launchTags(cluster, r, definition); err != nil {
+		return nil, err
+	}
+	l.template.TaskRole = roleARN(scope, or(l.template.Overrides.TaskRoleArn, d.TaskRoleArn))
+	l.template.ExecutionRole = roleARN(scope, or(l.template.Overrides.ExecutionRoleArn, d.ExecutionRoleArn))
+	l.pool = pool{scope: scope}
+	if l.template.LaunchType != api.LaunchTypeFargate {
+		l.pool.cluster = cluster
+	}
+	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d)}
+	if l.pool.cluster == "" {
+		l.request.Strategy = placement.Emptiest
+	}
+	return l, nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (l *launch) setNames(r *api.RunTaskRequest, d *api.TaskDefinition) error {
+	switch {
+	case len(r.StartedBy) > 128:
+		return invalidParameter("startedBy longer than 128.")
+	case strings.HasPrefix(r.Group, "family:") || strings.HasPrefix(r.Group, "service:"):
+		return invalidParameter("The group name cannot begin with 'family:' or 'service:': ECS gives these names itself.")
+	case len(r.Group) > 255:
+		return invalidParameter("group longer than 255.")
+	case len(r.ClientToken) > 64:
+		return invalidParameter("clientToken longer than 64.")
+	case l.template.Group == "":
+		l.template.Group = "family:" + d.Family
+	}
+	return nil
+}
+
+func (l *launch) setPlatform(r *api.RunTaskRequest, d *api.TaskDefinition) error {
+	t := &l.template
+	if t.LaunchType == "" {
+		t.LaunchType = api.LaunchTypeEc2
+	}
+	if !slices.Contains(d.Compatibilities, api.Compatibility(t.LaunchType)) {
+		return invalidParameter("Task definition does not support launch_type %s.", t.LaunchType)
+	}
+	if t.LaunchType != api.LaunchTypeFargate {
+		if r.PlatformVersion != "" {
+			return invalidParameter("The platform version must be null when specifying an EC2 launch type.")
+		}
+		return nil
+	}
+	t.PlatformFamily, t.EphemeralGiB = "Linux", 20
+	switch r.PlatformVersion {
+	case "", "LATEST", "1.4.0":
+		t.PlatformVersion = "1.4.0"
+	case "1.3.0":
+		t.PlatformVersion = "1.3.0"
+	default:
+		return wire.Errorf(api.PlatformUnknownException, "The specified platform does not exist.")
+	}
+	return nil
+}
+
+func (l *launch) setNetwork(r *api.RunTaskRequest, d *api.TaskDefinition) error {
+	var v *api.AwsVpcConfiguration
+	if r.NetworkConfiguration != nil {
+		v = r.NetworkConfiguration.AwsvpcConfiguration
+	}
+	if d.NetworkMode != api.NetworkModeAwsvpc {
+		if v != nil {
+			return invalidParameter("Network Configuration is not valid for the given networkMode of this task definition.")
+		}
+		return nil
+	}
+	switch {
+	case v == nil:
+		return invalidParameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+	case len(v.Subnets) == 0:
+		return invalidParameter("subnets can not be empty.")
+	case len(v.Subnets) > 16:
+		return invalidParameter("subnets can have at most 16 items.")
+	case len(v.SecurityGroups) > 5:
+		return invalidParameter("securityGroups can have at most 5 items.")
+	case v.AssignPublicIp == api.AssignPublicIpEnabled && l.template.LaunchType != api.LaunchTypeFargate:
+		return invalidParameter("Assign public IP is not supported for this launch type.")
+	}
+	l.network, l.template.Status = v, Provisioning
+	return nil
+}
+
+// requirements are the attributes that an instance must carry to run the definition.
+func (l *launch) requirements(d *api.TaskDefinition) (out []placement.Attribute) {
+	if p := d.RuntimePlatform; p != nil && p.CpuArchitecture != "" {
+		out = append(out, placement.Attribute{Name: architectureAttribute, Value: strings.ToLower(string(p.CpuArchitecture))})
+	}
+	if l.pool.cluster == "" {
+		return out
+	}
+	for _, a := range d.RequiresAttributes {
+		out = append(out, placement.Attribute{Name: a.Name, Value: a.Value})
+	}
+	return out
+}
+
+// launchTags are the tags of the tasks: those of the request, of the definition when they are propagated, and ECS's own.
+func launchTags(cluster string, r *api.RunTaskRequest, d *TaskDefinition) ([]api.Tag, error) {
+	if err := validateTags(r.Tags); err != nil {
+		return nil, err
+	}
+	tags := slices.Clone(r.Tags)
+	switch r.PropagateTags {
+	case api.PropagateTagsService:
+		return nil, invalidParameter("propagateTags SERVICE is not valid for RunTask: the task belongs to no service.")
+	case api.PropagateTagsTaskDefinition:
+		var err error
+		if tags, err = merged(d.Tags, r.Tags); err != nil {
+			return nil, err
+		}
+	}
+	if r.EnableECSManagedTags {
+		tags = append(tags, api.Tag{Key: "aws:ecs:clusterName", Value: cluster})
+	}
+	return tags, nil
+}
+
+// roleARN is the ARN of a role that may have been named by its name alone.
+func roleARN(scope store.Scope, role string) string {
+	if role == "" || strings.HasPrefix(role, "arn:") {
+		return role
+	}
+	return "arn:" + partition(scope.Region) + ":iam::" + scope.Account + ":role/" + role
+}
+
+// task is one of the launch's tasks, where it was placed.
+func (l *launch) task(c placed) *Task {
+	t := l.template.clone()
+	t.ID, t.Instance, t.Machine, t.Demand = c.task, c.instance.ID, c.instance.Machine, l.request.Demand
+	t.Zone = c.instance.Attributes[zoneAttribute]
+	if t.Architecture = c.instance.Attributes[architectureAttribute]; t.Architecture == "" {
+		t.Architecture = "x86_64"
+	}
+	for i := range t.Containers {
+		t.Containers[i].ID = newUUID()
+	}
+	return t
+}

@@ -1,0 +1,217 @@
+package ecs
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/internal/ecs/placement"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// placer decides where tasks run. There is one that places, on the leader; its ledger follows the tasks and instances
+// of the store, and what it has chosen is reserved before it is committed.
+type placer struct {
+	service *Service
+	ready   chan struct{} // closed once the ledger shows the store
+
+	mu      sync.Mutex
+	started time.Time
+	changed chan struct{} // closed and replaced when an instance comes, goes or changes
+	ledger  *placement.Ledger
+	pools   map[pool][]placement.Instance
+	home    map[string]pool // of each identity
+}
+
+// pool is a set of instances among which a task may be placed: a cluster's container instances, or the Fargate machines.
+type pool struct {
+	scope   store.Scope
+	cluster string // empty for Fargate
+}
+
+func poolOf(scope store.Scope, i *Instance) pool {
+	if i.Pool == FargatePool {
+		return pool{scope: scope}
+	}
+	return pool{scope, i.Cluster}
+}
+
+func newPlacer(s *Service) *placer {
+	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(),
+		pools: map[pool][]placement.Instance{}, home: map[string]pool{}}
+}
+
+// run keeps the ledger until ctx ends.
+func (p *placer) run(ctx context.Context) {
+	instances, instanceEvents := p.service.Instances.Watch(ctx)
+	tasks, taskEvents := p.service.Tasks.Watch(ctx)
+	for _, row := range instances {
+		p.setInstance(row.Scope, row.Value)
+	}
+	for _, row := range tasks {
+		p.setTask(row.Value)
+	}
+	p.mu.Lock()
+	p.started = time.Now()
+	p.mu.Unlock()
+	close(p.ready)
+	for {
+		select {
+		case e, ok := <-instanceEvents:
+			switch {
+			case !ok:
+				return
+			case e.New != nil:
+				p.setInstance(e.New.Scope, e.New.Value)
+			default:
+				p.dropInstance(e.Old.Value)
+			}
+		case e, ok := <-taskEvents:
+			switch {
+			case !ok:
+				return
+			case e.New != nil:
+				p.setTask(e.New.Value)
+			default:
+				p.release(e.Old.Value.ID)
+			}
+		}
+	}
+}
+
+func (p *placer) setInstance(scope store.Scope, i *Instance) {
+	if i.Status == instanceInactive {
+		p.dropInstance(i)
+		return
+	}
+	c := placement.Instance{ID: i.ID, Machine: i.Machine, Active: i.Status == instanceActive, Connected: p.service.connected(i),
+		Attributes: make(map[string]string, len(i.Attributes))}
+	for _, a := range i.Attributes {
+		c.Attributes[a.Name] = a.Value
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.Join(i.ID, i.Machine, i.Capacity, i.Reserved)
+	p.forget(i.ID)
+	at := poolOf(scope, i)
+	p.home[i.ID] = at
+	p.pools[at] = append(p.pools[at], c)
+	p.tell()
+}
+
+func (p *placer) dropInstance(i *Instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.Leave(i.ID)
+	p.forget(i.ID)
+	p.tell()
+}
+
+// forget takes an identity out of its pool.
+func (p *placer) forget(id string) {
+	at, ok := p.home[id]
+	if !ok {
+		return
+	}
+	delete(p.home, id)
+	p.pools[at] = slices.DeleteFunc(p.pools[at], func(c placement.Instance) bool { return c.ID == id })
+	if len(p.pools[at]) == 0 {
+		delete(p.pools, at)
+	}
+}
+
+func (p *placer) tell() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *placer) setTask(t *Task) {
+	if !t.Status.Live() {
+		p.release(t.ID)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.Commit(t.ID, t.Machine, t.Demand)
+}
+
+func (p *placer) release(task string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.Release(task)
+}
+
+// drop ends the reservations of placements that were not committed.
+func (p *placer) drop(tasks []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, task := range tasks {
+		p.ledger.Drop(task)
+	}
+}
+
+// wait returns once placing has begun.
+func (p *placer) wait(ctx context.Context) error {
+	select {
+	case <-p.ready:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// placed is where one task is to run.
+type placed struct {
+	task     string
+	instance placement.Instance
+}
+
+// place reserves room for up to count tasks, one after the other. candidates tells whether the pool has any active
+// instance at all; refusals are about the first task that found no room.
+func (p *placer) place(ctx context.Context, at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict, candidates bool, err error) {
+	for {
+		p.mu.Lock()
+		chosen, refusals = p.reserve(at, r, count)
+		candidates = slices.ContainsFunc(p.pools[at], func(c placement.Instance) bool { return c.Active })
+		wait, changed := p.settling(refusals, chosen), p.changed
+		p.mu.Unlock()
+		if wait <= 0 {
+			return chosen, refusals, candidates, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, nil, false, context.Cause(ctx)
+		}
+		timer.Stop()
+	}
+}
+
+func (p *placer) reserve(at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict) {
+	for range count {
+		r.Seed = rand.Uint64()
+		c, refused, ok := placement.Place(r, p.ledger, p.pools[at])
+		if !ok {
+			return chosen, refused
+		}
+		task := newID()
+		p.ledger.Hold(task, c.Machine, r.Demand)
+		chosen = append(chosen, placed{task, c})
+	}
+	return chosen, nil
+}
+
+// settling is how long to wait for agents that have not come back yet since the server started, when nothing could be
+// placed for want of them.
+func (p *placer) settling(refusals []placement.Verdict, chosen []placed) time.Duration {
+	waiting := len(chosen) == 0 && !slices.ContainsFunc(refusals, func(v placement.Verdict) bool { return v.Obstacle != placement.Agent })
+	if !waiting {
+		return 0
+	}
+	return p.service.config.Settle - time.Since(p.started)
+}

@@ -1,0 +1,42 @@
+package ecs
+
+import (
+	"slices"
+	"strconv"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+)
+
+// remaining is what the machine of an instance has left, in the form in which the instance registered it.
+func (s *Service) remaining(i *Instance) []api.Resource {
+	s.placer.mu.Lock()
+	left, taken := s.placer.ledger.Free(i.Machine)
+	s.placer.mu.Unlock()
+	out := slices.Clone(present(i.Resources))
+	for n := range out {
+		switch r := &out[n]; r.Name {
+		case "CPU":
+			r.IntegerValue = int32(min(left.CPU, int64(r.IntegerValue)))
+		case "MEMORY":
+			r.IntegerValue = int32(min(left.Memory, int64(r.IntegerValue)))
+		case "PORTS":
+			r.StringSetValue = withPorts(r.StringSetValue, taken, "tcp")
+		case "PORTS_UDP":
+			r.StringSetValue = withPorts(r.StringSetValue, taken, "udp")
+		}
+	}
+	return out
+}
+
+// withPorts adds the ports that tasks take to those that the machine keeps for itself.
+func withPorts(own []string, taken []placement.Port, protocol string) []string {
+	out := slices.Clone(present(own))
+	for _, p := range taken {
+		if p.Protocol == protocol {
+			out = append(out, strconv.Itoa(p.Number))
+		}
+	}
+	slices.Sort(out[len(own):])
+	return out
+}

@@ -1,0 +1,84 @@
+package ecs
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// The ways by which observed state comes in: agents' Submit operations, and what package dispatch hears in its sessions.
+// Reports about unknown tasks, or about the past, change nothing and are no error: an agent repeats what was refused for a
+// day, and what it runs wrongly is ended by the manifest.
+
+// ApplyTaskReport applies what an agent says of a task.
+func (s *Service) ApplyTaskReport(ctx context.Context, scope store.Scope, task string, r TaskReport) error {
+	return s.observed(ctx, scope, task, func(t *Task) { t.observe(r, time.Now().UTC()) })
+}
+
+// ApplyStopAcknowledged records that the agent has the order to stop a task.
+func (s *Service) ApplyStopAcknowledged(ctx context.Context, scope store.Scope, task string) error {
+	return s.observed(ctx, scope, task, func(t *Task) { t.acknowledgeStop() })
+}
+
+// ApplyHealth applies the health of a task's containers, by name.
+func (s *Service) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error {
+	return s.observed(ctx, scope, task, func(t *Task) { t.observeHealth(containers) })
+}
+
+// observed changes a task by what was observed of it. What is no change is not written.
+func (s *Service) observed(ctx context.Context, scope store.Scope, task string, apply func(*Task)) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		old, ok := s.Tasks.GetTx(tx, scope, task)
+		if !ok || !old.Status.Live() {
+			return nil
+		}
+		t := old.clone()
+		if apply(t); reflect.DeepEqual(old, t) {
+			return nil
+		}
+		t.Version++
+		return s.Tasks.Put(tx, scope, task, t)
+	})
+}
+
+const acknowledged = "ACK"
+
+// SubmitTaskStateChange is an agent's report on a task. The cluster that it names is the agent's own, which on a Fargate
+// machine is not the task's: the task's ARN says all.
+func (s *Service) SubmitTaskStateChange(ctx context.Context, r *api.SubmitTaskStateChangeRequest) (*api.SubmitTaskStateChangeResponse, error) {
+	report := TaskReport{Status: Status(r.Status), Reason: r.Reason, Containers: r.Containers, Attachments: r.Attachments,
+		PullStartedAt: r.PullStartedAt.Time, PullStoppedAt: r.PullStoppedAt.Time, ExecutionStoppedAt: r.ExecutionStoppedAt.Time}
+	if err := s.submit(ctx, r.Task, report); err != nil {
+		return nil, err
+	}
+	return &api.SubmitTaskStateChangeResponse{Acknowledgment: acknowledged}, nil
+}
+
+// SubmitContainerStateChange is an agent's report on one container.
+func (s *Service) SubmitContainerStateChange(ctx context.Context, r *api.SubmitContainerStateChangeRequest) (*api.SubmitContainerStateChangeResponse, error) {
+	change := api.ContainerStateChange{ContainerName: r.ContainerName, RuntimeId: r.RuntimeId, Status: r.Status,
+		ExitCode: r.ExitCode, Reason: r.Reason, NetworkBindings: r.NetworkBindings}
+	if err := s.submit(ctx, r.Task, TaskReport{Containers: []api.ContainerStateChange{change}}); err != nil {
+		return nil, err
+	}
+	return &api.SubmitContainerStateChangeResponse{Acknowledgment: acknowledged}, nil
+}
+
+// SubmitAttachmentStateChanges is an agent's report on attachments of its instance. Those of tasks come with the task.
+func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, _ *api.SubmitAttachmentStateChangesRequest) (*api.SubmitAttachmentStateChangesResponse, error) {
+	if err := notFromTask(ctx); err != nil {
+		return nil, err
+	}
+	return &api.SubmitAttachmentStateChangesResponse{Acknowledgment: acknowledged}, nil
+}
+
+func (s *Service) submit(ctx context.Context, taskARN string, r TaskReport) error {
+	if err := notFromTask(ctx); err != nil {
+		return err
+	}
+	return s.ApplyTaskReport(ctx, scopeOf(ctx), taskARN[strings.LastIndexByte(taskARN, '/')+1:], r)
+}

@@ -1,0 +1,59 @@
+package ecs
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// Config sets the service up. The zero value is that of `berth dev`.
+type Config struct {
+	// StrictCapacity reserves the CPU of Fargate tasks. Without it their cpu is a weight and a cap, so that a stack of
+	// ordinary size fits a laptop.
+	StrictCapacity bool
+	// LostAfter is how long a Fargate machine may be silent before its tasks are given up; 0 means 5 minutes.
+	LostAfter time.Duration
+	// Settle is how long after the start a placement waits for agents that have not connected again; 0: not at all.
+	Settle time.Duration
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+// Service is the ECS service of one server.
+type Service struct {
+	Tables
+
+	db      *store.DB
+	network Network
+	config  Config
+	log     *slog.Logger
+	placer  *placer
+	lead    atomic.Pointer[store.Leader]
+	// server names this run of this server in the sessions that it holds.
+	server string
+}
+
+// New makes the service and declares its tables. Call it before the store is started, and [Service.Run] after.
+func New(db *store.DB, network Network, config Config) *Service {
+	if config.LostAfter == 0 {
+		config.LostAfter = 5 * time.Minute
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{Tables: newTables(db), db: db, network: network, config: config, log: config.Logger, server: uuid.NewString()}
+	s.placer = newPlacer(s)
+	return s
+}
+
+// scopeOf is the account and region that a request is about.
+func scopeOf(ctx context.Context) store.Scope {
+	c := wire.CallerOf(ctx)
+	return store.Scope{Account: c.Account, Region: c.Region}
+}

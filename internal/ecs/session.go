@@ -1,0 +1,49 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// What package dispatch tells of its sessions with agents.
+
+// ErrInactiveInstance is the answer to an agent whose instance is not registered (any more): it has to register again.
+var ErrInactiveInstance = errors.New("the container instance is not registered")
+
+// AgentConnected records that the agent of an instance has opened the session, which takes the place of the one before.
+// It returns ErrInactiveInstance when the instance is not registered.
+func (s *Service) AgentConnected(ctx context.Context, scope store.Scope, instance, session string, agent Agent) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		old, ok := s.Instances.GetTx(tx, scope, instance)
+		if !ok || old.Status == instanceInactive {
+			return fmt.Errorf("instance %s: %w", instance, ErrInactiveInstance)
+		}
+		i := *old
+		i.Agent, i.Session = agent, &Session{ID: session, Server: s.server}
+		i.Version++
+		return s.Instances.Put(tx, scope, instance, &i)
+	})
+}
+
+// AgentDisconnected records that a session has ended. It is nothing to an instance that has a newer one.
+func (s *Service) AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		old, ok := s.Instances.GetTx(tx, scope, instance)
+		if !ok || old.Session == nil || old.Session.ID != session {
+			return nil
+		}
+		i := *old
+		i.Session, i.DisconnectedAt = nil, time.Now().UTC()
+		i.Version++
+		return s.Instances.Put(tx, scope, instance, &i)
+	})
+}
+
+// connected tells whether the instance's agent has a session. A record may name one of a run of the server that is over.
+func (s *Service) connected(i *Instance) bool {
+	return i.Session != nil && i.Session.Server == s.server
+}
