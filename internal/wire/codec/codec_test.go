@@ -166,6 +166,20 @@ func TestWhatAPathFinds(t *testing.T) {
 	}
 }
 
+func TestWhatJSONRefuses(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"Made":"now"}`: "STRING_VALUE can not be converted to a Timestamp (at /Made)", `{"Made":1e300}`: "timestamp 1e+300 is out of range",
+		`{"Ratio":1e999}`: "NUMBER_VALUE can not be converted to a Double", `{"Size":1.5}`: "NUMBER_VALUE can not be converted to a Long (at /Size)",
+		`{"On":"true"}`: "STRING_VALUE can not be converted to a Boolean", `{"Data":"?"}`: "STRING_VALUE can not be converted to a Blob", `{"Labels":[]}`: "Start of list found where not expected",
+		`{"Inner":1}`: "Expected structure or null", `[]`: "Start of list found where not expected", `{} {}`: "not valid JSON", `{"Name":"\ud800"}`: "not valid JSON",
+	} {
+		err := codec.For(schema.JSON11).Decode(makeWidget(t), request([]byte(body)), new(Widget))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
 func TestTimesAsJSON(t *testing.T) {
 	for ms, want := range map[int64]string{1795262400000: "1795262400", 1795262400500: "1795262400.5", 1795262400010: "1795262400.01", 1795262400001: "1795262400.001", -1500: "-1.5", 1: "0.001"} {
 		b, err := json.Marshal(schema.Time{Time: time.UnixMilli(ms)})
