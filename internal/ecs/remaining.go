@@ -11,15 +11,15 @@ import (
 // remaining is what the machine of an instance has left, in the form in which the instance registered it.
 func (s *Service) remaining(i *Instance) []api.Resource {
 	s.placer.mu.Lock()
-	left, taken := s.placer.ledger.Free(i.Machine)
+	used, taken := s.placer.ledger.Used(i.Machine)
 	s.placer.mu.Unlock()
 	out := slices.Clone(present(i.Resources))
 	for n := range out {
 		switch r := &out[n]; r.Name {
 		case "CPU":
-			r.IntegerValue = int32(min(left.CPU, int64(r.IntegerValue)))
+			r.IntegerValue -= int32(used.CPU)
 		case "MEMORY":
-			r.IntegerValue = int32(min(left.Memory, int64(r.IntegerValue)))
+			r.IntegerValue -= int32(used.Memory)
 		case "PORTS":
 			r.StringSetValue = withPorts(r.StringSetValue, taken, "tcp")
 		case "PORTS_UDP":

@@ -123,16 +123,16 @@ func (l *Ledger) Release(task string) {
 	l.forget(e.machine)
 }
 
-// Free returns what a machine has left, less than nothing when it shrank under its tasks, and the ports that its tasks take.
-func (l *Ledger) Free(name string) (left Capacity, taken []Port) {
+// Used returns what the tasks on a machine take of it, holds included, and which ports.
+func (l *Ledger) Used(name string) (used Capacity, ports []Port) {
 	m := l.machine(name)
 	if m == nil {
 		return Capacity{}, nil
 	}
 	for p := range m.ports {
-		taken = append(taken, p)
+		ports = append(ports, p)
 	}
-	return Capacity{m.total.CPU - m.used.CPU, m.total.Memory - m.used.Memory}, taken
+	return m.used, ports
 }
 
 func (l *Ledger) machine(name string) *machine { return l.machines[name] }

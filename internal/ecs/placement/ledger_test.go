@@ -105,9 +105,8 @@ func (m *model) check(t *rapid.T) {
 		if used.CPU > total.CPU || used.Memory > total.Memory {
 			t.Fatalf("%s has %+v, its tasks take %+v", name, total, used)
 		}
-		left, taken := m.ledger.Free(name)
-		if want := (Capacity{total.CPU - used.CPU, total.Memory - used.Memory}); left != want || len(taken) != len(ports) {
-			t.Fatalf("%s has %+v and %d ports taken, want %+v and %d", name, left, len(taken), want, len(ports))
+		if u, taken := m.ledger.Used(name); u != used || len(taken) != len(ports) {
+			t.Fatalf("%s has %+v and %d ports used, want %+v and %d", name, u, len(taken), used, len(ports))
 		}
 	}
 }
