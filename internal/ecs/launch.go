@@ -17,6 +17,7 @@ type launch struct {
 	pool     pool
 	request  placement.Request
 	network  *api.AwsVpcConfiguration // nil without network interfaces
+	first    Status                   // of the tasks
 	count    int
 
 	placed     bool
@@ -41,7 +42,7 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	case definition.Definition.Status != api.TaskDefinitionStatusActive:
 		return nil, invalidParameter("TaskDefinition is inactive")
 	}
-	l := &launch{count: 1}
+	l := &launch{count: 1, first: Pending}
 	if r.Count != nil {
 		l.count = int(*r.Count)
 	}
@@ -50,7 +51,7 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	}
 	d := &definition.Definition
 	l.template = Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode, LaunchType: r.LaunchType,
-		Group: r.Group, StartedBy: r.StartedBy, Status: Pending, CreatedAt: time.Now().UTC(), Version: 1}
+		Group: r.Group, StartedBy: r.StartedBy, CreatedAt: time.Now().UTC(), Version: 1}
 	for _, step := range []func(*api.RunTaskRequest, *api.TaskDefinition) error{
 		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize,
 	} {
@@ -61,8 +62,8 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	if l.template.Tags, err = launchTags(cluster, r, definition); err != nil {
 		return nil, err
 	}
-	l.template.TaskRole = roleARN(scope, or(l.template.Overrides.TaskRoleArn, d.TaskRoleArn))
-	l.template.ExecutionRole = roleARN(scope, or(l.template.Overrides.ExecutionRoleArn, d.ExecutionRoleArn))
+	l.template.TaskRole = or(roleARN(scope, l.template.Overrides.TaskRoleArn), d.TaskRoleArn)
+	l.template.ExecutionRole = or(roleARN(scope, l.template.Overrides.ExecutionRoleArn), d.ExecutionRoleArn)
 	l.pool = pool{scope: scope}
 	if l.template.LaunchType != api.LaunchTypeFargate {
 		l.pool.cluster = cluster
@@ -146,7 +147,7 @@ func (l *launch) setNetwork(r *api.RunTaskRequest, d *api.TaskDefinition) error 
 	case v.AssignPublicIp == api.AssignPublicIpEnabled && l.template.LaunchType != api.LaunchTypeFargate:
 		return invalidParameter("Assign public IP is not supported for this launch type.")
 	}
-	l.network, l.template.Status = v, Provisioning
+	l.network, l.first = v, Provisioning
 	return nil
 }
 
@@ -196,6 +197,7 @@ func roleARN(scope store.Scope, role string) string {
 // task is one of the launch's tasks, where it was placed.
 func (l *launch) task(c placed) *Task {
 	t := l.template.clone()
+	t.move(l.first, ByPlacer)
 	t.ID, t.Instance, t.Machine, t.Demand = c.task, c.instance.ID, c.instance.Machine, l.request.Demand
 	t.Zone = c.instance.Attributes[zoneAttribute]
 	if t.Architecture = c.instance.Attributes[architectureAttribute]; t.Architecture == "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
@@ -13,18 +12,13 @@ import (
 
 const maxTags = 50
 
-// validateTags checks the tags that a request brings.
+// validateTags checks the tags that a request brings, beyond what the model says of them.
 func validateTags(tags []api.Tag) error {
-	if len(tags) > maxTags {
-		return invalidParameter("Too many tags: %d. A resource has at most %d.", len(tags), maxTags)
-	}
 	seen := map[string]bool{}
 	for _, t := range tags {
 		switch {
-		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128:
+		case t.Key == "":
 			return invalidParameter("Tag keys must have between 1 and 128 characters.")
-		case utf8.RuneCountInString(t.Value) > 256:
-			return invalidParameter("Tag values must have at most 256 characters.")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use: %s", t.Key)
 		case seen[t.Key]:

@@ -1,0 +1,282 @@
+package ecs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+const webDefinition = `{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
+	"containerDefinitions": [{"name": "web", "image": "berth/hello", "portMappings": [{"containerPort": 8080}]}]}`
+
+const hostDefinition = `{"family": "host", "networkMode": "host", "containerDefinitions": [
+	{"name": "app", "image": "berth/hello", "cpu": 100, "memory": 200, "portMappings": [{"containerPort": 9000}]}]}`
+
+const awsvpc = `"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}`
+
+func (w *world) define(definition string) {
+	w.t.Helper()
+	var r api.RegisterTaskDefinitionRequest
+	w.ok(json.Unmarshal([]byte(definition), &r))
+	got(w.RegisterTaskDefinition(w.ctx, &r))(w)
+}
+
+// web asks for tasks of the family web on Fargate.
+func web(count int32) *api.RunTaskRequest {
+	return &api.RunTaskRequest{TaskDefinition: "web", LaunchType: api.LaunchTypeFargate, Count: &count,
+		NetworkConfiguration: &api.NetworkConfiguration{AwsvpcConfiguration: &api.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}}}
+}
+
+func (w *world) interfaces() (n int) {
+	for range w.network.interfaces.All() {
+		n++
+	}
+	return n
+}
+
+// usedMemory is what the ledger says that a machine's tasks take.
+func (w *world) usedMemory(machine string) int64 {
+	w.placer.mu.Lock()
+	defer w.placer.mu.Unlock()
+	used, _ := w.placer.ledger.Used(machine)
+	return used.Memory
+}
+
+func code(err error) string {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func TestRunTaskPlacesWhatFits(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	w.fargate(256, 1600) // memory for three; cpu is a weight
+	out := got(w.RunTask(w.ctx, web(5)))(w)
+	if len(out.Tasks) != 3 || len(out.Failures) != 2 {
+		t.Fatalf("%d tasks, failures %+v", len(out.Tasks), out.Failures)
+	}
+	for _, f := range out.Failures {
+		if f.Reason != noCapacity || f.Detail == "" {
+			t.Errorf("failure %+v", f)
+		}
+	}
+	if n := w.interfaces(); n != 3 {
+		t.Errorf("%d network interfaces", n)
+	}
+}
+
+func TestStrictCapacityReservesTheCPUOfFargate(t *testing.T) {
+	w := newWorld(t, Config{StrictCapacity: true})
+	w.cluster("default")
+	w.define(webDefinition)
+	w.fargate(600, 8192)
+	if out := got(w.RunTask(w.ctx, web(5)))(w); len(out.Tasks) != 2 {
+		t.Errorf("%d tasks of 256 units on a machine of 600", len(out.Tasks))
+	}
+}
+
+func TestNothingPlacedIsNothingWritten(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	r := web(2)
+	r.ClientToken = "token"
+	out := got(w.RunTask(w.ctx, r))(w)
+	if len(out.Tasks) != 0 || len(out.Failures) != 2 || out.Failures[0].Detail != "No machine of the Fargate pool is registered." {
+		t.Errorf("%+v", out)
+	}
+	if w.Tasks.Len(here) != 0 || w.interfaces() != 0 {
+		t.Error("something was written")
+	}
+	w.fargate(1024, 4096)
+	if out := got(w.RunTask(w.ctx, r))(w); len(out.Tasks) != 2 {
+		t.Errorf("a token of an attempt that placed nothing is not free: %+v", out)
+	}
+}
+
+func TestClientTokenRunsTasksOnce(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	i := w.fargate(1024, 8192)
+	var mu sync.Mutex
+	answers := map[string]int{}
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			r := web(2)
+			r.ClientToken = "once"
+			out, err := w.RunTask(w.ctx, r)
+			if err != nil || len(out.Tasks) != 2 {
+				t.Errorf("%+v %v", out, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[out.Tasks[0].TaskArn+out.Tasks[1].TaskArn]++
+		})
+	}
+	calls.Wait()
+	if len(answers) != 1 || w.Tasks.Len(here) != 2 || w.interfaces() != 2 {
+		t.Errorf("answers %v, %d tasks, %d interfaces", answers, w.Tasks.Len(here), w.interfaces())
+	}
+	other := web(3)
+	other.ClientToken = "once"
+	if _, err := w.RunTask(w.ctx, other); code(err) != "ConflictException" {
+		t.Errorf("other parameters: %v", err)
+	}
+	if n := w.usedMemory(i.Machine); n != 2*512 {
+		t.Errorf("%d MiB are used: replays hold what they do not use", n)
+	}
+}
+
+func TestAFailedCommitGivesItsRoomBack(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	i := w.fargate(1024, 1024)
+	r := web(2)
+	r.NetworkConfiguration.AwsvpcConfiguration.Subnets[0] = "subnet-2"
+	for range 3 {
+		if _, err := w.RunTask(w.ctx, r); code(err) != "InvalidParameterException" {
+			t.Fatal(err)
+		}
+	}
+	if n := w.usedMemory(i.Machine); n != 0 || w.Tasks.Len(here) != 0 {
+		t.Errorf("%d MiB are used, %d tasks", n, w.Tasks.Len(here))
+	}
+}
+
+// Many callers, machines that come and go, tasks that stop meanwhile: no machine ever runs more than it has, and no port
+// is used twice.
+func TestConcurrentPlacementsNeverOvercommit(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(hostDefinition)
+	total := map[string]placement.Capacity{}
+	for range 4 {
+		i := w.instance(1000, 3000)
+		total[i.Machine] = i.Capacity
+	}
+	check := func() {
+		used, ports := map[string]placement.Capacity{}, map[string]bool{}
+		for row := range w.Tasks.All() {
+			task := row.Value
+			if !task.Status.Live() {
+				continue
+			}
+			u := used[task.Machine]
+			used[task.Machine] = placement.Capacity{CPU: u.CPU + task.Demand.CPU, Memory: u.Memory + task.Demand.Memory}
+			for _, p := range task.Demand.Ports {
+				key := task.Machine + p.String()
+				if ports[key] {
+					t.Errorf("%s is taken twice", key)
+				}
+				ports[key] = true
+			}
+		}
+		for m, u := range used {
+			if u.CPU > total[m].CPU || u.Memory > total[m].Memory {
+				t.Errorf("%s runs %+v of %+v", m, u, total[m])
+			}
+		}
+	}
+	var callers sync.WaitGroup
+	for range 6 {
+		callers.Go(func() {
+			for range 25 {
+				out, err := w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "host", Count: new(int32(3))})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				check()
+				for _, task := range out.Tasks {
+					id := task.TaskArn[len(task.TaskArn)-32:]
+					if err := w.ApplyTaskReport(w.ctx, here, id, TaskReport{Status: Stopped}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	callers.Wait()
+	check()
+}
+
+func TestOverridesAndInheritance(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(`{"family": "two", "networkMode": "host", "taskRoleArn": "task", "containerDefinitions": [
+		{"name": "a", "image": "i", "cpu": 100, "memory": 200, "memoryReservation": 100},
+		{"name": "b", "image": "i", "cpu": 50, "memory": 50}]}`)
+	w.instance(2000, 2000, "com.amazonaws.ecs.capability.docker-remote-api.1.21", "com.amazonaws.ecs.capability.task-iam-role",
+		"com.amazonaws.ecs.capability.task-iam-role-network-host")
+	out := got(w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "two:1", Overrides: &api.TaskOverride{
+		ExecutionRoleArn:   "arn:aws:iam::000000000000:role/exec",
+		ContainerOverrides: []api.ContainerOverride{{Name: "b", Cpu: new(int32(60)), Memory: new(int32(70))}}}}))(w)
+	if len(out.Failures) > 0 {
+		t.Fatalf("%+v", out.Failures)
+	}
+	task := w.task(out.Tasks[0].TaskArn[len(out.Tasks[0].TaskArn)-32:])
+	if want := (placement.Capacity{CPU: 160, Memory: 170}); task.Demand.CPU != want.CPU || task.Demand.Memory != want.Memory {
+		t.Errorf("demand %+v, want %+v", task.Demand, want)
+	}
+	if task.TaskRole != "arn:aws:iam::000000000000:role/task" || task.ExecutionRole != "arn:aws:iam::000000000000:role/exec" {
+		t.Errorf("roles %s, %s", task.TaskRole, task.ExecutionRole)
+	}
+	b := out.Tasks[0].Containers[1]
+	if b.Cpu != "60" || b.Memory != "70" || out.Tasks[0].Cpu != "160" || out.Tasks[0].Memory != "170" || out.Tasks[0].Group != "family:two" {
+		t.Errorf("task %+v", out.Tasks[0])
+	}
+}
+
+func TestRemainingResourcesSubtractAllThatRuns(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	w.define(hostDefinition)
+	w.fargate(2048, 4096)
+	i := w.instance(2048, 4096, "berth.machine=m1")
+	got(w.RunTask(w.ctx, web(2)))(w)
+	got(w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "host"}))(w)
+	out := got(w.DescribeContainerInstances(w.ctx, &api.DescribeContainerInstancesRequest{ContainerInstances: []string{i.ID}}))(w)
+	remaining := out.ContainerInstances[0].RemainingResources
+	if remaining[0].IntegerValue != 1948 || remaining[1].IntegerValue != 4096-2*512-200 || !slices.Equal(remaining[2].StringSetValue, []string{"22", "9000"}) {
+		t.Errorf("remaining %+v", remaining)
+	}
+	if list := got(w.ListContainerInstances(w.ctx, &api.ListContainerInstancesRequest{}))(w).ContainerInstanceArns; len(list) != 1 {
+		t.Errorf("the Fargate machine is shown: %v", list)
+	}
+}
+
+func BenchmarkRunTask(b *testing.B) {
+	db := store.New(store.NewMemory(store.MemoryConfig{}), store.Config{})
+	n := &network{store.NewTable[Interface](db, "test", "interface")}
+	w := &world{Service: New(db, n, Config{}), t: new(testing.T), ctx: as(b.Context(), wire.User), db: db, network: n}
+	if err := db.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	go w.Run(b.Context())
+	w.cluster("default")
+	w.define(webDefinition)
+	w.fargate(1<<20, 1<<30)
+	for b.Loop() {
+		if out, err := w.RunTask(w.ctx, web(1)); err != nil || len(out.Tasks) != 1 {
+			b.Fatal(out, err)
+		}
+	}
+}
