@@ -1,13 +1,11 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -83,6 +81,6 @@ func (t *Time) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		_, err := dec.ReadToken()
 		return err
 	default:
-		return &json.SemanticError{JSONKind: k, Err: errors.New("a timestamp is a number of seconds")}
+		return fmt.Errorf("a timestamp is a number of seconds, not %s", k)
 	}
 }

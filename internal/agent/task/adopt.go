@@ -6,9 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/go-json-experiment/json"
-
-	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/db"
 )
 
@@ -28,11 +25,11 @@ func (r *Runner) recall() ([]*task, error) {
 	}
 	var tasks []*task
 	for _, s := range stored {
-		var payload acs.Task
-		if err := json.Unmarshal(s.Payload, &payload); err != nil {
+		a, err := Decode(s.Payload)
+		if err != nil {
 			return nil, fmt.Errorf("%w: task %s: %w", db.ErrDamaged, s.ID, err)
 		}
-		t := r.newTask(s.ID, s.Identity, payload, s.Payload)
+		t := r.newTask(a, s.Identity)
 		if t.progress, err = r.DB.Progress(s.ID); err != nil {
 			return nil, err
 		}

@@ -18,6 +18,8 @@ type Assignment struct {
 	Task acs.Task
 	// Payload is the task as it came, less its secrets: what is kept on disk.
 	Payload jsontext.Value
+	// Broken is why the task cannot be read, beyond its ARN. It never runs, and that is reported.
+	Broken error
 }
 
 var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -34,17 +36,22 @@ func ID(arn string) (string, error) {
 // Decode reads a task of a payload. An error says that nothing can be made of it, not even a report.
 func Decode(payload jsontext.Value) (Assignment, error) {
 	var a Assignment
-	if err := json.Unmarshal(payload, &a.Task); err != nil {
-		return a, fmt.Errorf("decode a task: %w", err)
+	if a.Broken = json.Unmarshal(payload, &a.Task); a.Broken != nil {
+		var named struct {
+			ARN     string `json:"arn"`
+			Cluster string `json:"taskClusterArn"`
+		}
+		if err := json.Unmarshal(payload, &named); err != nil {
+			return a, fmt.Errorf("decode a task: %w", err)
+		}
+		a.Task = acs.Task{Arn: named.ARN, TaskClusterArn: named.Cluster}
 	}
 	var err error
 	if a.ID, err = ID(a.Task.Arn); err != nil {
 		return a, err
 	}
-	if a.Payload, err = withoutSecrets(payload); err != nil {
-		return a, fmt.Errorf("decode task %s: %w", a.ID, err)
-	}
-	return a, nil
+	a.Payload, err = withoutSecrets(payload)
+	return a, err
 }
 
 // Stop says that the control plane wants the task stopped.
@@ -59,23 +66,41 @@ type named struct {
 // withoutSecrets is a payload's task with its credentials reduced to their names and all else as it was.
 func withoutSecrets(payload jsontext.Value) (jsontext.Value, error) {
 	var t struct {
-		Role      *named         `json:"roleCredentials,omitzero"`
-		Execution *named         `json:"executionRoleCredentials,omitzero"`
+		Role      jsontext.Value `json:"roleCredentials,omitzero"`
+		Execution jsontext.Value `json:"executionRoleCredentials,omitzero"`
 		Rest      jsontext.Value `json:",embed"`
 	}
 	if err := json.Unmarshal(payload, &t); err != nil {
 		return nil, err
 	}
+	for _, c := range []*jsontext.Value{&t.Role, &t.Execution} {
+		var n *named
+		if *c == nil || json.Unmarshal(*c, &n) != nil {
+			*c = nil // what cannot be read is not kept
+			continue
+		}
+		var err error
+		if *c, err = json.Marshal(n); err != nil {
+			return nil, err
+		}
+	}
 	return json.Marshal(&t)
 }
 
 // check says what makes a task impossible to run.
-func check(t *acs.Task) error {
-	if len(t.Containers) == 0 {
+func (t *task) check() error {
+	if t.broken != nil {
+		return t.broken
+	}
+	return checkContainers(t.payload.Containers)
+}
+
+func checkContainers(containers []acs.Container) error {
+	if len(containers) == 0 {
 		return errors.New("it has no containers")
 	}
 	names, essential := map[string]bool{}, false
-	for _, c := range t.Containers {
+	for _, c := range containers {
 		switch {
 		case !containerName.MatchString(c.Name):
 			return fmt.Errorf("%q cannot name a container", c.Name)

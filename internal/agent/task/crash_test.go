@@ -132,6 +132,11 @@ func (f fate) check(t *testing.T, w *world, a *agent) {
 	if got := w.machine.Starts(); !maps.Equal(got, f.starts) {
 		t.Errorf("starts: %v, want %v", got, f.starts)
 	}
+	for container := range f.starts {
+		if !w.logs.drained[container] {
+			t.Errorf("the output of %s was not shipped to its end", container)
+		}
+	}
 	statuses := w.statuses(arnA)
 	statuses = slices.DeleteFunc(statuses, func(s string) bool { return s == pending })
 	if !slices.Equal(statuses, f.statuses) {

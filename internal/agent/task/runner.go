@@ -23,9 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/db"
 )
 
@@ -95,7 +92,7 @@ func (r *Runner) Apply(ctx context.Context, identity db.Identity, assigned []Ass
 		_, over := r.ended[a.ID]
 		stop := a.Stop() || over // the end of a task that has ended is told again
 		if !known {
-			t = r.newTask(a.ID, identity.Name, a.Task, a.Payload)
+			t = r.newTask(a, identity.Name)
 			r.tasks[a.ID] = t
 			fresh = append(fresh, t)
 		}
@@ -159,6 +156,14 @@ func (r *Runner) Live(identity string) []string {
 	return live
 }
 
+// Has says whether a task is here.
+func (r *Runner) Has(arn string) bool {
+	id, err := ID(arn)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return err == nil && r.tasks[id] != nil
+}
+
 // Attachments returns an identity's network interfaces that stand, ordered by task.
 func (r *Runner) Attachments(identity string) []Attachment {
 	r.mu.Lock()
@@ -201,9 +206,9 @@ func rank(a Assignment) int {
 }
 
 // newTask makes a task, which has yet to begin.
-func (r *Runner) newTask(id, identity string, payload acs.Task, raw jsontext.Value) *task {
-	return &task{Runner: r, id: id, identity: identity, payload: payload, raw: raw, log: r.Log.With("task", id),
-		stop: make(chan struct{}), acknowledged: make(chan struct{}), progress: db.Progress{ID: id}}
+func (r *Runner) newTask(a Assignment, identity string) *task {
+	return &task{Runner: r, id: a.ID, identity: identity, payload: a.Task, raw: a.Payload, broken: a.Broken, log: r.Log.With("task", a.ID),
+		stop: make(chan struct{}), acknowledged: make(chan struct{}), progress: db.Progress{ID: a.ID}}
 }
 
 // begin lets a task's goroutine go.

@@ -49,7 +49,8 @@ type Network interface {
 type Logs interface {
 	// Prepare checks that what is shipped will find its place, and makes the stream. Its error fails the task.
 	Prepare(ctx context.Context, l Log) error
-	// Follow ships from the spool until Drain or Forget, from where an earlier agent left off. It returns at once.
+	// Follow ships from the spool until Drain or Forget, from where an earlier agent left off. It returns at once, and
+	// following again changes nothing.
 	Follow(l Log)
 	// Drain returns once all that the task's stopped containers printed is shipped, or cannot be any more.
 	Drain(ctx context.Context, task string) error
@@ -62,7 +63,7 @@ type Log struct {
 	Task, TaskARN, Container string
 	Dir                      string            // of the spool
 	Options                  map[string]string // awslogs-group, awslogs-region, awslogs-stream-prefix, ...
-	Stream                   string            // the log stream's name
+	Stream                   string            // the log stream's name; empty: one made of task and container
 	// Credentials of the task's execution role; without any, the agent's own are used.
 	Credentials func(ctx context.Context) (acs.IAMRoleCredentials, bool)
 }

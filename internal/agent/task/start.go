@@ -29,7 +29,7 @@ func (t *task) start(ctx context.Context) error {
 	case t.hasEnded(status):
 		return errEssential
 	}
-	if err := check(&t.payload); err != nil {
+	if err := t.check(); err != nil {
 		return &failure{fmt.Sprintf("UnrecognizedTaskError: %v", err)}
 	}
 	if why := refusal(&t.payload); why != "" {

@@ -27,6 +27,7 @@ type task struct {
 	identity string
 	payload  acs.Task
 	raw      jsontext.Value // the payload as it is kept on disk
+	broken   error          // why the payload cannot be read; nil when it can
 	log      *slog.Logger
 
 	stop         chan struct{}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ type world struct {
 	t       *testing.T
 	dir     string
 	machine *fake.Machine
-	net     *networks
+	net     *fake.Network
 	logs    *logs
 
 	mu       sync.Mutex
@@ -43,7 +42,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: &networks{tasks: map[string]network.TaskNet{}}, logs: &logs{}}
+	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: fake.NewNetwork(), logs: &logs{drained: map[string]bool{}}}
 }
 
 // agent is one life of an agent.
@@ -69,7 +68,7 @@ func (w *world) start(kill *executioner) *agent {
 	server := metadata.New(metadata.Config{Endpoint: endpoint, Keyring: keyring, Transport: controlPlane{}})
 	a := &agent{w: w, db: d, kill: kill, server: server}
 	a.Runner, err = Start(ctx, Config{
-		DB: d, Engine: mortalEngine{w.machine.Engine(), kill}, Network: mortalNetwork{w.net, kill}, Logs: mortalLogs{w.logs, kill},
+		DB: d, Engine: mortalEngine{w.machine.Engine(), kill}, Network: mortalNetwork{w.net, kill}, Logs: &mortalLogs{logs: w.logs, kill: kill, followed: map[string][]string{}},
 		Metadata: server, Keyring: keyring, Dir: filepath.Join(w.dir, "tasks"), Region: "us-east-1",
 		Log: slog.New(slog.DiscardHandler),
 		Submit: func(ctx context.Context, _ string, change *ecs.SubmitTaskStateChangeRequest) error {
@@ -309,87 +308,64 @@ func (e mortalEngine) RemoveTask(ctx context.Context, task string) error {
 }
 
 type mortalNetwork struct {
-	*networks
+	*fake.Network
 	kill *executioner
 }
 
 func (n mortalNetwork) Attach(ctx context.Context, net network.TaskNet) (a network.Attached, err error) {
-	err = n.kill.at("Attach", func() error { a, err = n.networks.Attach(ctx, net); return err })
+	err = n.kill.at("Attach", func() error { a, err = n.Network.Attach(ctx, net); return err })
 	return a, err
 }
 
 func (n mortalNetwork) Detach(ctx context.Context, task string) error {
-	return n.kill.at("Detach", func() error { return n.networks.Detach(ctx, task) })
+	return n.kill.at("Detach", func() error { return n.Network.Detach(ctx, task) })
 }
 
+// logs know one log group, and which container's output was shipped to its end.
+type logs struct {
+	mu      sync.Mutex
+	drained map[string]bool
+}
+
+// mortalLogs ship in one agent's life.
 type mortalLogs struct {
 	*logs
-	kill *executioner
-}
-
-func (l mortalLogs) Prepare(ctx context.Context, log Log) error {
-	return l.kill.at("Prepare", func() error { return l.logs.Prepare(ctx, log) })
-}
-
-func (l mortalLogs) Drain(ctx context.Context, task string) error {
-	return l.kill.at("Drain", func() error { return l.logs.Drain(ctx, task) })
-}
-
-// networks are the machine's networks, in memory.
-type networks struct {
-	mu    sync.Mutex
-	tasks map[string]network.TaskNet
-	fails error
-}
-
-func (n *networks) Attach(_ context.Context, net network.TaskNet) (network.Attached, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.fails != nil {
-		return network.Attached{}, n.fails
-	}
-	n.tasks[net.Task] = net
-	return network.Attached{NetNS: "/run/netns/" + net.Task, HostAddress: netip.MustParseAddr("100.80.16.7")}, nil
-}
-
-func (n *networks) Detach(_ context.Context, task string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.tasks, task)
-	return nil
-}
-
-func (n *networks) List() []network.TaskNet {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var all []network.TaskNet
-	for _, t := range n.tasks {
-		all = append(all, t)
-	}
-	return all
-}
-
-// logs know one log group.
-type logs struct {
+	kill     *executioner
 	mu       sync.Mutex
-	followed []Log
+	followed map[string][]string // containers by task
 }
 
-func (l *logs) Prepare(_ context.Context, log Log) error {
-	if group := log.Options["awslogs-group"]; group != "/app" {
-		return fmt.Errorf("ResourceNotFoundException: The specified log group does not exist: %s", group)
-	}
-	return nil
+func (l *mortalLogs) Prepare(_ context.Context, log Log) error {
+	return l.kill.at("Prepare", func() error {
+		if group := log.Options["awslogs-group"]; group != "/app" {
+			return fmt.Errorf("ResourceNotFoundException: The specified log group does not exist: %s", group)
+		}
+		return nil
+	})
 }
 
-func (l *logs) Follow(log Log) {
+func (l *mortalLogs) Follow(log Log) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.followed = append(l.followed, log)
+	if _, err := os.Stat(log.Dir); err == nil {
+		l.followed[log.Task] = append(l.followed[log.Task], log.Container)
+	}
 }
 
-func (l *logs) Drain(context.Context, string) error { return nil }
-func (l *logs) Forget(string)                       {}
+func (l *mortalLogs) Drain(_ context.Context, task string) error {
+	return l.kill.at("Drain", func() error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.logs.mu.Lock()
+		defer l.logs.mu.Unlock()
+		for _, c := range l.followed[task] {
+			l.drained[task+"/"+c] = true
+		}
+		return nil
+	})
+}
+
+func (l *mortalLogs) Forget(string) {}
 
 // controlPlane answers tasks' requests.
 type controlPlane struct{}

@@ -150,11 +150,11 @@ func (t *task) call(ctx context.Context, talk func(*shim.Conn) error) error {
 			err = talk(conn)
 			conn.Close()
 		}
-		switch {
-		case ctx.Err() != nil && err != nil:
-			return ctx.Err()
-		case !shim.Broken(err):
+		if _, answered := errors.AsType[*shim.Error](err); err == nil || answered {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		select {
 		case <-t.dead:

@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"runtime"
+	"slices"
+	"strconv"
+
+	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+// Protocol is the version of what Berth's own agents say and understand beyond Amazon's protocol.
+const Protocol = 1
+
+// Attributes by which Berth's agents tell what Amazon's cannot.
+const (
+	ProtocolAttribute = "berth.protocol"
+	MachineAttribute  = "berth.machine"
+	PoolAttribute     = "berth.pool"
+)
+
+// attributes are what an identity registers with.
+func (a *Agent) attributes(identity Identity, info engine.Info) []ecs.Attribute {
+	all := []ecs.Attribute{
+		{Name: "ecs.os-type", Value: "linux"},
+		{Name: "ecs.os-family", Value: "LINUX"},
+		{Name: "ecs.cpu-architecture", Value: architecture()},
+		{Name: ProtocolAttribute, Value: strconv.Itoa(Protocol)},
+		{Name: MachineAttribute, Value: a.Machine},
+	}
+	if identity.Fargate {
+		all = append(all, ecs.Attribute{Name: PoolAttribute, Value: "fargate"})
+	}
+	for _, name := range info.Capabilities {
+		all = append(all, ecs.Attribute{Name: name})
+	}
+	return append(all, identity.Attributes...)
+}
+
+// architecture is the machine's in ECS's words.
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+// reservedPorts are those that the ECS agent reserves: ssh, Docker, and its own.
+var reservedPorts = []int{22, 2375, 2376, 51678, 51679}
+
+// resources are what the machine has.
+func (a *Agent) resources(info engine.Info) []ecs.Resource {
+	cpu, memory := a.CPU, a.Memory
+	if cpu == 0 {
+		cpu = int64(info.CPUs) * 1024
+	}
+	if memory == 0 {
+		memory = info.Memory
+	}
+	var ports []string
+	for _, p := range slices.Concat(reservedPorts, a.ReservedPorts) {
+		ports = append(ports, strconv.Itoa(p))
+	}
+	return []ecs.Resource{
+		{Name: "CPU", Type: "INTEGER", IntegerValue: int32(cpu)},
+		{Name: "MEMORY", Type: "INTEGER", IntegerValue: int32(memory >> 20)},
+		{Name: "PORTS", Type: "STRINGSET", StringSetValue: ports},
+		{Name: "PORTS_UDP", Type: "STRINGSET", StringSetValue: []string{}},
+	}
+}
