@@ -102,6 +102,7 @@ const (
 type Interface struct {
 	ID             string   `json:"id"` // eni-...
 	VPC            string   `json:"vpc"`
+	VPCCIDR        string   `json:"vpcCidr"` // the VPC's whole range: "172.31.0.0/16"
 	Subnet         string   `json:"subnet"`
 	Zone           string   `json:"zone"` // availability zone
 	SecurityGroups []string `json:"securityGroups"`

@@ -1,0 +1,113 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// Config is what a Dispatcher works with.
+type Config struct {
+	DB       *store.DB
+	Tables   ecs.Tables
+	Observer Observer
+	Issuer   Issuer
+	// Endpoint returns the URL at which agents reach this server: "http://127.0.0.1:4566".
+	Endpoint func() string
+	Log      *slog.Logger // nil discards
+}
+
+// Dispatcher holds the sessions of the agents that are connected to this server.
+type Dispatcher struct {
+	Config
+	sequences *store.Table[Sequence]
+	sessions  *book[*session]
+	telemetry *book[*telemetry]
+	pace      pace
+}
+
+// New makes a dispatcher and declares its table: call it before the store is started.
+func New(config Config) *Dispatcher {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Dispatcher{
+		Config:    config,
+		sequences: store.NewTable[Sequence](config.DB, "ecs", "sequence"),
+		sessions:  newBook[*session](),
+		telemetry: newBook[*telemetry](),
+		pace:      pace{limits: map[instanceKey]*rate.Limiter{}},
+	}
+}
+
+// Routes mounts the sockets. handle must let signed requests alone through.
+func (d *Dispatcher) Routes(handle func(pattern string, h http.Handler)) {
+	handle("GET "+acsPath+"/ws", http.HandlerFunc(d.serveACS))
+	handle("GET "+tcsPath+"/ws", http.HandlerFunc(d.serveTCS))
+}
+
+// Connected tells whether an instance's agent has a session with this server.
+func (d *Dispatcher) Connected(scope store.Scope, instance string) bool {
+	return d.sessions.get(instanceKey{scope, instance}) != nil
+}
+
+// Close ends every session and waits for them.
+func (d *Dispatcher) Close() {
+	d.sessions.close()
+	d.telemetry.close()
+}
+
+// Run tells sessions what changes, until ctx ends or the store closes.
+func (d *Dispatcher) Run(ctx context.Context) {
+	_, tasks := d.Tables.Tasks.Watch(ctx)
+	_, instances := d.Tables.Instances.Watch(ctx)
+	for tasks != nil || instances != nil {
+		select {
+		case e, ok := <-tasks:
+			if !ok {
+				tasks = nil
+				continue
+			}
+			d.taskChanged(e)
+		case e, ok := <-instances:
+			if !ok {
+				instances = nil
+				continue
+			}
+			d.instanceChanged(e)
+		}
+	}
+}
+
+func (d *Dispatcher) taskChanged(e store.Event[ecs.Task]) {
+	row := e.New
+	if row == nil {
+		row = e.Old
+	}
+	if s := d.sessions.get(instanceKey{row.Scope, row.Value.Instance}); s != nil {
+		s.mail.put(row.ID)
+	}
+}
+
+func (d *Dispatcher) instanceChanged(e store.Event[ecs.Instance]) {
+	if e.New != nil && e.New.Value.Status != inactive {
+		return
+	}
+	row := e.New
+	if row == nil {
+		row = e.Old
+	}
+	key := instanceKey{row.Scope, row.ID}
+	if s := d.sessions.get(key); s != nil {
+		s.end(errInactive)
+	}
+	if t := d.telemetry.get(key); t != nil {
+		t.end(errInactive)
+	}
+	d.pace.forget(key)
+}

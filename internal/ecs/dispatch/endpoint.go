@@ -1,0 +1,20 @@
+package dispatch
+
+import (
+	"context"
+
+	api "github.com/berth-dev/berth/api/ecs"
+)
+
+// Paths of the sockets. An agent adds "/ws" to the endpoints that it is told, and remembers them for twelve hours: they
+// don't change while a server lives at its address.
+const (
+	acsPath = "/acs"
+	tcsPath = "/tcs"
+)
+
+// DiscoverPollEndpoint tells an agent where its sockets are.
+func (d *Dispatcher) DiscoverPollEndpoint(context.Context, *api.DiscoverPollEndpointRequest) (*api.DiscoverPollEndpointResponse, error) {
+	base := d.Endpoint()
+	return &api.DiscoverPollEndpointResponse{Endpoint: base + acsPath, TelemetryEndpoint: base + tcsPath}, nil
+}

@@ -1,0 +1,93 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/berth-dev/berth/api/acs"
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+)
+
+// manifest is the list of all tasks that the instance should have. It goes out once a session, until acknowledged; the
+// agent answers with those that it runs beyond the list, and is told to stop them once each was looked up again.
+type manifest struct {
+	message      string // id of the last one sent
+	acknowledged bool
+	tries        int
+	again        time.Time
+}
+
+func (m *manifest) due() time.Time {
+	if m.acknowledged {
+		return time.Time{}
+	}
+	return m.again
+}
+
+// patience is how long to wait for the answer to the n-th repetition of a message.
+func patience(n int) time.Duration { return min(30*time.Second<<min(n, 10), 5*time.Minute) }
+
+func (s *session) sendManifest(now time.Time) {
+	m := &s.manifest
+	if m.acknowledged || now.Before(m.again) || s.ctx.Err() != nil {
+		return
+	}
+	// Each one gets a new number: an agent drops, without a word, one that is not above all that it has seen.
+	timeline, err := s.sequence.next(s.ctx)
+	if err != nil {
+		s.cancel(err)
+		return
+	}
+	list := acs.TaskManifestMessage{
+		ClusterArn: s.clusterARN, ContainerInstanceArn: s.selfARN, MessageId: uuid.NewString(),
+		GeneratedAt: now.UnixMilli(), Timeline: timeline, Tasks: []acs.TaskIdentifier{},
+	}
+	for row := range s.d.Tables.Tasks.Find(s.key.scope, ecs.LiveByInstance, s.key.instance) {
+		list.Tasks = append(list.Tasks, s.identifier(row.ID, row.Value.Desired()))
+	}
+	m.message, m.again = list.MessageId, now.Add(patience(m.tries))
+	m.tries++
+	s.send(list)
+}
+
+func (s *session) identifier(task string, desired api.DesiredStatus) acs.TaskIdentifier {
+	return acs.TaskIdentifier{
+		TaskArn:        ecs.TaskARN(s.key.scope, s.cluster, task),
+		TaskClusterArn: s.clusterARN,
+		DesiredStatus:  string(desired),
+	}
+}
+
+// verifyStops answers which of the tasks that an agent has beyond its manifest it is to stop. The manifest may be older
+// than the task, so that each is looked up.
+func (s *session) verifyStops(m acs.TaskStopVerificationMessage) {
+	if m.MessageId != s.manifest.message {
+		return // of an earlier manifest, or repeated
+	}
+	ack := acs.TaskStopVerificationAck{MessageId: m.MessageId, GeneratedAt: time.Now().UnixMilli(), StopTasks: []acs.TaskIdentifier{}}
+	for _, c := range m.StopCandidates {
+		if s.stops(c.TaskArn) {
+			c.DesiredStatus = string(api.DesiredStatusStopped)
+			ack.StopTasks = append(ack.StopTasks, c)
+			s.log.Info("the agent runs a task that should not run", "task", c.TaskArn)
+		}
+	}
+	s.send(ack)
+}
+
+// stops tells whether a task that the agent runs as this instance should not run.
+func (s *session) stops(taskARN string) bool {
+	row, known := s.d.Tables.Tasks.Get(s.key.scope, lastPart(taskARN))
+	if !known || ecs.TaskARN(row.Scope, row.Value.Cluster, row.ID) != taskARN {
+		return true
+	}
+	t := row.Value
+	if t.Instance != s.key.instance {
+		// One agent serves all identities of a machine: the task may be another's.
+		self, ok := s.d.Tables.Instances.Get(s.key.scope, s.key.instance)
+		return !ok || t.Machine != self.Value.Machine
+	}
+	return t.Desired() == api.DesiredStatusStopped || !t.Status.Live()
+}

@@ -1,0 +1,34 @@
+package dispatch
+
+import (
+	"context"
+
+	"github.com/berth-dev/berth/api/acs"
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// Observer writes what agents report: the ECS service. What is said of a task that nobody knows changes nothing and is no
+// error.
+type Observer interface {
+	// ApplyStopAcknowledged records that the agent has the order to stop a task.
+	ApplyStopAcknowledged(ctx context.Context, scope store.Scope, task string) error
+	// ApplyHealth applies the health of a task's containers, by their names.
+	ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error
+	// ApplyHostAddress records the address by which the machine itself reaches the task's network interface.
+	ApplyHostAddress(ctx context.Context, scope store.Scope, task, attachmentARN, address string) error
+
+	// AgentConnected records that a session began, in place of the one before it. [ecs.ErrInactiveInstance] when the
+	// instance is not registered.
+	AgentConnected(ctx context.Context, scope store.Scope, instance, session string, agent ecs.Agent) error
+	// AgentDisconnected records that a session ended, unless a newer one has begun.
+	AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error
+}
+
+// Issuer issues the credentials of tasks' roles: the IAM service.
+type Issuer interface {
+	// TaskCredentials returns credentials that act for a role in the name of a task. Their id is the same each time for
+	// the same task and kind, for containers keep it in their environment, and nobody can guess it.
+	TaskCredentials(ctx context.Context, scope store.Scope, taskARN, roleARN string, kind acs.RoleType) (acs.IAMRoleCredentials, error)
+}

@@ -1,0 +1,99 @@
+package dispatch
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// inactive is the status of an instance that was deregistered.
+const inactive = "INACTIVE"
+
+// refusal is why a socket is not opened, as agents read it: {"type":"...","message":{"message":"..."}}.
+type refusal struct {
+	status  int
+	code    string
+	message string
+}
+
+// What agents make of these: after InactiveInstanceException Amazon's agent waits an hour and never registers again by
+// itself, so that it is for a deregistered instance alone; after any other it comes back within two minutes.
+func refused(code, text string) *refusal { return &refusal{http.StatusBadRequest, code, text} }
+
+func (f *refusal) write(w http.ResponseWriter) {
+	message, _ := json.Marshal(map[string]string{"message": f.message})
+	body, _ := json.Marshal(frame{Type: f.code, Message: message})
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.status)
+	_, _ = w.Write(body)
+}
+
+// serveACS is the socket by which an agent learns what should run.
+func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	row, refusal := d.identify(r, q.Get("clusterArn"), q.Get("containerInstanceArn"))
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	c, err := accept(w, r)
+	if err != nil {
+		return // accept has answered
+	}
+	agent := ecs.Agent{
+		Version: short(q.Get("agentVersion")),
+		Hash:    short(q.Get("agentHash")),
+		Docker:  short(strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: ")),
+	}
+	newSession(r.Context(), d, c, row, agent).run()
+}
+
+// serveTCS is the socket by which an agent tells of its tasks' health.
+func (d *Dispatcher) serveTCS(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	row, refusal := d.identify(r, q.Get("cluster"), q.Get("containerInstance"))
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	c, err := accept(w, r)
+	if err != nil {
+		return
+	}
+	newTelemetry(r.Context(), d, c, row).run()
+}
+
+// identify finds the instance that an agent says it is, by ids or ARNs, and refuses what may not open a session as it.
+func (d *Dispatcher) identify(r *http.Request, cluster, instance string) (row store.Row[ecs.Instance], _ *refusal) {
+	caller := wire.CallerOf(r.Context())
+	if caller.Kind == wire.Task {
+		return row, refused("AccessDeniedException", "The credentials of a task don't open an agent's session.")
+	}
+	scope := store.Scope{Account: caller.Account, Region: caller.Region}
+	row, ok := d.Tables.Instances.Get(scope, lastPart(instance))
+	if !ok || strings.HasPrefix(instance, "arn:") && instance != ecs.InstanceARN(scope, row.Value.Cluster, row.ID) {
+		return row, refused("InvalidInstanceException", "The container instance "+short(instance)+" is not known. Register it again.")
+	}
+	if lastPart(cmp.Or(cluster, "default")) != row.Value.Cluster {
+		return row, refused("InvalidClusterException", "The container instance "+row.ID+" is of the cluster "+row.Value.Cluster+".")
+	}
+	if row.Value.Status == inactive {
+		return row, refused("InactiveInstanceException", "The container instance "+row.ID+" has been deregistered.")
+	}
+	if err := d.pace.admit(instanceKey{scope, row.ID}); err != nil {
+		return row, &refusal{http.StatusTooManyRequests, "ThrottlingException", err.Error()}
+	}
+	return row, nil
+}
+
+// lastPart is the name in an ARN, or the name itself.
+func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
+
+// short bounds what an agent says of itself.
+func short(s string) string { return strings.ToValidUTF8(s[:min(len(s), 128)], "") }
