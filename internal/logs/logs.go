@@ -6,7 +6,7 @@
 // answers. The two meet in the journal's GroupID, which a group draws when it is made: deleting a group deletes the row,
 // then what the journal has; what a crash leaves in between belongs to no group, can't be seen, and goes with the next sweep.
 //
-// Batches from agents carry the range of the container's output that they are (package logsource) and are stored once,
+// Batches from agents (by their own key or by a task's execution role) carry the range of the container's output that they are (package logsource) and are stored once,
 // however often they come. Reads never show an event older than the group's retention, whether or not the sweep has
 // been there.
 package logs

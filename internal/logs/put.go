@@ -34,7 +34,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *api.PutLogEventsRequest)
 	for i, event := range accepted {
 		batch.Events[i] = journal.NewEvent{Time: *event.Timestamp, Message: event.Message}
 	}
-	if wire.CallerOf(ctx).Kind == wire.Agent {
+	if fromAgent(wire.CallerOf(ctx)) {
 		source, ok, err := logsource.Parse(in.SequenceToken)
 		if err != nil {
 			return nil, wire.Errorf(api.InvalidParameterException, "%v", err)
@@ -52,6 +52,11 @@ func (s *Service) PutLogEvents(ctx context.Context, in *api.PutLogEventsRequest)
 		out.RejectedEntityInfo = &api.RejectedEntityInfo{ErrorType: api.EntityRejectionErrorTypeUnsupportedLogGroupType}
 	}
 	return out, nil
+}
+
+// fromAgent says whether an agent sends: by its own key, or by a task's execution role, which no container has.
+func fromAgent(caller wire.Caller) bool {
+	return caller.Kind == wire.Agent || caller.Kind == wire.Role && caller.TaskARN != ""
 }
 
 // checkBatch refuses a batch as a whole.
