@@ -25,7 +25,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *api.FilterLogEventsRe
 	}
 	filter, err := pattern.Parse(in.FilterPattern)
 	if err != nil {
-		return nil, wire.Errorf(api.InvalidParameterException, "%v", err)
+		return nil, wire.Errorf(api.InvalidParameterException, "Invalid filter pattern")
 	}
 	g, err := s.group(ctx, name)
 	if err != nil {

@@ -114,8 +114,6 @@ func answer(err error) error {
 	return err
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func deref[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

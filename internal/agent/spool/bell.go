@@ -42,16 +42,21 @@ func (b bell) ring() {
 
 // wait returns after a ring; os.ErrClosed after close.
 func (b bell) wait(ctx context.Context) error {
-	b.f.SetReadDeadline(time.Time{})
-	defer context.AfterFunc(ctx, func() { b.f.SetReadDeadline(time.Unix(1, 0)) })()
 	var rings [4096]byte
-	if _, err := b.f.Read(rings[:]); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for ctx.Err() == nil {
+		b.f.SetReadDeadline(time.Time{})
+		stop := context.AfterFunc(ctx, func() { b.f.SetReadDeadline(time.Unix(1, 0)) })
+		_, err := b.f.Read(rings[:])
+		stop()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // ctx's, or that of an earlier wait which was cancelled as it ended
+		default:
+			return fmt.Errorf("wait for the spool: %w", err)
 		}
-		return fmt.Errorf("wait for the spool: %w", err)
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (b bell) close() error { return b.f.Close() }

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,7 +80,7 @@ func writeForever(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	if err := j.CreateStream(nil, killedGroup, "s", 1); err != nil && !errors.Is(err, journal.ErrStreamExists) {
+	if err := j.CreateStream(context.Background(), killedGroup, "s", 1); err != nil && !errors.Is(err, journal.ErrStreamExists) {
 		panic(err)
 	}
 	for next := uint64(0); ; {
@@ -88,7 +89,7 @@ func writeForever(dir string) {
 			b.Events = append(b.Events, journal.NewEvent{Time: int64(1 + next), Message: fmt.Sprint(next + uint64(i))})
 		}
 		var refused *journal.OffsetError
-		switch err := j.Append(nil, killedGroup, "s", b); {
+		switch err := j.Append(context.Background(), killedGroup, "s", b); {
 		case errors.As(err, &refused):
 			next = refused.Next
 		case err != nil:

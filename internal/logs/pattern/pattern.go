@@ -9,7 +9,7 @@ import (
 )
 
 // ErrInvalid is returned for a pattern that is not understood.
-var ErrInvalid = errors.New("Invalid filter pattern")
+var ErrInvalid = errors.New("invalid filter pattern")
 
 // Pattern is a parsed filter pattern. The zero Pattern matches every message.
 type Pattern struct{ match func(message string) bool }
