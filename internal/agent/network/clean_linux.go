@@ -22,7 +22,7 @@ func Clean(_ context.Context, config Config) error {
 		return fmt.Errorf("clean network: %w", err)
 	}
 	defer host.Close()
-	errs := []error{removeLinks(host, linkPrefix(cfg.Instance)), removeNamespaces(filepath.Join(cfg.RunDir, "netns"))}
+	errs := []error{removeLinks(host, linkPrefix(cfg.Instance)+"*"), removeNamespaces(filepath.Join(cfg.RunDir, "netns"))}
 	bridged, err := hasBridge(host)
 	errs = append(errs, err, newFirewall(cfg).close(), removeHostRules(cfg.Instance), newForwarding(cfg).release(bridged))
 	// The records go last: with them, a Clean that failed half way can be repeated, and so can New.
@@ -32,12 +32,13 @@ func Clean(_ context.Context, config Config) error {
 	return os.RemoveAll(filepath.Join(cfg.RunDir, "network"))
 }
 
-// removeLinks deletes the host's ends of the links to VPCs; the other ends go with them.
-func removeLinks(host handle, prefix string) error {
+// removeLinks deletes the host's ends of links to VPCs, by the name or by what stands before a *. The other ends go with them.
+func removeLinks(host handle, name string) error {
 	links, err := host.LinkList()
 	errs := []error{err}
+	prefix, many := strings.CutSuffix(name, "*")
 	for _, link := range links {
-		if strings.HasPrefix(link.Attrs().Name, prefix) {
+		if this := link.Attrs().Name; this == name || many && strings.HasPrefix(this, prefix) {
 			errs = append(errs, host.LinkDel(link))
 		}
 	}

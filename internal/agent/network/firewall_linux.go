@@ -20,11 +20,12 @@ import (
 type firewall struct {
 	instance string
 	log      *slog.Logger
-	told     map[string]bool // what the log has said already
+	told     map[string]bool    // what the log has said already
+	programs map[string]backend // those that were found
 }
 
 func newFirewall(cfg Config) *firewall {
-	return &firewall{instance: cfg.Instance, log: cfg.Log, told: map[string]bool{}}
+	return &firewall{instance: cfg.Instance, log: cfg.Log, told: map[string]bool{}, programs: map[string]backend{}}
 }
 
 // forwardRules are the rules for the FORWARD chain.
@@ -39,7 +40,7 @@ func (f *firewall) forwardRules() [][]string {
 
 // open makes sure that tasks can be forwarded, as far as that is in our power.
 func (f *firewall) open() error {
-	backends, err := backends()
+	backends, err := f.backends()
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (f *firewall) openChain(b backend) error {
 
 // close removes the rules.
 func (f *firewall) close() error {
-	backends, err := backends()
+	backends, err := f.backends()
 	errs := []error{err}
 	for _, b := range backends {
 		if b.tables == nil {
@@ -100,31 +101,35 @@ type backend struct {
 
 // backends returns those whose filter table the kernel has. A program is not asked about tables that aren't there: it
 // would make them.
-func backends() ([]backend, error) {
+func (f *firewall) backends() ([]backend, error) {
 	var found []backend
 	legacy, err := os.ReadFile("/proc/self/net/ip_tables_names")
 	if err == nil && slices.Contains(strings.Fields(string(legacy)), "filter") {
-		found = append(found, findBackend("iptables-legacy", worksOnLegacy))
+		found = append(found, f.backend("iptables-legacy", worksOnLegacy))
 	}
 	chains, err := forwardChains()
 	if err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(chains, isIPTables) {
-		found = append(found, findBackend("iptables-nft", worksOnNFTables))
+		found = append(found, f.backend("iptables-nft", worksOnNFTables))
 	}
 	return found, nil
 }
 
-// findBackend looks for the program by its own name and then for an iptables of that kind.
-func findBackend(program string, kind func(version string) bool) backend {
+// backend looks for the program by its own name and then for an iptables of that kind.
+func (f *firewall) backend(program string, kind func(version string) bool) backend {
+	if b, ok := f.programs[program]; ok {
+		return b
+	}
 	for _, name := range []string{program, "iptables"} {
 		version, err := exec.Command(name, "--version").Output()
 		if err != nil || !kind(string(version)) {
 			continue
 		}
 		if tables, err := iptables.New(iptables.Path(name), iptables.Timeout(lockSeconds)); err == nil {
-			return backend{name: name, tables: tables}
+			f.programs[program] = backend{name: name, tables: tables}
+			return f.programs[program]
 		}
 	}
 	return backend{name: program}

@@ -35,6 +35,7 @@ func program(t *testing.T, name string) string {
 }
 
 func TestTasksReachTheInternetThroughAFirewallThatDrops(t *testing.T) {
+	needRoot(t)
 	for _, iptables := range []string{"iptables-nft", "iptables-legacy"} {
 		t.Run(iptables, func(t *testing.T) {
 			program(t, iptables)
@@ -67,6 +68,7 @@ func TestTasksReachTheInternetThroughAFirewallThatDrops(t *testing.T) {
 }
 
 func TestAForeignFirewallThatDropsIsTold(t *testing.T) {
+	needRoot(t)
 	program(t, "nft")
 	shell(t, "nft", "add table inet corporate; add chain inet corporate forwarding { type filter hook forward priority 0; policy drop; }")
 	t.Cleanup(func() { shell(t, "nft", "delete table inet corporate") })
@@ -100,6 +102,7 @@ func TestForwardingIsPutBackByTheLastInstance(t *testing.T) {
 }
 
 func TestTasksReachTheInternetBesideDocker(t *testing.T) {
+	needRoot(t)
 	startDocker(t)
 	if rules := shell(t, "iptables", "-S", "FORWARD"); !strings.Contains(rules, "-P FORWARD DROP") {
 		t.Fatalf("this dockerd does not set FORWARD to DROP:\n%s", rules)

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -100,13 +101,14 @@ func (f forwarding) update(change func(*forwardingNote) error) error {
 	if err := change(&note); err != nil {
 		return err
 	}
-	if data, err = json.Marshal(note); err != nil {
+	changed, err := json.Marshal(note)
+	if err != nil || bytes.Equal(changed, data) {
 		return err
 	}
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	_, err = file.WriteAt(data, 0)
+	_, err = file.WriteAt(changed, 0)
 	return err
 }
 

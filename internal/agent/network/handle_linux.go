@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -37,6 +38,20 @@ func (h handle) route(route *netlink.Route) error {
 		return fmt.Errorf("route %s: %w", route.Dst, err)
 	}
 	return nil
+}
+
+// upLimit is how long awaitUp waits. A machine that takes longer has worse to offer than a frame that is sent again.
+const upLimit = 2 * time.Second
+
+// awaitUp waits until a link that has been brought up, as has its other end, carries frames. The kernel tells its queue,
+// and the bridge that it is in, some time later; what is sent before is lost and sent again after a second.
+func (h handle) awaitUp(index int) {
+	for begin := time.Now(); time.Since(begin) < upLimit; time.Sleep(200 * time.Microsecond) {
+		link, err := h.LinkByIndex(index)
+		if err == nil && link.Attrs().OperState == netlink.OperUp {
+			return
+		}
+	}
 }
 
 // everywhere is the destination of a default route.

@@ -50,6 +50,7 @@ func TestAVPCMayOverlapTheHostsNetworks(t *testing.T) {
 }
 
 func TestTwoInstancesSideBySide(t *testing.T) {
+	needRoot(t)
 	before := hostState(t)
 	oneConfig, twoConfig := instance(t, "aaaa0001"), instance(t, "bbbb0002")
 	one, two := open(t, oneConfig), open(t, twoConfig)

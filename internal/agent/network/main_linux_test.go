@@ -40,8 +40,7 @@ const internetNS = "/run/internet"
 
 func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 {
-		fmt.Println("skipped: namespaces can be made by root only")
-		return
+		os.Exit(m.Run()) // what needs no namespace
 	}
 	switch os.Getenv(roleVariable) {
 	case roleHost:
@@ -112,9 +111,17 @@ func configure(nl handle, name string, address netip.Prefix) error {
 	return nl.up(link, &netlink.Addr{IPNet: ipNet(address)})
 }
 
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("namespaces can be made by root only")
+	}
+}
+
 // instance is the configuration of a Berth that is cleaned away after the test.
 func instance(t testing.TB, id string) Config {
 	t.Helper()
+	needRoot(t)
 	cfg := Config{Instance: id, RunDir: filepath.Join("/run/berth", id), Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	if err := os.MkdirAll(cfg.RunDir, 0o700); err != nil {
 		t.Fatal(err)

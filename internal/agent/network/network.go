@@ -92,7 +92,7 @@ func (t TaskNet) validate() error {
 	case !namePattern.MatchString(t.Task) || strings.HasPrefix(t.Task, vpcPrefix):
 		return fmt.Errorf("task id %q cannot name a namespace", t.Task)
 	case !namePattern.MatchString(t.VPC) || !strings.HasPrefix(t.VPC, vpcPrefix):
-		return fmt.Errorf("VPC id %q does not look like vpc-...", t.VPC)
+		return fmt.Errorf("VPC id %q does not begin with vpc-", t.VPC)
 	case !t.SubnetCIDR.IsValid() || !t.SubnetCIDR.Addr().Is4() || t.SubnetCIDR != t.SubnetCIDR.Masked():
 		return fmt.Errorf("subnet %q is not an IPv4 CIDR block", t.SubnetCIDR)
 	case t.VPCCIDR.IsValid() && (!t.VPCCIDR.Contains(t.SubnetCIDR.Addr()) || t.VPCCIDR.Bits() > t.SubnetCIDR.Bits()):

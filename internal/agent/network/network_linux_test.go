@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -19,8 +20,11 @@ func TestTasksReachEachOther(t *testing.T) {
 	wantGet(t, a.NetNS, far.Address, "three to "+one.Address.String())
 	wantGet(t, b.NetNS, MetadataAddress, "two to "+MetadataAddress.String())
 
-	if _, err := get(a.NetNS, netip.MustParseAddr("172.31.99.9")); err == nil || !strings.Contains(err.Error(), "no route to host") {
-		t.Errorf("an address of the VPC that nobody has: %v, want no route to host", err)
+	for what, addr := range map[string]string{"an address of the VPC that nobody has": "172.31.99.9",
+		"the metadata service of the cloud that the host is in": "169.254.169.254"} {
+		if _, err := get(a.NetNS, netip.MustParseAddr(addr)); err == nil || !strings.Contains(err.Error(), "no route to host") {
+			t.Errorf("%s: %v, want no route to host", what, err)
+		}
 	}
 }
 
@@ -110,4 +114,20 @@ func TestAttachTwiceIsAttachOnce(t *testing.T) {
 	// The kernel takes a while to clear the old namespace and its leg away; the address is usable before.
 	serve(t, attach(t, n, thief).NetNS, "thief")
 	wantGet(t, attach(t, n, task(3)).NetNS, thief.Address, "thief to "+task(3).Address.String())
+}
+
+// A frame that is lost is sent again a second later: a task that starts at once would wait for it.
+func TestATaskIsReachableOnceAttached(t *testing.T) {
+	n := open(t, instance(t, "aaaa0001"))
+	server := attach(t, n, task(4000))
+	serve(t, server.NetNS, "server")
+	for i := range 60 {
+		tk := inSubnet(task(1+i), i%4) // each subnet's bridge comes up with its first task
+		a := attach(t, n, tk)
+		begin := time.Now()
+		wantGet(t, a.NetNS, task(4000).Address, "server to "+tk.Address.String())
+		if took := time.Since(begin); took > 900*time.Millisecond {
+			t.Errorf("the answer to task %d took %v: a frame was lost", i, took)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 // fakeUpstream is a resolver on the host that answers every A question with addr, over the sockets' protocols.
 func fakeUpstream(t *testing.T, address string, addr netip.Addr) {
 	t.Helper()
+	needRoot(t)
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		answer := new(dns.Msg).SetReply(q)
 		name := q.Question[0].Name

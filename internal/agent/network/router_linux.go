@@ -22,6 +22,9 @@ const (
 	legPrefix    = "e-"   // one leg a task: e-<address in hexadecimal>
 )
 
+// linkLocal never leaves the VPC: on a cloud's machine the host's metadata service, with the machine's credentials, is there.
+var linkLocal = netip.MustParsePrefix("169.254.0.0/16")
+
 // router is one VPC's router namespace: a bridge for each subnet, the link to the host, the resolver.
 type router struct {
 	path  string
@@ -138,8 +141,13 @@ func (r *router) ensureLink(host handle) error {
 		Gw: routerAddr.AsSlice(), Src: hostAddr.AsSlice()}); err != nil {
 		return err
 	}
-	if r.record.CIDR.IsValid() {
-		if err := r.nl.route(&netlink.Route{Dst: ipNet(r.record.CIDR), Type: unix.RTN_UNREACHABLE}); err != nil {
+	host.awaitUp(near.Attrs().Index)
+	r.nl.awaitUp(far.Attrs().Index)
+	for _, kept := range []netip.Prefix{r.record.CIDR, linkLocal} {
+		if !kept.IsValid() {
+			continue
+		}
+		if err := r.nl.route(&netlink.Route{Dst: ipNet(kept), Type: unix.RTN_UNREACHABLE}); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func (r *routerRules) replace(resolver netip.Addr, tasks map[netip.Addr]netip.Ad
 		}
 	}
 	if err := nft.Flush(); err != nil {
-		return fmt.Errorf("router rules: %w", err)
+		return fmt.Errorf("router rules (they need the kernel's nf_tables with nat, masq, ct and reject): %w", err)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func attachUntilKilled() int {
 }
 
 func TestAKilledAgentIsTakenOverOrCleanedAway(t *testing.T) {
+	needRoot(t)
 	before := hostState(t)
 	for round := range 6 {
 		cfg := instance(t, killedInstance)

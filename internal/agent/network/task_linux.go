@@ -18,11 +18,12 @@ func (r *router) attach(path string, t TaskNet, bridge int) error {
 			return err
 		}
 	}
-	return createNamespace(path, func(ns int) error {
+	var leg int
+	err := createNamespace(path, func(ns int) (err error) {
 		if err := setSysctls(taskSysctls); err != nil {
 			return err
 		}
-		if err := r.addLeg(t, bridge, ns); err != nil {
+		if leg, err = r.addLeg(t, bridge, ns); err != nil {
 			return err
 		}
 		nl, err := newHandle()
@@ -32,13 +33,19 @@ func (r *router) attach(path string, t TaskNet, bridge int) error {
 		defer nl.Close()
 		return configureTask(nl, t)
 	})
-}
-
-// addLeg makes the pair of links that joins the task's namespace to its subnet.
-func (r *router) addLeg(t TaskNet, bridge, ns int) error {
-	mac, err := net.ParseMAC(t.MAC)
 	if err != nil {
 		return err
+	}
+	r.nl.awaitUp(leg)
+	r.nl.awaitUp(bridge) // the subnet's first leg brings it up
+	return nil
+}
+
+// addLeg makes the pair of links that joins the task's namespace to its subnet and returns the index of the router's end.
+func (r *router) addLeg(t TaskNet, bridge, ns int) (int, error) {
+	mac, err := net.ParseMAC(t.MAC)
+	if err != nil {
+		return 0, err
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.MasterIndex, attrs.Flags = legName(t.Address), r.mtu, bridge, net.FlagUp
@@ -50,9 +57,9 @@ func (r *router) addLeg(t TaskNet, bridge, ns int) error {
 		err = r.nl.LinkAdd(leg)
 	}
 	if err != nil {
-		return fmt.Errorf("make leg of %s in subnet %s: %w", t.Address, t.SubnetCIDR, err)
+		return 0, fmt.Errorf("make leg of %s in subnet %s: %w", t.Address, t.SubnetCIDR, err)
 	}
-	return nil
+	return leg.Index, nil
 }
 
 // configureTask sets the interfaces of the task's namespace up.

@@ -32,9 +32,14 @@ func (n *Network) router(t TaskNet) (*router, error) {
 		return nil, err
 	}
 	if err := n.openVPC(record, nil); err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.forgetVPC(record))
 	}
 	return n.routers[t.VPC], nil
+}
+
+// forgetVPC removes what there is of a VPC that could not be opened: its link's name and range are free for another.
+func (n *Network) forgetVPC(record vpcRecord) error {
+	return errors.Join(removeLinks(n.host, record.Link), dropNamespace(n.namespace(record.VPC)), n.records.remove(record.VPC))
 }
 
 // openVPC opens the VPC's router, its resolver and its way through the host.
