@@ -50,6 +50,7 @@ func (p *pkg) api() *source {
 	out.text("Invalid", p.invalid)
 	out.text("Unsupported", p.refused)
 	out.flag("UnsignedBody", p.service.model == "s3")
+	out.flag("BareErrors", p.service.model == "s3")
 	out.printf("Operations: operations,\nErrors: exceptions,\nShapes: shapes,\n}\n\n")
 
 	out.printf("// The operations that Berth has types for.\nvar (\n")

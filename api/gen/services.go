@@ -51,7 +51,7 @@ var services = []service{
 	},
 	{
 		model: "ecs", doc: "the API of Amazon ECS",
-		invalid: "InvalidParameterException", refused: "UnsupportedFeatureException",
+		number: asModelled, invalid: "InvalidParameterException", refused: "UnsupportedFeatureException",
 		ops: []string{
 			"CreateCluster", "DeleteCluster", "DescribeClusters", "ListClusters",
 			"DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitionFamilies",

@@ -30,6 +30,7 @@ type Service struct {
 	Invalid      string     // error code for a value that breaks a constraint
 	Unsupported  string     // error code for a parameter that Berth does not act on yet
 	UnsignedBody bool       // UNSIGNED-PAYLOAD is taken (S3)
+	BareErrors   bool       // XML errors have no element around them (S3)
 
 	Operations []Operation // every operation of the service, sorted by name
 	Errors     []Exception // the errors that the generated operations declare, sorted by name

@@ -1,11 +1,13 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -81,6 +83,6 @@ func (t *Time) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		_, err := dec.ReadToken()
 		return err
 	default:
-		return fmt.Errorf("a timestamp is a number of seconds, not %s", k)
+		return &json.SemanticError{JSONKind: k, Err: errors.New("a timestamp is a number of seconds")}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ const (
 func run(dir string) error {
 	unix.CloseOnExec(readyFD)
 	unix.CloseOnExec(lockFD)
+	closeInherited()
 	ready := os.NewFile(readyFD, "ready")
 	t, l, err := prepare(dir)
 	if err != nil {
@@ -78,6 +80,24 @@ func settle() error {
 	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE, unix.SIGQUIT)
 	debug.SetGCPercent(50)
 	return nil
+}
+
+// closeInherited closes what else the agent's starter left open, such as the pipe on which a supervisor waits for the end
+// of its output. This process's own files are all closed on exec.
+func closeInherited() {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, f := range open {
+		fd, err := strconv.Atoi(f.Name())
+		if err != nil || fd <= lockFD {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 func listen(path string) (*net.UnixListener, error) {

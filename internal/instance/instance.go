@@ -3,17 +3,12 @@
 package instance
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"syscall"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Format is the layout of a data directory that this program writes and reads.
@@ -24,12 +19,9 @@ type Instance struct {
 	ID   string // 8 hexadecimal digits; in the name of every kernel object
 	Dir  string // data directory, absolute
 	lock *os.File
-}
-
-// record is instance.json.
-type record struct {
-	Format int    `json:"format"`
-	ID     string `json:"instance"`
+	// claim is what keeps a copy of the directory from being opened beside it.
+	claim  *os.File
+	record record
 }
 
 // Errors of Open and Find.
@@ -38,9 +30,15 @@ var (
 	ErrNone = errors.New("no Berth has run on this data directory")
 	// ErrInUse is returned by Open while another process owns the directory.
 	ErrInUse = errors.New("another Berth runs on this data directory")
+	// ErrCopy is returned by Open for a copy of a directory that is open.
+	ErrCopy = errors.New("it is a copy of a data directory on which a Berth runs")
+	// ErrForeign is returned by Open for a directory that holds something, and not a Berth's.
+	ErrForeign = errors.New("not a Berth's data directory")
+	// ErrDamaged is returned for a directory that was a Berth's and can't be read as one.
+	ErrDamaged = errors.New("the data directory is damaged")
+	// ErrTooNew is returned for a directory that a later version has written.
+	ErrTooNew = errors.New("the data directory is a newer Berth's")
 )
-
-var idPattern = regexp.MustCompile(`^[0-9a-f]{8}$`)
 
 // Open makes the data directory when it is absent, and owns it until Close or the end of the process.
 func Open(dir string) (*Instance, error) {
@@ -51,6 +49,11 @@ func Open(dir string) (*Instance, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w; run as root or choose another by --data-dir", err)
 	}
+	if _, err := readRecord(dir); errors.Is(err, ErrNone) {
+		if err := vacant(dir); err != nil { // before a lock is put there
+			return nil, err
+		}
+	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the data directory: %w; run as its owner or choose another by --data-dir", err)
@@ -59,16 +62,26 @@ func Open(dir string) (*Instance, error) {
 		lock.Close()
 		return nil, fmt.Errorf("%s: %w; `berth down` ends it, --name starts another beside it", dir, ErrInUse)
 	}
-	in, err := Find(dir)
-	if errors.Is(err, ErrNone) {
-		in, err = create(dir)
+	in := &Instance{Dir: dir, lock: lock}
+	if err := in.own(); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+// own reads or begins the directory, whose lock is held.
+func (in *Instance) own() (err error) {
+	if in.record, err = readRecord(in.Dir); errors.Is(err, ErrNone) {
+		in.record, err = create(in.Dir)
 	}
 	if err != nil {
-		lock.Close()
-		return nil, err
+		return err
 	}
-	in.lock = lock
-	return in, nil
+	in.ID = in.record.ID
+	if in.claim, err = claimID(in.ID); err != nil {
+		return fmt.Errorf("%s (instance %s): %w; end that one first", in.Dir, in.ID, err)
+	}
+	return nil
 }
 
 // Find looks at a data directory without owning it. ErrNone when no Berth has run there.
@@ -77,43 +90,11 @@ func Find(dir string) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "instance.json")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", dir, ErrNone)
-	}
+	r, err := readRecord(dir)
 	if err != nil {
 		return nil, err
 	}
-	var r record
-	if err := json.Unmarshal(data, &r); err != nil || !idPattern.MatchString(r.ID) || r.Format < 1 {
-		return nil, fmt.Errorf("%s is damaged: restore it from a backup, or choose another directory by --data-dir", path)
-	}
-	if r.Format > Format {
-		return nil, fmt.Errorf("%s was written by a newer Berth (format %d, this one reads up to %d): run that version", dir, r.Format, Format)
-	}
-	return &Instance{ID: r.ID, Dir: dir}, nil
-}
-
-// create begins a data directory. One that holds anything but the lock is not ours: nothing in it is touched.
-func create(dir string) (*Instance, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if e.Name() != "lock" {
-			return nil, fmt.Errorf("%s is not empty and not a Berth's data directory (it has %s and no instance.json): choose another by --data-dir", dir, e.Name())
-		}
-	}
-	var id [4]byte
-	rand.Read(id[:])
-	in := &Instance{ID: hex.EncodeToString(id[:]), Dir: dir}
-	data, err := json.Marshal(record{Format: Format, ID: in.ID})
-	if err != nil {
-		return nil, err
-	}
-	return in, WriteFile(filepath.Join(dir, "instance.json"), append(data, '\n'), 0o600)
+	return &Instance{ID: r.ID, Dir: dir, record: r}, nil
 }
 
 // WriteFile writes a file so that after a crash it is there whole or not at all.
@@ -150,10 +131,14 @@ func (in *Instance) Running() bool {
 
 // Close gives the directory up.
 func (in *Instance) Close() error {
-	if in.lock == nil {
-		return nil
+	var errs []error
+	for _, f := range []*os.File{in.claim, in.lock} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
 	}
-	return in.lock.Close()
+	in.claim, in.lock = nil, nil
+	return errors.Join(errs...)
 }
 
 // Path is a path in the data directory.

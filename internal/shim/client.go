@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -46,6 +47,12 @@ func Dial(ctx context.Context, path string) (*Conn, error) {
 	return c, nil
 }
 
+// Broken says whether an error is of the connection alone, so that the same call may be made on another one.
+func Broken(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // Welcome returns what the shim said of itself.
 func (c *Conn) Welcome() Welcome { return c.welcome }
 
@@ -66,7 +73,7 @@ func (c *Conn) Start(ctx context.Context, name string) error {
 
 // Stop stops a container and returns once it has stopped; see Stop for how.
 func (c *Conn) Stop(ctx context.Context, name string, grace time.Duration) error {
-	_, err := c.call(ctx, Request{Stop: &Stop{Name: name, Grace: grace}})
+	_, err := c.call(ctx, Request{Stop: &Stop{Name: name, Grace: grace.Milliseconds()}})
 	return err
 }
 

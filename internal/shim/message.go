@@ -1,9 +1,6 @@
 package shim
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Hello opens a connection: the versions that the agent speaks.
 type Hello struct {
@@ -34,11 +31,11 @@ type Start struct {
 	Name string `json:"name"`
 }
 
-// Stop sends the stop signal, and SIGKILL to all of the container after Grace. It is answered once the container has
-// stopped. Asked again, the earlier deadline rules and no second signal is sent. Grace 0 kills at once.
+// Stop sends the stop signal, and SIGKILL to all of the container after so many milliseconds. It is answered once the
+// container has stopped. Asked again, the earlier deadline rules and no second signal is sent. 0 kills at once.
 type Stop struct {
-	Name  string        `json:"name"`
-	Grace time.Duration `json:"grace,format:nano"`
+	Name  string `json:"name"`
+	Grace int64  `json:"graceMs,omitzero"`
 }
 
 // Empty is a request without arguments.

@@ -102,7 +102,7 @@ func (s *Server) answer(conn *net.UnixConn, req Request) (ended bool, err error)
 		resp.Error = asError(s.Handler.Start(req.Start.Name))
 	case req.Stop != nil:
 		err := whileThere(conn, func(ctx context.Context) error {
-			return s.Handler.Stop(ctx, req.Stop.Name, req.Stop.Grace)
+			return s.Handler.Stop(ctx, req.Stop.Name, time.Duration(req.Stop.Grace)*time.Millisecond)
 		})
 		if errors.Is(err, context.Canceled) {
 			return false, err

@@ -83,6 +83,13 @@ func dial(t *testing.T, path string) *Conn {
 	return c
 }
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func newScripted() *scripted {
 	return &scripted{changed: make(chan struct{}), stopping: make(chan context.Context, 1)}
 }
@@ -204,7 +211,7 @@ func TestVersionsAreAgreedOn(t *testing.T) {
 // FuzzReadFrame decodes what may come from the other side. Whatever is accepted is written and read again alike.
 func FuzzReadFrame(f *testing.F) {
 	var frame bytes.Buffer
-	WriteFrame(&frame, Request{Stop: &Stop{Name: "web", Grace: time.Second}})
+	must(f, WriteFrame(&frame, Request{Stop: &Stop{Name: "web", Grace: 1000}}))
 	f.Add(frame.Bytes())
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
 	f.Add([]byte{0, 0, 0, 2, '{', '}', 0, 0})

@@ -15,7 +15,7 @@ const (
 	batchOps   = 128
 	batchBytes = 1 << 20
 	// batchesUnderWay is how many batches are with the backend at one time.
-	batchesUnderWay = 2
+	batchesUnderWay = 4
 	// maxAttempts is how often a transaction runs before it gives up with ErrConflict.
 	maxAttempts = 32
 )

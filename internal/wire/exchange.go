@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -23,6 +24,8 @@ type exchange struct {
 	body []byte // and inflated
 
 	to      destination
+	caller  Caller
+	status  int // of the answer
 	codec   codec.Codec
 	dialect *dialect
 }
@@ -32,7 +35,7 @@ type exchange struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Server: s, w: w, r: r, id: uuid.NewString(),
 		codec: codec.For(schema.JSON11), dialect: jsonDialect}
-	x.to.protocol = schema.JSON11
+	began := x.Now()
 	w.Header()["X-Amzn-Requestid"] = []string{x.id}
 	defer x.recover()
 	if why, status := s.foreign(r); why != "" {
@@ -48,6 +51,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if fault := x.serve(); fault != nil {
 		x.fail(fault)
+	}
+	if ctx := r.Context(); s.Log.Enabled(ctx, slog.LevelDebug) {
+		s.Log.DebugContext(ctx, "request", "id", x.id, "operation", x.to.operation, "account", x.caller.Account,
+			"region", x.caller.Region, "status", x.status, "took", x.Now().Sub(began))
 	}
 }
 
@@ -79,7 +86,7 @@ func (x *exchange) serve() *Error {
 	if err != nil {
 		return x.dialect.malformed.error("%v", err)
 	}
-	caller, fault := x.authenticate()
+	fault := x.authenticate()
 	if fault != nil {
 		return fault
 	}
@@ -98,7 +105,7 @@ func (x *exchange) serve() *Error {
 	if fault := op.refuse(in); fault != nil {
 		return fault
 	}
-	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{caller, x.id})
+	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.caller, x.id})
 	out, err := op.call(ctx, in)
 	if err != nil {
 		return x.handlerFault(err)
@@ -121,6 +128,8 @@ func (x *exchange) find() (*operation, *Error) {
 	}
 	op, decl := svc.built[name], svc.known[name]
 	switch {
+	case decl == nil && name == "":
+		return nil, x.dialect.unknownOperation.error("%s has no operation for %s %s.", svc.api.ID, quoteHost(x.r.Method), quoteHost(x.to.named))
 	case decl == nil:
 		return nil, x.dialect.unknownOperation.error("%s has no operation %s.", svc.api.ID, quoteHost(name))
 	case op == nil:
@@ -187,7 +196,26 @@ func (x *exchange) fail(e *Error) {
 		}
 		e = &known
 	}
-	x.write(x.codec.Fault(api, x.id, e))
+	answer := x.codec.Fault(api, x.id, e)
+	if x.r.Header.Get("X-Amzn-Query-Mode") == "true" {
+		answer.Header = append(answer.Header, [2]string{"X-Amzn-Query-Error", queryError(api, e)})
+	}
+	x.write(answer)
+}
+
+// queryError is an error as clients of a service that once spoke query know
+// it: its old code, and whose fault it is.
+func queryError(api *schema.Service, e *Error) string {
+	code, fault := e.Code, "Sender"
+	for _, ex := range api.Errors {
+		if ex.Name == e.Code && ex.Code != "" {
+			code = ex.Code
+		}
+	}
+	if e.Status >= 500 {
+		fault = "Receiver"
+	}
+	return code + ";" + fault
 }
 
 func (x *exchange) write(a *codec.Response) {
@@ -199,8 +227,9 @@ func (x *exchange) write(a *codec.Response) {
 		h["Content-Type"] = []string{a.Type}
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
-	if a.Status != 0 && a.Status != http.StatusOK {
-		x.w.WriteHeader(a.Status)
+	if x.status = a.Status; x.status == 0 {
+		x.status = http.StatusOK
 	}
+	x.w.WriteHeader(x.status)
 	x.w.Write(a.Body)
 }

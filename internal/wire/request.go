@@ -85,30 +85,29 @@ func (x *exchange) bodyFault(err error) *Error {
 }
 
 // authenticate proves who signed the request.
-func (x *exchange) authenticate() (Caller, *Error) {
-	svc := x.to.service
-	if svc != nil && x.r.Header.Get("Authorization") == "" {
-		if decl := svc.known[x.to.operation]; decl != nil && decl.Unsigned {
-			return Caller{}, nil
-		}
-	}
+func (x *exchange) authenticate() *Error {
 	rules := scopeRules{}
-	if svc != nil {
+	if svc := x.to.service; svc != nil {
+		decl := svc.known[x.to.operation]
+		if decl != nil && decl.Unsigned && x.r.Header.Get("Authorization") == "" {
+			return nil
+		}
 		rules = scopeRules{svc.api.SigningName, svc.api.UnsignedBody}
 	}
 	return x.prove(rules)
 }
 
-// prove checks the signature and says whose it is, or answers in the dialect why not.
-func (x *exchange) prove(rules scopeRules) (Caller, *Error) {
-	caller, err := x.verify(x.r, x.sent, rules)
-	if err != nil {
-		if fault := x.dialect.authFault(err); fault != nil {
-			return Caller{}, fault
-		}
-		return Caller{}, x.handlerFault(err)
+// prove checks the signature and learns whose it is, or answers in the dialect
+// why not.
+func (x *exchange) prove(rules scopeRules) *Error {
+	var err error
+	if x.caller, err = x.verify(x.r, x.sent, rules); err == nil {
+		return nil
 	}
-	return caller, nil
+	if fault := x.dialect.authFault(err); fault != nil {
+		return fault
+	}
+	return x.handlerFault(err)
 }
 
 // scopeRules is what a route asks of a signature.
@@ -160,37 +159,44 @@ func regionName(s string) bool {
 
 // signed lets only signed requests through to h.
 func (s *Server) signed(h http.Handler) http.Handler {
-	return s.proven(scopeRules{}, (*exchange).read, h)
+	return s.proven(h, func(x *exchange) *Error {
+		if fault := x.read(); fault != nil {
+			return fault
+		}
+		if fault := x.prove(scopeRules{}); fault != nil {
+			return fault
+		}
+		if x.sent != nil {
+			x.r.Body = io.NopCloser(bytes.NewReader(x.sent))
+		}
+		return nil
+	})
 }
 
-// signedStream lets only requests through whose head is signed, their body unread.
+// signedStream lets only requests through whose head is signed, their body
+// unread.
 func (s *Server) signedStream(h http.Handler) http.Handler {
-	unread := func(x *exchange) *Error {
+	return s.proven(h, func(x *exchange) *Error {
+		if fault := x.prove(scopeRules{unsignedBody: true}); fault != nil {
+			return fault
+		}
 		// What is sent may take longer than a request does.
 		if err := http.NewResponseController(x.w).SetReadDeadline(time.Time{}); err != nil {
 			return x.bodyFault(err)
 		}
 		return nil
-	}
-	return s.proven(scopeRules{unsignedBody: true}, unread, h)
+	})
 }
 
-// proven takes the body in, proves the signature and calls h.
-func (s *Server) proven(rules scopeRules, read func(*exchange) *Error, h http.Handler) http.Handler {
+// proven calls h for the requests of a raw route that prove takes.
+func (s *Server) proven(h http.Handler, prove func(*exchange) *Error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{Server: s, w: w, r: r, id: RequestID(r.Context()), codec: codec.For(schema.JSON11), dialect: restDialect}
-		fault := read(x)
-		if fault == nil {
-			var caller Caller
-			if caller, fault = x.prove(rules); fault == nil {
-				r = r.WithContext(context.WithValue(r.Context(), identityKey{}, &identity{caller, x.id}))
-				if x.sent != nil {
-					r.Body = io.NopCloser(bytes.NewReader(x.sent))
-				}
-				h.ServeHTTP(w, r)
-				return
-			}
+		if fault := prove(x); fault != nil {
+			x.fail(fault)
+			return
 		}
-		x.fail(fault)
+		ctx := context.WithValue(r.Context(), identityKey{}, &identity{x.caller, x.id})
+		h.ServeHTTP(w, x.r.WithContext(ctx))
 	})
 }

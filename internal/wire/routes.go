@@ -123,7 +123,17 @@ func scopeOf(r *http.Request) string {
 }
 
 // findREST goes by the credential scope, then by method and path.
-func (rs *routes) findREST(*http.Request) (destination, bool) { return destination{}, false }
+func (rs *routes) findREST(r *http.Request) (destination, bool) {
+	for _, svc := range rs.byScope[scopeOf(r)] {
+		if len(svc.uris) == 0 {
+			continue
+		}
+		d := destination{service: svc, protocol: svc.api.Protocols[0], named: r.URL.Path}
+		d.operation, d.labels = codec.Match(svc.uris, r)
+		return d, true
+	}
+	return destination{}, false
+}
 
 // speaks reports whether a service answers a protocol. The versions of JSON
 // are one: they differ in their content type.

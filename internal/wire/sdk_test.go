@@ -140,3 +140,22 @@ func TestBoto3ReadsTheAnswers(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// post calls a live server as the tests' key.
+func post(t testing.TB, endpoint, target, body string) string {
+	r, err := http.NewRequest("POST", endpoint, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	r.Header.Set("X-Amz-Target", target)
+	sign(t, r, body, testKey, testSecret, "", "ecs", time.Now())
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return string(b)
+}

@@ -19,6 +19,7 @@ type Service struct {
 	bind   *codec.Binder
 	known  map[string]*schema.Operation
 	built  map[string]*operation
+	uris   []codec.Route // of a REST service
 }
 
 // operation is a registered operation.
@@ -32,7 +33,7 @@ type operation struct {
 // Service adds an AWS service to the server.
 func (s *Server) Service(api *schema.Service) *Service {
 	svc := &Service{server: s, api: api, bind: codec.NewBinder(api),
-		known: map[string]*schema.Operation{}, built: map[string]*operation{}}
+		known: map[string]*schema.Operation{}, built: map[string]*operation{}, uris: codec.Routes(api)}
 	for i := range api.Operations {
 		svc.known[api.Operations[i].Name] = &api.Operations[i]
 	}

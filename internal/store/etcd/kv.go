@@ -15,7 +15,19 @@ import (
 // pageSize is how many keys are read at a time.
 const pageSize = 1000
 
-func (b *backend) Snapshot(ctx context.Context, each func(store.Item) error) (int64, error) {
+// Snapshot reads the whole database, so it is where a damaged one shows.
+func (b *backend) Snapshot(ctx context.Context, each func(store.Item) error) (revision int64, err error) {
+	broken := readable(b.config.Dir, func() error {
+		revision, err = b.snapshot(ctx, each)
+		return nil
+	})
+	if broken != nil {
+		return 0, broken
+	}
+	return revision, err
+}
+
+func (b *backend) snapshot(ctx context.Context, each func(store.Item) error) (int64, error) {
 	end := clientv3.GetPrefixRangeEnd(store.Root)
 	from, revision := store.Root, int64(0)
 	for {

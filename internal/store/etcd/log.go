@@ -5,26 +5,29 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// quiet is a logger for etcd that passes on its warnings and errors, and turns an end of the process into a panic.
-func quiet(to *slog.Logger) *zap.Logger {
-	return zap.New(forward{to: to}, zap.WithFatalHook(stop{}))
+// quiet is a logger for etcd that passes on its warnings and errors, and turns an end of the process into a panic. What it said last of
+// an error is in last: etcd's errors and panics don't say it.
+func quiet(to *slog.Logger, last *atomic.Pointer[string]) *zap.Logger {
+	return zap.New(forward{to: to, last: last}, zap.WithFatalHook(stop{}))
 }
 
 // forward is a zap core that writes to slog.
 type forward struct {
 	to     *slog.Logger
+	last   *atomic.Pointer[string]
 	fields []zapcore.Field
 }
 
 func (f forward) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
 
 func (f forward) With(fields []zapcore.Field) zapcore.Core {
-	return forward{f.to, append(slices.Clip(f.fields), fields...)}
+	return forward{f.to, f.last, append(slices.Clip(f.fields), fields...)}
 }
 
 func (f forward) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -45,7 +48,12 @@ func (f forward) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	if entry.Level > zapcore.WarnLevel {
 		level = slog.LevelError
 	}
-	f.to.Log(context.Background(), level, "etcd: "+entry.Message, attributes(append(slices.Clip(f.fields), fields...))...)
+	attrs := attributes(append(slices.Clip(f.fields), fields...))
+	f.to.Log(context.Background(), level, "etcd: "+entry.Message, attrs...)
+	if level == slog.LevelError {
+		said := fmt.Sprint(append([]any{entry.Message + ":"}, attrs...)...)
+		f.last.Store(&said)
+	}
 	return nil
 }
 
@@ -68,6 +76,4 @@ func attributes(fields []zapcore.Field) []any {
 // error of it. Later it ends the process, as it must: what was not written must not be taken for written.
 type stop struct{}
 
-func (stop) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
-	panic(fmt.Sprintf("%s: %v", entry.Message, attributes(fields)))
-}
+func (stop) OnWrite(entry *zapcore.CheckedEntry, _ []zapcore.Field) { panic(entry.Message) }

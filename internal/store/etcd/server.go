@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/config"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/features"
+	"go.uber.org/zap"
 )
 
 // member is the name of the only member. Its address is one that nothing can listen on or dial.
@@ -18,11 +21,10 @@ const member = "berth"
 var nowhere = types.MustNewURLs([]string{(&url.URL{Scheme: "unix", Host: "berth:0"}).String()})
 
 // readyWithin bounds an open: etcd waits for ever for what a damaged log doesn't say.
-const readyWithin = 60 * time.Second
+const readyWithin = 30 * time.Second
 
 // serverConfig differs from etcd's defaults where one member in one process can do better; see the numbers in bench_test.go.
-func serverConfig(c Config) config.ServerConfig {
-	logger := quiet(c.Logger)
+func serverConfig(c Config, logger *zap.Logger) config.ServerConfig {
 	return config.ServerConfig{
 		Name:                member,
 		DataDir:             c.Dir,
@@ -38,7 +40,7 @@ func serverConfig(c Config) config.ServerConfig {
 		PreVote:                    true,
 		// The raft log is kept in memory down to the last snapshot.
 		SnapshotCount:          snapshotCount,
-		SnapshotCatchUpEntries: snapshotCount,
+		SnapshotCatchUpEntries: snapshotCount / 10,
 		MaxSnapFiles:           2,
 		MaxWALFiles:            2,
 		QuotaBackendBytes:      c.Quota,
@@ -62,7 +64,7 @@ func serverConfig(c Config) config.ServerConfig {
 }
 
 const (
-	snapshotCount   = 100
+	snapshotCount   = 500
 	maxTxnOps       = 16 << 10
 	maxRequestBytes = 8 << 20
 )
@@ -92,14 +94,27 @@ func serve(ctx context.Context, c Config) (*etcdserver.EtcdServer, error) {
 
 // newServer turns etcd's way to refuse its files, which is to panic or to end the process, into an error.
 func newServer(c Config) (server *etcdserver.EtcdServer, err error) {
-	defer func() {
-		if failure := recover(); failure != nil {
-			err = damaged(c.Dir, fmt.Errorf("%v", failure))
-		}
-	}()
-	server, err = etcdserver.NewServer(serverConfig(c))
-	if err != nil {
-		err = damaged(c.Dir, err)
+	var said atomic.Pointer[string]
+	err = readable(c.Dir, func() (err error) {
+		server, err = etcdserver.NewServer(serverConfig(c, quiet(c.Logger, &said)))
+		return err
+	})
+	if err != nil && said.Load() != nil {
+		err = fmt.Errorf("%w (%s)", err, *said.Load())
 	}
 	return server, err
+}
+
+// readable turns every failure to read etcd's files into ErrDamaged, panics and faults of the mapped database included.
+func readable(dir string, read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = damaged(dir, fmt.Errorf("%v", failure))
+		}
+	}()
+	if err := read(); err != nil {
+		return damaged(dir, err)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ package codec
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/berth-dev/berth/api/schema"
 )
@@ -55,8 +56,9 @@ type Malformed struct{ Message string }
 
 func (m *Malformed) Error() string { return m.Message }
 
+// malformed keeps its text fit for every protocol: it may repeat what came.
 func malformed(format string, args ...any) error {
-	return &Malformed{fmt.Sprintf(format, args...)}
+	return &Malformed{strings.ToValidUTF8(fmt.Sprintf(format, args...), "\uFFFD")}
 }
 
 // Error is an AWS error, as a service answers it and as a client reads it.
@@ -82,6 +84,12 @@ func For(p schema.Protocol) Codec {
 		return formCodec{}
 	case schema.EC2:
 		return formCodec{ec2: true}
+	case schema.CBOR:
+		return cborCodec{}
+	case schema.RESTJSON:
+		return restCodec{}
+	case schema.RESTXML:
+		return restCodec{xml: true}
 	}
 	panic("codec: no codec for protocol " + string(p))
 }

@@ -95,6 +95,9 @@ func jsonFault(err error) error {
 		if sem.JSONPointer != "" {
 			where = fmt.Sprintf(" (at %s)", sem.JSONPointer)
 		}
+		if sem.JSONKind == 0 && sem.Err != nil { // the right kind, out of range
+			return malformed("The %v%s", sem.Err, where)
+		}
 		return malformed("%s%s", mismatch(sem.JSONKind, sem.GoType), where)
 	case errors.As(err, &syn):
 		return malformed("The request is not valid JSON: %v", syn)

@@ -1,3 +1,5 @@
+// Package enginetest is the conformance suite that every engine.Engine runs: what the contract in package engine says,
+// tried on real or pretended containers. Tests of the engines call it.
 package enginetest
 
 import (

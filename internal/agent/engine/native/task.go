@@ -150,11 +150,11 @@ func (t *task) call(ctx context.Context, talk func(*shim.Conn) error) error {
 			err = talk(conn)
 			conn.Close()
 		}
-		if _, answered := errors.AsType[*shim.Error](err); err == nil || answered {
-			return err
-		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil && err != nil:
 			return ctx.Err()
+		case !shim.Broken(err):
+			return err
 		}
 		select {
 		case <-t.dead:
