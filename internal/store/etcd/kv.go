@@ -12,9 +12,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// pageSize is how many keys are read at a time.
-const pageSize = 1000
-
 // Snapshot reads the whole database, so it is where a damaged one shows.
 func (b *backend) Snapshot(ctx context.Context, each func(store.Item) error) (revision int64, err error) {
 	broken := readable(b.config.Dir, func() error {
@@ -29,9 +26,9 @@ func (b *backend) Snapshot(ctx context.Context, each func(store.Item) error) (re
 
 func (b *backend) snapshot(ctx context.Context, each func(store.Item) error) (int64, error) {
 	end := clientv3.GetPrefixRangeEnd(store.Root)
-	from, revision := store.Root, int64(0)
+	from, revision, limit := store.Root, int64(0), int64(1000)
 	for {
-		page, err := b.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		page, err := b.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 		if err != nil {
 			return 0, storeError(err)
 		}
@@ -47,7 +44,17 @@ func (b *backend) snapshot(ctx context.Context, each func(store.Item) error) (in
 			return revision, nil
 		}
 		from = string(page.Kvs[len(page.Kvs)-1].Key) + "\x00"
+		limit = nextLimit(page.Kvs)
 	}
+}
+
+// nextLimit makes pages of about 16 MB: etcd walks over all keys that are left for each page, so few large ones cost much less.
+func nextLimit(page []*mvccpb.KeyValue) int64 {
+	size := 1
+	for _, kv := range page {
+		size += len(kv.Value)
+	}
+	return min(max(int64(16<<20*len(page)/size), 16), 50_000)
 }
 
 func (b *backend) Watch(ctx context.Context, from int64, deliver func([]store.Change) error) error {

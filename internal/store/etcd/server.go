@@ -33,16 +33,17 @@ func serverConfig(c Config, logger *zap.Logger) config.ServerConfig {
 		InitialPeerURLsMap:  types.URLsMap{member: nowhere},
 		InitialClusterToken: "berth-" + c.Instance,
 		NewCluster:          true,
-		// A single member elects itself within two election timeouts, of which it skips most of the first: 10 to 40 ms.
-		TickMs:                     10,
-		ElectionTicks:              3,
+		// A single member elects itself after one or two ticks: it skips the others of its first election timeout. A shorter tick opens
+		// sooner and keeps an idle processor busier (10 ms: 29 ms to open, 1.8 % of a core; 100 ms: 160 ms, 0.6 %).
+		TickMs:                     25,
+		ElectionTicks:              2,
 		InitialElectionTickAdvance: true,
 		PreVote:                    true,
 		// The raft log is kept in memory down to the last snapshot.
 		SnapshotCount:          snapshotCount,
 		SnapshotCatchUpEntries: snapshotCount / 10,
 		MaxSnapFiles:           2,
-		MaxWALFiles:            2,
+		MaxWALFiles:            0, // the upkeep deletes them, sooner than etcd would
 		QuotaBackendBytes:      c.Quota,
 		MaxTxnOps:              maxTxnOps,
 		MaxRequestBytes:        maxRequestBytes,

@@ -3,11 +3,14 @@ package etcd
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/berth-dev/berth/internal/store"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 // wasteful is how many free bytes the database may keep before it is defragmented, which stops writes for as long as it takes to copy
@@ -19,6 +22,8 @@ const wasteful = 128 << 20
 func (b *backend) keep() {
 	ticker := time.NewTicker(b.config.UpkeepEvery)
 	defer ticker.Stop()
+	purged := b.purgeLog()
+	defer func() { <-purged }()
 	for {
 		if err := b.tendNow(); err != nil && b.ctx.Err() == nil {
 			b.config.Logger.Warn("the state's upkeep failed and will be tried again", "error", err)
@@ -30,6 +35,22 @@ func (b *backend) keep() {
 			return
 		}
 	}
+}
+
+// purgeLog deletes files of the log that etcd no longer holds, until the backend closes. etcd would look every 30 s, in which a burst of
+// writes leaves a gigabyte; the next start reads all of it.
+func (b *backend) purgeLog() (done <-chan struct{}) {
+	dir := filepath.Join(b.config.Dir, "member", "wal")
+	done, failed := fileutil.PurgeFileWithDoneNotify(zap.NewNop(), dir, "wal", 1, 2*time.Second, b.ctx.Done())
+	b.upkeep.Go(func() {
+		<-done
+		select {
+		case err := <-failed:
+			b.config.Logger.Warn("old files of the state's log stay", "error", err)
+		default:
+		}
+	})
+	return done
 }
 
 func (b *backend) tendSoon() {
