@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,7 +42,8 @@ func (c *container) complete() error {
 	return c.resolveUser()
 }
 
-// resolveUser looks names up in the container's own passwd and group files.
+// resolveUser looks names up in the container's own passwd and group files. The first group is among the others too, as
+// with Docker: a process can't shed what a file's permissions deny to that group.
 func (c *container) resolveUser() error {
 	passwd, err := c.open("etc/passwd")
 	if err != nil {
@@ -57,7 +59,7 @@ func (c *container) resolveUser() error {
 	if err != nil {
 		return fmt.Errorf("user %q: %w", c.spec.User, err)
 	}
-	more := who.Sgids
+	more := append([]int{who.Gid}, who.Sgids...)
 	if len(c.spec.Groups) > 0 {
 		again, err := c.open("etc/group")
 		if err != nil {
@@ -73,7 +75,9 @@ func (c *container) resolveUser() error {
 	u := &c.spec.Spec.Process.User
 	u.UID, u.GID = uint32(who.Uid), uint32(who.Gid)
 	for _, g := range more {
-		u.AdditionalGids = append(u.AdditionalGids, uint32(g))
+		if !slices.Contains(u.AdditionalGids, uint32(g)) {
+			u.AdditionalGids = append(u.AdditionalGids, uint32(g))
+		}
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -193,12 +195,12 @@ func (c *container) stop(ctx context.Context, grace time.Duration) error {
 	}
 }
 
-// hasten is called with mu held. Process 1 of a namespace gets no signal that it has not asked for, so there is always
-// a deadline; SIGKILL takes all other processes of the namespace with it.
+// hasten is called with mu held. There is always a deadline, as the signal may do nothing; SIGKILL takes all other
+// processes of the namespace along.
 func (c *container) hasten(grace time.Duration) {
 	if !c.signaled && grace > 0 {
 		c.signaled = true
-		c.process.Signal(signalNumber(c.spec.StopSignal))
+		go c.signal(signalNumber(c.spec.StopSignal))
 	}
 	deadline := time.Now().Add(grace)
 	switch {
@@ -211,6 +213,42 @@ func (c *container) hasten(grace time.Duration) {
 		c.deadline = deadline
 		c.kill.Reset(grace)
 	}
+}
+
+// signal sends the stop signal once the process would take note of it. The kernel drops what process 1 of a namespace has
+// no handler for, so a container that is stopped right after its start would miss the signal and be killed.
+func (c *container) signal(s unix.Signal) {
+	for wait := time.Millisecond; !heeds(c.process.Pid, s); wait = min(2*wait, 100*time.Millisecond) {
+		select {
+		case <-c.stopped:
+			return
+		case <-time.After(wait):
+		}
+	}
+	c.process.Signal(s)
+}
+
+// heeds says whether a container's process has a handler for a signal or keeps it for later; yes if that can't be read.
+// Until it is the container's it is libcontainer's init, and while it becomes that it has no arguments: the handlers seen
+// then mean nothing.
+func heeds(pid int, s unix.Signal) bool {
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err == nil && (len(args) == 0 || string(args) == os.Args[0]+"\x00init\x00") {
+		return false
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return true
+	}
+	var heeded uint64
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		if name == "SigCgt" || name == "SigBlk" {
+			mask, _ := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			heeded |= mask
+		}
+	}
+	return s == unix.SIGKILL || heeded&(1<<(s-1)) != 0
 }
 
 // remove undoes create, after the container has stopped.

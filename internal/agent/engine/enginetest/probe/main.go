@@ -20,7 +20,7 @@ func main() {
 	do, ok := map[string]func(args []string){
 		"exit": exit, "sleep": sleep, "stubborn": stubborn, "print": print, "count": count, "eat": eat, "env": env, "cat": cat,
 		"write": write, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
-		"status": status, "unshare": unshare, "kill": kill,
+		"status": status, "unshare": unshare, "kill": kill, "late": late,
 	}[os.Args[1]]
 	if !ok {
 		fail("probe: can't " + os.Args[1])
@@ -61,7 +61,7 @@ func sleep([]string) {
 func stubborn([]string) {
 	signal.Ignore(syscall.SIGTERM)
 	fmt.Println("ready")
-	select {}
+	forever()
 }
 
 // print COUNT [WIDTH] prints numbered lines, the odd ones to stderr, each padded to WIDTH.
@@ -100,8 +100,8 @@ func eat(args []string) {
 	for i := 0; i < len(block); i += 4096 {
 		block[i] = 1
 	}
-	fmt.Println("ate", len(block))
-	select {}
+	fmt.Println("ate", len(block), block[0])
+	forever()
 }
 
 // env prints the environment, env NAME one variable.
@@ -146,10 +146,10 @@ func hostname([]string) {
 	fmt.Println(name)
 }
 
-// limit prints the limits of open files.
+// limit prints the limits of a core file. (Go raises that of open files for itself.)
 func limit([]string) {
 	var l syscall.Rlimit
-	check(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l))
+	check(syscall.Getrlimit(syscall.RLIMIT_CORE, &l))
 	fmt.Println(l.Cur, l.Max)
 }
 
@@ -174,15 +174,53 @@ func unshare([]string) {
 // kill SIGNAL sends itself a signal.
 func kill(args []string) {
 	check(syscall.Kill(os.Getpid(), syscall.Signal(number(args[0]))))
-	select {}
+	forever()
 }
 
-// orphan leaves a process behind that ends a little later, and prints once process 1 has reaped it.
-func orphan([]string) {
-	cmd := exec.Command("/probe", "orphan-parent")
-	if len(os.Args) > 2 {
-		os.Exit(0)
+func forever() {
+	for {
+		time.Sleep(time.Hour)
 	}
-	check(cmd.Start())
-	fmt.Println("process", os.Getpid())
+}
+
+// late MILLISECONDS asks for SIGTERM only after a while, then ends with 0 when it comes.
+func late(args []string) {
+	time.Sleep(time.Duration(number(args[0])) * time.Millisecond)
+	sleep(nil)
+}
+
+// orphan leaves grandchildren to process 1, prints how many of its process ids are dead and not reaped once they have all
+// ended, and its own process id.
+func orphan(args []string) {
+	if len(args) > 0 { // the child: starts the grandchild and ends before it
+		check(exec.Command("/proc/self/exe", "exit", "0").Start())
+		return
+	}
+	for range 5 {
+		check(exec.Command("/proc/self/exe", "orphan", "child").Run())
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		if others, dead := processes(); others == 0 || time.Now().After(deadline) {
+			fmt.Println("dead", dead, "pid", os.Getpid())
+			return
+		}
+	}
+}
+
+// processes counts the processes that are neither process 1 nor this one, and the dead among them.
+func processes() (others, dead int) {
+	entries, err := os.ReadDir("/proc")
+	check(err)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		status, readErr := os.ReadFile("/proc/" + e.Name() + "/status")
+		if err != nil || readErr != nil || pid == 1 || pid == os.Getpid() {
+			continue
+		}
+		others++
+		if strings.Contains(string(status), "State:\tZ") {
+			dead++
+		}
+	}
+	return others, dead
 }

@@ -91,18 +91,27 @@ var defaultCapabilities = []string{
 	"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 }
 
-func capabilities(add, drop []string, privileged bool) ([]string, error) {
+// available returns the capabilities that this machine lets containers have: in a virtual machine or container of its own,
+// Berth may lack some.
+func available() ([]string, error) {
 	supported, err := capability.ListSupported()
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, c := range supported {
-		all = append(all, "CAP_"+strings.ToUpper(c.String()))
+		if has, err := capability.GetBound(c); err == nil && has {
+			all = append(all, "CAP_"+strings.ToUpper(c.String()))
+		}
 	}
 	slices.Sort(all)
-	if privileged {
-		return all, nil
+	return all, nil
+}
+
+func capabilities(add, drop []string, privileged bool) ([]string, error) {
+	all, err := available()
+	if err != nil || privileged {
+		return all, err
 	}
 	set := map[string]bool{}
 	include := func(names []string, on bool) error {
@@ -118,7 +127,7 @@ func capabilities(add, drop []string, privileged bool) ([]string, error) {
 				name = "CAP_" + name
 			}
 			if !slices.Contains(all, name) {
-				return fmt.Errorf("capability %q is unknown to this machine's kernel", name)
+				return fmt.Errorf("capability %q is not among those that this machine gives", name)
 			}
 			set[name] = on
 		}
@@ -137,7 +146,10 @@ func capabilities(add, drop []string, privileged bool) ([]string, error) {
 	case everything(drop):
 		err = include(named(add), true)
 	default:
-		err = errors.Join(include(defaultCapabilities, true), include(drop, false), include(add, true))
+		for _, c := range defaultCapabilities {
+			set[c] = slices.Contains(all, c)
+		}
+		err = errors.Join(include(drop, false), include(add, true))
 	}
 	if err != nil {
 		return nil, err
