@@ -34,11 +34,11 @@ type network struct {
 
 func (n *network) CreateInterface(tx *store.Tx, scope store.Scope, spec InterfaceSpec) (Interface, error) {
 	if spec.Subnets[0] != "subnet-1" {
-		return Interface{}, fmt.Errorf("[%s]: %w", spec.Subnets[0], ErrNoSubnet)
+		return Interface{}, fmt.Errorf("%s: %w", spec.Subnets[0], ErrNoSubnet)
 	}
 	for _, g := range spec.SecurityGroups {
 		if g != "sg-1" {
-			return Interface{}, fmt.Errorf("[%s]: %w", g, ErrNoSecurityGroup)
+			return Interface{}, fmt.Errorf("%s: %w", g, ErrNoSecurityGroup)
 		}
 	}
 	id := spec.Attachment[strings.LastIndexByte(spec.Attachment, '/')+1:]
@@ -70,20 +70,21 @@ func newWorld(t *testing.T, config Config) *world {
 	if err := db.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(w.start())
+	return w
+}
+
+// start runs the service; what it returns ends it and its store.
+func (w *world) start() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error)
 	go func() { over <- w.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	w.ok(w.placer.wait(w.ctx))
+	return func() {
+		cancel()
 		<-over
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := w.placer.wait(t.Context()); err != nil {
-		t.Fatal(err)
+		w.ok(w.db.Close())
 	}
-	return w
 }
 
 // ok fails the test on an error.

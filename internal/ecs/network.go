@@ -2,12 +2,12 @@ package ecs
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/berth-dev/berth/internal/store"
 )
 
-// Network is what the service needs of the VPC service. Errors wrap [ErrNoSubnet], [ErrNoSecurityGroup] or
-// [ErrNoAddress] where they are about these.
+// Network is what the service needs of the VPC service.
 type Network interface {
 	// CreateInterface makes a network interface in one of the subnets, as part of the transaction. Without security
 	// groups it gets the default one of the subnet's VPC.
@@ -26,10 +26,28 @@ type InterfaceSpec struct {
 	Owner          string // ARN of the task that it is for
 }
 
-// What can be wrong with the network that a task asks for. The error that wraps one of them begins with the id it is
-// about.
+// What can be wrong with the network that a task asks for. An error that wraps one of them begins with the id that it is
+// about and a colon.
 var (
 	ErrNoSubnet        = errors.New("the subnet does not exist")
 	ErrNoSecurityGroup = errors.New("the security group does not exist")
-	ErrNoAddress       = errors.New("the subnet has no free address")
+	// ErrOtherVPC: subnets and security groups are not all of one VPC.
+	ErrOtherVPC  = errors.New("it belongs to another VPC")
+	ErrNoAddress = errors.New("the subnet has no free address")
 )
+
+// networkError is what ECS answers when a network interface cannot be made.
+func networkError(err error) error {
+	id, _, _ := strings.Cut(err.Error(), ":")
+	switch {
+	case errors.Is(err, ErrNoSubnet):
+		return invalidParameter("Error retrieving subnet information for [%s]: The subnet ID '%s' does not exist (ErrorCode: InvalidSubnetID.NotFound)", id, id)
+	case errors.Is(err, ErrNoSecurityGroup):
+		return invalidParameter("Error retrieving security group information for [%s]: The security group '%s' does not exist (ErrorCode: InvalidGroup.NotFound)", id, id)
+	case errors.Is(err, ErrOtherVPC):
+		return invalidParameter("Subnets and security groups must be of one VPC: %s is of another.", id)
+	case errors.Is(err, ErrNoAddress):
+		return invalidParameter("The subnet '%s' has no free address (ErrorCode: InsufficientFreeAddressesInSubnet)", id)
+	}
+	return err
+}

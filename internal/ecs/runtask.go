@@ -124,18 +124,6 @@ func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task)
 	return nil
 }
 
-func networkError(err error) error {
-	switch {
-	case errors.Is(err, ErrNoSubnet):
-		return invalidParameter("Error retrieving subnet information: %v (ErrorCode: InvalidSubnetID.NotFound)", err)
-	case errors.Is(err, ErrNoSecurityGroup):
-		return invalidParameter("Error retrieving security group information: %v (ErrorCode: InvalidGroup.NotFound)", err)
-	case errors.Is(err, ErrNoAddress):
-		return invalidParameter("Error creating the network interface: %v (ErrorCode: InsufficientFreeAddressesInSubnet)", err)
-	}
-	return err
-}
-
 // unused are the reservations of placements that the launch did not commit.
 func (l *launch) unused() []string {
 	committed := map[string]bool{}

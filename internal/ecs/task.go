@@ -112,7 +112,6 @@ type Interface struct {
 	Gateway        string   `json:"gateway"` // "172.31.0.1"
 	DNS            []string `json:"dns"`
 	PrivateDNSName string   `json:"privateDnsName"`
-	PublicAddress  string   `json:"publicAddress,omitzero"`
 }
 
 // Ending tells whether the task is to stop: ordered to, or already on its way.

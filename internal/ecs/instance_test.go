@@ -1,0 +1,133 @@
+package ecs
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// registration is what Amazon's agent sends, as recorded.
+func registration(t *testing.T) *api.RegisterContainerInstanceRequest {
+	text, err := os.ReadFile("testdata/register-amazon-agent.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r api.RegisterContainerInstanceRequest
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// The agent refuses an answer that does not echo every attribute, and takes its zone from the one that is added.
+func TestRegistrationOfAmazonsAgent(t *testing.T) {
+	w := newWorld(t, Config{})
+	agent := as(w.ctx, wire.Agent)
+	if _, err := w.RegisterContainerInstance(agent, registration(t)); code(err) != "ClusterNotFoundException" {
+		t.Fatalf("without its cluster: %v", err)
+	}
+	w.cluster("default")
+	r := registration(t)
+	r.Attributes = append(r.Attributes, api.Attribute{Name: "colour", Value: "blue"})
+	first := got(w.RegisterContainerInstance(agent, r))(w).ContainerInstance
+	have := map[string]string{}
+	for _, a := range first.Attributes {
+		have[a.Name] = a.Value
+	}
+	for _, a := range r.Attributes {
+		if v, ok := have[a.Name]; !ok || v != a.Value {
+			t.Errorf("attribute %s=%s is answered as %q, %v", a.Name, a.Value, v, ok)
+		}
+	}
+	if have["ecs.availability-zone"] != "us-east-1a" || first.Ec2InstanceId == "" || first.Status != "ACTIVE" || first.AgentConnected {
+		t.Errorf("answer %+v", first)
+	}
+	if first.RemainingResources[1].IntegerValue != 24105 {
+		t.Errorf("remaining %+v", first.RemainingResources)
+	}
+
+	again := registration(t)
+	again.ContainerInstanceArn = first.ContainerInstanceArn
+	second := got(w.RegisterContainerInstance(agent, again))(w).ContainerInstance
+	if second.ContainerInstanceArn != first.ContainerInstanceArn || second.Version != first.Version+1 || !second.RegisteredAt.Equal(first.RegisteredAt.Time) {
+		t.Errorf("registered again as %+v", second)
+	}
+	kept := false
+	for _, a := range second.Attributes {
+		kept = kept || a.Name == "colour"
+	}
+	if !kept {
+		t.Error("a custom attribute, sent only the first time, is lost")
+	}
+}
+
+// An agent goes on using the ARN it has, whatever became of the record.
+func TestAnInstanceThatWasForgottenComesBack(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	r := registration(t)
+	r.ContainerInstanceArn = InstanceARN(here, "default", id32)
+	i := got(w.RegisterContainerInstance(as(w.ctx, wire.Agent), r))(w).ContainerInstance
+	if i.ContainerInstanceArn != r.ContainerInstanceArn || i.Status != "ACTIVE" {
+		t.Errorf("%+v", i)
+	}
+	w.deregister(&Instance{ID: id32})
+	if err := w.AgentConnected(w.ctx, here, id32, "s", Agent{}); err == nil {
+		t.Error("an instance that is not registered gets a session")
+	}
+	if i := got(w.RegisterContainerInstance(as(w.ctx, wire.Agent), r))(w).ContainerInstance; i.Status != "ACTIVE" {
+		t.Errorf("%+v", i)
+	}
+}
+
+func TestAnOlderSessionsEndIsNothingToANewer(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	i := w.instance(1024, 1024)
+	w.ok(w.AgentConnected(w.ctx, here, i.ID, "newer", Agent{Version: "2"}))
+	w.ok(w.AgentDisconnected(w.ctx, here, i.ID, "session"))
+	out := got(w.DescribeContainerInstances(w.ctx, &api.DescribeContainerInstancesRequest{ContainerInstances: []string{i.ID}}))(w)
+	if c := out.ContainerInstances[0]; !c.AgentConnected || c.VersionInfo.AgentVersion != "2" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestATasksCredentialsAreNoAgents(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	task := as(w.ctx, wire.Task)
+	for name, err := range map[string]error{
+		"RegisterContainerInstance":    second(w.RegisterContainerInstance(task, registration(t))),
+		"SubmitTaskStateChange":        second(w.SubmitTaskStateChange(task, &api.SubmitTaskStateChangeRequest{Task: id32})),
+		"SubmitContainerStateChange":   second(w.SubmitContainerStateChange(task, &api.SubmitContainerStateChangeRequest{Task: id32})),
+		"SubmitAttachmentStateChanges": second(w.SubmitAttachmentStateChanges(task, &api.SubmitAttachmentStateChangesRequest{})),
+		"DeregisterContainerInstance":  second(w.DeregisterContainerInstance(task, &api.DeregisterContainerInstanceRequest{ContainerInstance: id32})),
+	} {
+		if code(err) != "AccessDeniedException" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// What is not known is no error: the agent would repeat it for a day.
+func TestReportsOnUnknownTasksAreTaken(t *testing.T) {
+	w := newWorld(t, Config{})
+	_, call := w.wire()
+	for _, c := range [][2]string{
+		{"SubmitTaskStateChange", `{"cluster": "gone", "task": "arn:aws:ecs:us-east-1:000000000000:task/gone/` + id32 + `", "status": "RUNNING"}`},
+		{"SubmitTaskStateChange", `{}`},
+		{"SubmitContainerStateChange", `{"task": "x", "containerName": "c", "status": "STOPPED"}`},
+		{"SubmitAttachmentStateChanges", `{"attachments": [{"attachmentArn": "x", "status": "ATTACHED"}]}`},
+	} {
+		if status, answer := call(c[0], c[1]); status != 200 || !strings.Contains(answer, "acknowledgment") {
+			t.Errorf("%s: %d %s", c[0], status, answer)
+		}
+	}
+}
