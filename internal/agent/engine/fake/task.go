@@ -77,20 +77,20 @@ func (m *Machine) exitAfter(d time.Duration, t *task, c *running, code int, oom 
 	})
 }
 
-// remove forgets a task and kills what runs in it.
+// remove forgets a task, with what runs in it. Its watchers see the end and no exit.
 func (m *Machine) remove(id string) {
 	t := m.tasks[id]
 	if t == nil {
 		return
 	}
 	delete(m.tasks, id)
-	for _, c := range t.containers {
-		m.exited(t, c, 137, false)
-	}
 	for w := range t.watchers {
 		close(w)
 	}
 	t.watchers = nil
+	for _, c := range t.containers {
+		m.exited(t, c, 137, false)
+	}
 	if t.listener != nil {
 		t.listener.end()
 	}
