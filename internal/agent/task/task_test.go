@@ -1,9 +1,13 @@
 package task
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -370,6 +374,71 @@ func TestAMachineThatWasRestartedReportsItsTasks(t *testing.T) {
 		}
 		for _, left := range append(w.leftovers(), a.remembered()...) {
 			t.Errorf("left over: %s", left)
+		}
+		a.die()
+	})
+}
+
+func TestNothingIsStartedForATaskThatEndedWithoutAnAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.machine.Script("side:1", fake.Behaviour{StartTakes: time.Second})
+		a := w.start(&executioner{})
+		_ = a.apply(payload())
+		after(time.Second / 2)
+		a.die()
+		w.machine.Exit(idA, "web", 9)
+		a = w.start(&executioner{})
+		after(time.Minute)
+		if got := w.machine.Starts(); got[idA+"/side"] != 0 || got[idA+"/web"] != 1 {
+			t.Errorf("starts %v", got)
+		}
+		if last := w.last(arnA); last.Status != stopped || last.Containers[0].ExitCode == nil || *last.Containers[0].ExitCode != 9 {
+			t.Errorf("reported %+v", last)
+		}
+		a.die()
+	})
+}
+
+func TestATasksRequestsWaitWhileTheAgentIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.start(&executioner{})
+		_ = a.apply(payload())
+		after(time.Second)
+		get := func() (string, error) {
+			c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return w.machine.Dial(ctx, idA)
+			}}}
+			resp, err := c.Get("http://169.254.170.2/v2/credentials/cid")
+			if err != nil {
+				return "", err
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			return string(body), err
+		}
+		want := `{"RoleArn":"arn:aws:iam::123456789012:role/app","AccessKeyId":"ASIATASK","SecretAccessKey":"hush","Token":"token","Expiration":"2030-01-01T00:00:00Z"}`
+		if got, err := get(); err != nil || got != want {
+			t.Errorf("answered %s, %v", got, err)
+		}
+		a.die()
+		answered := make(chan string, 1)
+		go func() {
+			got, err := get()
+			answered <- fmt.Sprint(got, err)
+		}()
+		after(3 * time.Second)
+		a = w.start(&executioner{})
+		after(2 * time.Second)
+		select {
+		case got := <-answered:
+			t.Errorf("answered %s before the credentials are there again", got)
+		default:
+		}
+		_ = a.apply(payload()) // the control plane sends the credentials again
+		if got := <-answered; got != want+"<nil>" {
+			t.Errorf("answered %s", got)
 		}
 		a.die()
 	})
