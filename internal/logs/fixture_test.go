@@ -24,7 +24,7 @@ import (
 
 // fixture is the service behind a real wire server, called by the official SDK.
 type fixture struct {
-	*testing.T
+	testing.TB
 	*Service
 	journal journal.Journal
 	url     string
@@ -42,13 +42,13 @@ func (keys) Lookup(_ context.Context, key, _ string, _ *http.Request) (wire.Cred
 	return wire.Credential{Secret: key, Caller: wire.Caller{Account: "123456789012", AccessKeyID: key, Kind: kind}}, nil
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	j, err := journal.OpenPebble(t.TempDir(), slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{T: t, journal: j}
+	f := &fixture{TB: t, journal: j}
 	db := store.Memory()
 	f.Service = New(db, Config{Journal: j, Now: func() time.Time { return time.Now().Add(time.Duration(f.offset.Load())) }})
 	if err := db.Start(t.Context()); err != nil {

@@ -1,0 +1,28 @@
+package logs
+
+import (
+	_ "embed"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+//go:embed testdata/client.py
+var boto3Client string
+
+// TestBoto3 runs what people's scripts do with boto3, paginators included. boto3 checks no types, but it reads all answers its own way.
+func TestBoto3(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no python3")
+	}
+	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
+		t.Skip("there is no boto3")
+	}
+	f := newFixture(t)
+	script := exec.CommandContext(t.Context(), python, "-c", boto3Client)
+	script.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+f.url, "AWS_ACCESS_KEY_ID=dev", "AWS_SECRET_ACCESS_KEY=dev", "AWS_SESSION_TOKEN=", "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1")
+	if out, err := script.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
