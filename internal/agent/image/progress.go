@@ -19,7 +19,9 @@ type progress struct {
 	subscribers map[chan struct{}]struct{}
 }
 
-func newProgress() *progress { return &progress{subscribers: map[chan struct{}]struct{}{}} }
+func newProgress() *progress {
+	return &progress{state: engine.PullProgress{Status: "resolving"}, subscribers: map[chan struct{}]struct{}{}}
+}
 
 func (p *progress) now() engine.PullProgress {
 	p.mu.Lock()
@@ -37,10 +39,6 @@ func (p *progress) change(fn func(*engine.PullProgress)) {
 		default:
 		}
 	}
-}
-
-func (p *progress) status(status string) {
-	p.change(func(s *engine.PullProgress) { s.Status = status })
 }
 
 func (p *progress) subscribe() (changed chan struct{}, leave func()) {
