@@ -24,6 +24,7 @@ import (
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/logship"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/session"
 	"github.com/berth-dev/berth/internal/agent/task"
@@ -42,7 +43,6 @@ type Config struct {
 
 	Engine     engine.Engine
 	Network    task.Network
-	Logs       func(*db.DB) Logs // opens what ships the containers' output
 	Identities []Identity
 
 	// CPU and Memory are what the machine offers, in CPU units and bytes; 0: what the engine finds.
@@ -54,12 +54,6 @@ type Config struct {
 
 	Version, Hash string // of Berth
 	Log           *slog.Logger
-}
-
-// Logs ships what containers print, until Close.
-type Logs interface {
-	task.Logs
-	Close()
 }
 
 // Identity is one thing that the machine offers, with a session of its own.
@@ -112,7 +106,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	if err != nil {
 		return err
 	}
-	logs := a.Logs(d)
+	logs := logship.New(logship.Config{Offsets: d, Endpoint: a.Endpoint, Credentials: a.Credentials, HTTP: &http.Client{Transport: transport}, Logger: a.Log})
 	defer logs.Close()
 	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Keyring: keyring, Log: a.Log})
 	defer endpoints.Close()

@@ -107,12 +107,11 @@ func (h *handle) CreateContainer(ctx context.Context, taskID string, spec engine
 	if !ok {
 		return failure(engine.CannotCreateContainer, "no such image: "+spec.Image)
 	}
-	if spec.Log.Dir != "" {
-		if err := os.MkdirAll(spec.Log.Dir, 0o700); err != nil {
-			return &engine.Error{Kind: engine.CannotCreateContainer, Err: err}
-		}
+	output, err := openOutput(spec.Log)
+	if err != nil {
+		return &engine.Error{Kind: engine.CannotCreateContainer, Err: err}
 	}
-	t.containers = append(t.containers, &running{spec: spec, script: script, stopped: make(chan struct{}),
+	t.containers = append(t.containers, &running{spec: spec, script: script, output: output, stopped: make(chan struct{}),
 		status: engine.ContainerStatus{Name: spec.Name, RuntimeID: runtimeID(taskID, spec.Name), ImageDigest: image.Digest,
 			State: engine.Created, CreatedAt: time.Now()}})
 	t.changed()
@@ -146,6 +145,9 @@ func (h *handle) StartContainer(ctx context.Context, taskID, name string) error 
 	h.m.runtimes++
 	h.m.started[taskID+"/"+name]++
 	c.status.State, c.status.PID, c.status.StartedAt = engine.Running, 1000+h.m.runtimes, time.Now()
+	if err := c.output.print(c.script.Output); err != nil {
+		return &engine.Error{Kind: engine.CannotStartContainer, Err: err}
+	}
 	if c.script.Runs > 0 {
 		code := c.script.ExitCode
 		if c.script.OOM {

@@ -90,6 +90,7 @@ func (m *Machine) Lose(taskID, reason string) {
 	for _, c := range t.containers {
 		if c.status.State != engine.Stopped {
 			c.status.State, c.status.PID, c.status.FinishedAt = engine.Stopped, 0, time.Now()
+			c.output.close()
 			close(c.stopped)
 		}
 	}

@@ -23,6 +23,7 @@ type running struct {
 	spec    engine.ContainerSpec
 	status  engine.ContainerStatus
 	script  Behaviour
+	output  *output
 	stopped chan struct{} // closed when it has stopped
 	kill    *time.Timer   // set once a stop was asked for
 	killAt  time.Time
@@ -64,6 +65,7 @@ func (m *Machine) exited(t *task, c *running, code int, oom bool) {
 	}
 	c.status.State, c.status.PID, c.status.FinishedAt = engine.Stopped, 0, time.Now()
 	c.status.ExitCode, c.status.ExitKnown, c.status.OOMKilled = code, true, oom
+	c.output.close()
 	close(c.stopped)
 	t.changed()
 }
@@ -90,6 +92,7 @@ func (m *Machine) remove(id string) {
 	t.watchers = nil
 	for _, c := range t.containers {
 		m.exited(t, c, 137, false)
+		c.output.close()
 	}
 	if t.listener != nil {
 		t.listener.end()
