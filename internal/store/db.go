@@ -74,7 +74,7 @@ func (db *DB) Start(ctx context.Context) error {
 
 // Close waits for what is under way, ends every watch and closes the backend. Changes that were answered are durable already.
 func (db *DB) Close() error {
-	db.queue.close()
+	db.queue.close(ErrClosed)
 	db.queue.sending.Wait()
 	db.mu.Lock()
 	db.cancel()

@@ -80,7 +80,7 @@ func (db *DB) fail(err error) {
 	db.mu.Lock()
 	db.failed = err
 	db.mu.Unlock()
-	db.queue.close()
+	db.queue.close(err)
 	db.seen.fail(err)
 }
 

@@ -26,7 +26,7 @@ type verdict struct {
 // queue groups the jobs that arrive while a batch is with the backend into the next one.
 type queue struct {
 	mu       sync.Mutex
-	closed   bool
+	closed   error // why no job is taken any more
 	waiting  []*job
 	underWay map[*batch]struct{}
 	// writing are the rows now with the backend, by key, so that the feed need not decode what this process has encoded.
@@ -40,9 +40,9 @@ func (db *DB) commit(ctx context.Context, j *job) verdict {
 	j.done = make(chan verdict, 1)
 	q := &db.queue
 	q.mu.Lock()
-	if q.closed {
+	if err := q.closed; err != nil {
 		q.mu.Unlock()
-		return verdict{err: ErrClosed}
+		return verdict{err: err}
 	}
 	q.waiting = append(q.waiting, j)
 	db.dispatch()
@@ -181,12 +181,15 @@ func (q *queue) sent(item Item, keepText bool) *row {
 	return &shown
 }
 
-func (q *queue) close() {
+// close refuses every job that is not under way, for that reason.
+func (q *queue) close(why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed = true
+	if q.closed == nil {
+		q.closed = why
+	}
 	for _, j := range q.waiting {
-		j.done <- verdict{err: ErrClosed}
+		j.done <- verdict{err: why}
 	}
 	q.waiting = nil
 }

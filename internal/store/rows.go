@@ -29,6 +29,8 @@ type table struct {
 	name   string // "service/kind"
 	codec  codec
 	unique map[string]*Table[claim] // by index: who holds which key
+	// ofClaims says that the table is one of those.
+	ofClaims bool
 
 	byKey    map[string]*slot
 	ordered  *slots

@@ -47,7 +47,9 @@ func NewTable[T any](db *DB, service, kind string, indexes ...Index[T]) *Table[T
 	t := &Table[T]{db, newTable(service+"/"+kind, codecOf(indexes))}
 	for _, index := range indexes {
 		if index.Unique {
-			t.unique[index.Name] = NewTable[claim](db, service, kind+"."+index.Name)
+			claims := NewTable[claim](db, service, kind+"."+index.Name)
+			claims.ofClaims = true
+			t.unique[index.Name] = claims
 		}
 	}
 	db.mu.Lock()

@@ -48,6 +48,9 @@ func Run(t *testing.T, backend New) {
 		{"a replaced leader is fenced", fencing},
 		{"a full store refuses writes and accepts deletions", quota},
 		{"a caller that goes away is told the truth", cancellation},
+		{"an answer that does not come is told as that", inDoubt},
+		{"a value that can't be read is named and stops the store", unreadable},
+		{"clearing leaves what is to be kept", clearing},
 		{"members that are not known survive", unknownMembers},
 		{"transactions are strictly serializable", serializable},
 	} {
