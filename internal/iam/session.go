@@ -43,9 +43,7 @@ type Session struct {
 
 const (
 	sessionPrefix = "ASIA"
-	sessionLife   = 6 * time.Hour
-	// SessionRefresh is how long before its end a session is to be replaced by a new one.
-	SessionRefresh = time.Hour
+	sessionLife   = 6 * time.Hour // dispatch renews it in time
 )
 
 // sealed is what a session token holds.
