@@ -60,15 +60,18 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, r *a
 		l.tasks, err = store.Once(tx, scope, token, func() ([]string, error) { return s.commit(tx, scope, l) })
 		return err
 	})
+	if err != nil {
+		l.tasks = nil
+	}
+	unused := l.unused()
 	if errors.Is(err, store.ErrInDoubt) {
-		// It may still come: what is reserved for it stays so for a while.
-		time.AfterFunc(time.Minute, func() { s.placer.drop(l.unused()) })
+		// The commit may still come: what is reserved for it stays so for a while.
+		time.AfterFunc(time.Minute, func() { s.placer.drop(unused) })
 		return err
 	}
-	s.placer.drop(l.unused())
+	s.placer.drop(unused)
 	switch {
 	case errors.Is(err, errNothingPlaced):
-		l.tasks = nil
 		return l.nowhere()
 	case errors.Is(err, store.ErrTokenReused):
 		return wire.Errorf(api.ConflictException, "The client token was used with other parameters.")

@@ -160,6 +160,20 @@ func TestAFailedCommitGivesItsRoomBack(t *testing.T) {
 	}
 }
 
+func TestADeposedLeaderPlacesNothing(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	i := w.fargate(1024, 1024)
+	got(w.db.Lead(w.ctx, "ecs"))(w)
+	if _, err := w.RunTask(w.ctx, web(2)); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("%v", err)
+	}
+	if n := w.usedMemory(i.Machine); n != 0 || w.Tasks.Len(here) != 0 {
+		t.Errorf("%d MiB are used, %d tasks", n, w.Tasks.Len(here))
+	}
+}
+
 // Many callers, machines that come and go, tasks that stop meanwhile: no machine ever runs more than it has, and no port
 // is used twice.
 func TestConcurrentPlacementsNeverOvercommit(t *testing.T) {
