@@ -9,8 +9,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// MaxFrame bounds the body of a frame, in bytes. A container's specification with Docker's seccomp profile is 20 to 40 KB.
-const MaxFrame = 1 << 20
+// MaxFrame bounds the body of a frame, in bytes. A container's specification with Docker's seccomp profile is 20 to 40 KB;
+// its arguments and environment can be 2 MB, where the kernel sets the bound.
+const MaxFrame = 4 << 20
 
 // WriteFrame writes v as one frame: the length of its JSON in four bytes, big-endian, then the JSON. It makes one Write.
 func WriteFrame(w io.Writer, v any) error {

@@ -30,3 +30,10 @@ func build(out string, env []string, args ...string) error {
 	}
 	return nil
 }
+
+// BuildFloor builds the program that starts containers with libcontainer alone, for benchmarks, and returns its path.
+func BuildFloor(dir string) (string, error) {
+	path := filepath.Join(dir, "floor")
+	return path, build(path, []string{"CGO_ENABLED=1"}, "-trimpath", "-tags", "seccomp netgo osusergo",
+		"-ldflags", "-s -w -extldflags -static", "github.com/berth-dev/berth/cmd/berth-shim/floor")
+}
