@@ -51,6 +51,11 @@ func (d *Dispatcher) Routes(handle func(pattern string, h http.Handler)) {
 	handle("GET "+tcsPath+"/ws", http.HandlerFunc(d.serveTCS))
 }
 
+// Connected tells whether an instance's agent has a session with this server.
+func (d *Dispatcher) Connected(scope store.Scope, instance string) bool {
+	return d.sessions.get(instanceKey{scope, instance}) != nil
+}
+
 // Close ends every session and waits for them.
 func (d *Dispatcher) Close() {
 	d.sessions.close()
