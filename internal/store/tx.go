@@ -136,11 +136,6 @@ func (tx *Tx) fail(err error) error {
 	return err
 }
 
-// stale says whether something that the transaction read has changed since.
-func (tx *Tx) stale() bool {
-	return tx.changed() != ""
-}
-
 // changed is a key that was read and has changed since, "" when there is none.
 func (tx *Tx) changed() string {
 	tx.db.mu.RLock()
