@@ -19,6 +19,16 @@ const (
 	PoolAttribute     = "berth.pool"
 )
 
+// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks and hands out the
+// credentials of roles. Task definitions that need one ask for it by name.
+var capabilities = []string{
+	"com.amazonaws.ecs.capability.logging-driver.awslogs",
+	"com.amazonaws.ecs.capability.task-iam-role",
+	"com.amazonaws.ecs.capability.task-iam-role-network-host",
+	"ecs.capability.execution-role-awslogs",
+	"ecs.capability.task-eni",
+}
+
 // attributes are what an identity registers with.
 func (a *Agent) attributes(identity Identity, info engine.Info) []ecs.Attribute {
 	all := []ecs.Attribute{
@@ -31,7 +41,7 @@ func (a *Agent) attributes(identity Identity, info engine.Info) []ecs.Attribute 
 	if identity.Fargate {
 		all = append(all, ecs.Attribute{Name: PoolAttribute, Value: "fargate"})
 	}
-	for _, name := range info.Capabilities {
+	for _, name := range slices.Concat(capabilities, info.Capabilities) {
 		all = append(all, ecs.Attribute{Name: name})
 	}
 	return append(all, identity.Attributes...)

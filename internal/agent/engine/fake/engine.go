@@ -53,12 +53,11 @@ func (h *handle) Info(ctx context.Context) (engine.Info, error) {
 	if err := h.enter(ctx, "Info", "", "", 0); err != nil {
 		return engine.Info{}, err
 	}
-	return engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: 8 << 30, Capabilities: []string{
-		"com.amazonaws.ecs.capability.docker-remote-api.1.32",
-		"com.amazonaws.ecs.capability.logging-driver.awslogs",
-		"com.amazonaws.ecs.capability.task-iam-role",
-		"ecs.capability.task-eni",
-	}}, nil
+	info := engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: 8 << 30}
+	for v := 17; v <= 44; v++ {
+		info.Capabilities = append(info.Capabilities, fmt.Sprintf("com.amazonaws.ecs.capability.docker-remote-api.1.%d", v))
+	}
+	return info, nil
 }
 
 func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
