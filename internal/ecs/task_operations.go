@@ -72,10 +72,7 @@ func (s *Service) StopTask(ctx context.Context, r *api.StopTaskRequest) (*api.St
 		if task.Ending() {
 			return nil
 		}
-		t := *task
-		t.Stop = order
-		t.Version++
-		task = &t
+		task = task.stopped(order)
 		return s.Tasks.Put(tx, scope, id, task)
 	})
 	if err != nil {

@@ -46,7 +46,6 @@ type Interface struct {
 	Gateway        string // "172.31.0.1"
 	DNS            []string
 	PrivateDNSName string
-	PublicAddress  string // empty until SetHostAddress
 }
 
 // CreateInterface makes a network interface in one of the subnets, drawn by lot among those that have a free address, as

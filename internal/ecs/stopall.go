@@ -1,0 +1,41 @@
+package ecs
+
+import (
+	"context"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// StopAll orders every task of every cluster to stop that was not told to yet, and returns how many tasks still live: for
+// the end of a program that owns the machine its tasks run on.
+func (s *Service) StopAll(ctx context.Context, reason string) (live int, err error) {
+	var running []store.Row[Task]
+	for row := range s.Tasks.All() {
+		if !row.Value.Status.Live() {
+			continue
+		}
+		live++
+		if !row.Value.Ending() {
+			running = append(running, row)
+		}
+	}
+	order := &Stop{Code: api.TaskStopCodeUserInitiated, Reason: reason, At: time.Now().UTC()}
+	_, err = store.UpdateEach(ctx, s.db, running, func(tx *store.Tx, row store.Row[Task]) error {
+		task, ok := s.Tasks.GetTx(tx, row.Scope, row.ID)
+		if !ok || task.Ending() {
+			return nil
+		}
+		return s.Tasks.Put(tx, row.Scope, row.ID, task.stopped(order))
+	})
+	return live, err
+}
+
+// stopped is the task with the order to stop.
+func (t *Task) stopped(order *Stop) *Task {
+	told := *t
+	told.Stop = order
+	told.Version++
+	return &told
+}
