@@ -1,0 +1,167 @@
+// Package server assembles the control plane: every service on one wire.Server over one store. `berth dev` runs it beside
+// an agent; the tests that need all of it, without a machine, take it from here too.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	ecsapi "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/ecs/dispatch"
+	"github.com/berth-dev/berth/internal/iam"
+	"github.com/berth-dev/berth/internal/logs"
+	"github.com/berth-dev/berth/internal/logs/journal"
+	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/vpc"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// Config is what a control plane is made of.
+type Config struct {
+	DB      *store.DB // not started: the services declare their tables first
+	Journal journal.Journal
+	Keys    iam.Keys
+	Account string // 12 digits
+	Region  string
+	// TestUsers may use the well-known key test/test; nobody when empty.
+	TestUsers []uint32
+	// StrictCapacity reserves the CPU of Fargate tasks.
+	StrictCapacity bool
+	// Settle is how long after the start a placement waits for agents that have not connected again.
+	Settle time.Duration
+	// Endpoint is where agents reach this server: "http://127.0.0.1:4566".
+	Endpoint func() string
+	// Operator answers the paths of the operator's API. Nil: they are not there.
+	Operator operator.Backend
+	Log      *slog.Logger
+}
+
+// Server is the control plane.
+type Server struct {
+	Wire     *wire.Server
+	IAM      *iam.Service
+	VPC      *vpc.Service
+	Logs     *logs.Service
+	ECS      *ecs.Service
+	Dispatch *dispatch.Dispatcher
+
+	config Config
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// New makes the services and their routes. Nothing runs yet.
+func New(config Config) *Server {
+	s := &Server{config: config}
+	s.VPC = vpc.New(config.DB, vpc.Config{})
+	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Logger: config.Log})
+	s.IAM = iam.New(config.DB, iam.Config{
+		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
+	})
+	s.Logs = logs.New(config.DB, logs.Config{Journal: config.Journal, Logger: config.Log})
+	s.Dispatch = dispatch.New(dispatch.Config{
+		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Endpoint: config.Endpoint, Log: config.Log,
+	})
+
+	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Log: config.Log})
+	s.IAM.Register(s.Wire)
+	s.VPC.Register(s.Wire)
+	s.Logs.Register(s.Wire)
+	api := s.Wire.Service(&ecsapi.API)
+	s.ECS.Register(api)
+	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint)
+	s.Dispatch.Routes(s.Wire.Handle)
+	if config.Operator != nil {
+		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))
+		handler := ownersOnly(operator.Handler(config.Operator))
+		s.Wire.Stream("POST "+operator.PathImages, handler)
+		s.Wire.Handle("/_berth/", handler)
+	}
+	return s
+}
+
+// Start loads the state and runs the reconcilers until Stop.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.config.DB.Start(ctx); err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	if err := s.VPC.EnsureDefault(ctx, s.scope()); err != nil {
+		return fmt.Errorf("make the default VPC: %w", err)
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.done.Go(func() { s.Logs.Run(running) })
+	s.done.Go(func() { s.Dispatch.Run(running) })
+	s.done.Go(func() {
+		if err := s.ECS.Run(running); err != nil && running.Err() == nil {
+			s.config.Log.Error("the ECS service ended", "error", err)
+		}
+	})
+	return nil
+}
+
+// scope is where Berth itself makes things.
+func (s *Server) scope() store.Scope {
+	return store.Scope{Account: s.config.Account, Region: s.config.Region}
+}
+
+// Joined tells whether a machine's agent has sessions for that many identities.
+func (s *Server) Joined(machine string, identities int) bool {
+	for row := range s.ECS.Instances.All() {
+		if row.Value.Machine == machine && s.Dispatch.Connected(row.Scope, row.ID) {
+			identities--
+		}
+	}
+	return identities <= 0
+}
+
+// Reset forgets all state and makes anew what is there at every start. No agent is connected meanwhile.
+func (s *Server) Reset(ctx context.Context) error {
+	if err := s.config.DB.Clear(ctx); err != nil {
+		return fmt.Errorf("forget the state: %w", err)
+	}
+	if err := s.Logs.Sweep(ctx); err != nil {
+		return fmt.Errorf("forget the logs: %w", err)
+	}
+	return s.VPC.EnsureDefault(ctx, s.scope())
+}
+
+// Stop ends what Start began, sessions with agents included, and waits for it. The store stays the caller's to close.
+func (s *Server) Stop() {
+	if s.stop == nil {
+		return
+	}
+	s.Dispatch.Close()
+	s.stop()
+	s.done.Wait()
+}
+
+// taskActive says whether a task may still use its credentials.
+func (s *Server) taskActive(arn string) bool {
+	// arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 {
+		return false
+	}
+	id := parts[5][strings.LastIndexByte(parts[5], '/')+1:]
+	task, ok := s.ECS.Tasks.Get(store.Scope{Account: parts[4], Region: parts[3]}, id)
+	return ok && task.Value.Status.Live()
+}
+
+// ownersOnly lets the owner of this Berth through: neither tasks nor agents operate it.
+func ownersOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if wire.CallerOf(r.Context()).Kind != wire.Root {
+			http.Error(w, `{"message":"only the owner of this Berth may ask for this"}`, http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
