@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/berth/internal/agent/engine/native"
+	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/instance"
+)
+
+func cleanCommand(flags *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "clean",
+		Short: "Remove everything of this Berth: tasks, networks, state, images and logs",
+		Long: "Clean removes every process, namespace, link, rule, cgroup, mount and file of this instance, also after a crash, and\n" +
+			"nothing of another. Berth must be down.",
+		Example: "  berth down && berth clean",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.clean(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+}
+
+func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
+	if _, err := instance.Find(g.dir()); errors.Is(err, instance.ErrNone) {
+		_, err := fmt.Fprintf(out, "there is no Berth on %s\n", g.dir())
+		return err
+	}
+	in, err := instance.Open(g.dir())
+	if errors.Is(err, instance.ErrInUse) {
+		return fmt.Errorf("berth runs on %s: end it by `berth down` first", g.dir())
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		native.Clean(ctx, in.ID, in.RunDir()),
+		network.Clean(ctx, network.Config{Instance: in.ID, RunDir: in.RunDir(), Log: slog.New(slog.NewTextHandler(errOut, nil))}),
+	)
+	if err != nil {
+		return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
+	}
+	if err := errors.Join(os.RemoveAll(in.RunDir()), os.RemoveAll(in.Dir), in.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "removed all of %s\n", in.Dir)
+	return err
+}

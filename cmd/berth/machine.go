@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/internal/agent"
+	"github.com/berth-dev/berth/internal/agent/task"
+	"github.com/berth-dev/berth/internal/iam"
+	"github.com/berth-dev/berth/internal/instance"
+	"github.com/berth-dev/berth/internal/logs/journal"
+	"github.com/berth-dev/berth/internal/server"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/store/etcd"
+	"github.com/berth-dev/berth/internal/wire/client"
+)
+
+// machine is `berth dev`: a control plane and an agent that offers this machine to it. It is the operator's Backend.
+type machine struct {
+	in       *instance.Instance
+	o        devOptions
+	log      *slog.Logger
+	endpoint string
+	listener net.Listener
+
+	db      *store.DB
+	journal *journal.Pebble
+	server  *server.Server
+	http    *http.Server
+	engine  *pulls
+	network task.Network
+	closers []func() error // in reverse order of opening
+
+	resetting sync.Mutex // one reset at a time
+	down      chan bool  // asked to end; whether tasks are kept
+	broken    chan error // the agent can't go on
+
+	mu    sync.Mutex // guards what follows
+	agent *agentLife // replaced by a reset
+}
+
+// settle is how long a task that is run right after a start waits for this machine's agent to join.
+const settle = 5 * time.Second
+
+// identities are what the machine offers: a container instance of the cluster default, and a part of the Fargate pool.
+var identities = []agent.Identity{{Name: "ec2"}, {Name: "fargate", Fargate: true}}
+
+// newMachine opens what lies in the data directory. Nothing runs yet.
+func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listener net.Listener, log *slog.Logger) (m *machine, err error) {
+	m = &machine{in: in, o: o, log: log, listener: listener, endpoint: "http://" + listener.Addr().String(),
+		down: make(chan bool, 1), broken: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	keys, err := iam.OpenKeys(in.Path("keys"))
+	if err != nil {
+		return nil, err
+	}
+	var opening sync.WaitGroup // the parts are independent of each other, and the first answer is to come soon
+	var engineErr error
+	opening.Go(func() { engineErr = m.openEngine(ctx) })
+	stateErr := m.openState(ctx)
+	opening.Wait()
+	if err := errors.Join(stateErr, engineErr); err != nil {
+		return nil, err
+	}
+	m.server = server.New(server.Config{
+		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
+		StrictCapacity: o.strict, Settle: settle, Endpoint: func() string { return m.endpoint }, Operator: m, Log: log,
+	})
+	return m, nil
+}
+
+// openState opens the store and the journal of log events.
+func (m *machine) openState(ctx context.Context) (err error) {
+	m.db, err = etcd.Open(ctx, etcd.Config{Dir: m.in.Path("etcd"), Instance: m.in.ID, Fresh: !m.in.Began("etcd"), Logger: m.log})
+	if err != nil {
+		return err
+	}
+	m.closeLater(m.db.Close)
+	if err := m.in.Begin("etcd"); err != nil {
+		return err
+	}
+	m.journal, err = journal.OpenPebble(m.in.Path("logs"), m.log)
+	if err != nil {
+		return err
+	}
+	m.closeLater(m.journal.Close)
+	return nil
+}
+
+func (m *machine) closeLater(c func() error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closers = append(m.closers, c)
+}
+
+// close closes what was opened, last first.
+func (m *machine) close() (err error) {
+	for i := len(m.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, m.closers[i]())
+	}
+	m.closers = nil
+	return err
+}
+
+// run serves until ctx ends or the operator asks for the end, then ends the tasks, unless they are to be kept.
+func (m *machine) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, m.close()) }()
+	m.http = m.server.Wire.HTTP()
+	m.http.ConnContext = iam.ConnContext
+	served := make(chan error, 1)
+	go func() { served <- m.http.Serve(m.listener) }()
+	if err := m.server.Start(ctx); err != nil {
+		m.http.Close()
+		return err
+	}
+	if err := m.startAgent(ctx); err != nil {
+		m.http.Close()
+		m.server.Stop()
+		return err
+	}
+	announcement := instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account}
+	if err := m.in.Announce(announcement); err != nil {
+		return err
+	}
+	keep := m.o.keepTasks
+	var broken error
+	select {
+	case <-ctx.Done():
+	case asked := <-m.down:
+		keep = keep || asked
+	case broken = <-served:
+		keep = true
+	case broken = <-m.broken:
+		keep = true
+	}
+	if !keep {
+		m.endTasks()
+	}
+	m.stopAgent()
+	m.server.Stop()
+	ending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if m.http.Shutdown(ending) != nil {
+		m.http.Close() // a client that does not finish does not hold the end up
+	}
+	return broken
+}
+
+// agentLife is one run of the agent.
+type agentLife struct {
+	*agent.Agent
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+// startAgent starts the agent with a key of its own.
+func (m *machine) startAgent(ctx context.Context) error {
+	key, err := m.server.IAM.IssueAgent(ctx, m.in.ID)
+	if err != nil {
+		return fmt.Errorf("issue the agent's key: %w", err)
+	}
+	credentials := client.Static(key.ID, key.Secret, "")
+	_, port, err := net.SplitHostPort(m.listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	life := &agentLife{cancel: cancel, ended: make(chan struct{}), Agent: agent.New(agent.Config{
+		Dir: m.in.Path("agent"), Machine: m.in.ID, Endpoint: m.endpoint, Region: m.o.region, Credentials: credentials,
+		Engine: m.engine, Network: m.network,
+		Identities: identities, ReservedPorts: []int{atoi(port)}, Version: version, Hash: version, Log: m.log,
+	})}
+	go func() {
+		defer close(life.ended)
+		if err := life.Run(running); running.Err() == nil {
+			m.broken <- fmt.Errorf("the agent ended: %w", err)
+		}
+	}()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.agent = life
+	return nil
+}
+
+// stopAgent ends the agent; tasks go on.
+func (m *machine) stopAgent() *agentLife {
+	m.mu.Lock()
+	life := m.agent
+	m.mu.Unlock()
+	life.cancel()
+	<-life.ended
+	return life
+}
