@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/berth-dev/berth/internal/agent/db"
 )
@@ -36,10 +37,12 @@ func (r *Runner) recall() ([]*task, error) {
 		if s.Stop {
 			t.askToStop()
 		}
-		if w := waiting[s.ID]; len(w) > 0 {
+		w := waiting[s.ID]
+		if len(w) > 0 {
 			r.outbox.add(t.acknowledged, w...)
-		} else if t.progress.Stopped {
-			close(t.acknowledged)
+		}
+		if t.progress.Stopped && !slices.ContainsFunc(w, func(r db.Report) bool { return r.Last }) {
+			close(t.acknowledged) // its last report is not here any more: it arrived
 		}
 		tasks = append(tasks, t)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/acs"
+	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
 )
@@ -197,6 +198,52 @@ func TestWhyATaskFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestATaskThatCannotBeReadIsReportedAndForgotten(t *testing.T) {
+	lived(t, func(t *testing.T, w *world, a *agent) {
+		if err := a.apply(`{"arn":"` + arnA + `","containers":"many","roleCredentials":{"secretAccessKey":"hush"}}`); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		if last := w.last(arnA); last.Status != stopped || !strings.HasPrefix(last.Reason, "UnrecognizedTaskError: ") || !strings.Contains(last.Reason, "containers") {
+			t.Errorf("reported %+v", last)
+		}
+		if left := a.remembered(); len(left) != 0 {
+			t.Errorf("left over: %s", left)
+		}
+	})
+}
+
+func TestAReportThatIsLeftOverDoesNotHoldTheEndUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		down := true
+		w.refuse = func(int) error {
+			if down {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		a := w.start(&executioner{})
+		_ = a.apply(payload())
+		after(time.Second)
+		_ = a.apply(payload(toStop))
+		after(time.Second)
+		var b db.Batch
+		b.DeleteReport(idA, 2) // the last one arrived, the one before it was not removed
+		if err := a.db.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		a.die()
+		down = false
+		a = w.start(&executioner{})
+		after(time.Minute)
+		for _, left := range append(w.leftovers(), a.remembered()...) {
+			t.Errorf("left over: %s", left)
+		}
+		a.die()
+	})
 }
 
 func TestAQuickTaskIsReportedRunningBeforeItIsStopped(t *testing.T) {
