@@ -88,7 +88,7 @@ func TestTheWholeAgentOverRealSockets(t *testing.T) {
 	if got := m.Running(); !slices.Equal(got, before) || len(got) != 1 {
 		t.Errorf("without an agent runs %v, before %v", got, before)
 	}
-	a = live(t, p, dir, m, n)
+	live(t, p, dir, m, n)
 	p.await("connected", connected, func(b jsontext.Value) bool { return strings.Contains(string(b), "fargate") })
 	p.send("arn:instance/fargate", "m-2", onAWSVPC("STOPPED"))
 	stopped := p.change(arnA, "STOPPED")

@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Format is the layout of the file that this agent writes and the highest it opens.
@@ -55,7 +56,7 @@ func Open(path string) (*DB, error) {
 	}
 	bolt, err := open(path)
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("the agent's database %s is in use by another process", path)
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("open the agent's database: %w", err)

@@ -15,8 +15,7 @@ import (
 type fate struct {
 	name     string
 	scripts  map[string]fake.Behaviour
-	change   func() string // the payload; nil: the usual one
-	stop     bool          // the control plane stops it after ten seconds
+	stop     bool // the control plane stops it after ten seconds
 	statuses []string
 	starts   map[string]int
 	reason   string         // of the task

@@ -22,16 +22,8 @@ type handle struct{ m *Machine }
 
 var errNoTask = fmt.Errorf("task: %w", engine.ErrNotFound)
 
-// enter asks the machine's OnCall and waits as long as the script has the call take.
-func (h *handle) enter(ctx context.Context, call, task, container string, takes time.Duration) error {
-	h.m.mu.Lock()
-	ask := h.m.onCall
-	h.m.mu.Unlock()
-	if ask != nil {
-		if err := ask(call, task, container); err != nil {
-			return err
-		}
-	}
+// wait takes its time, as the script has it, and tells whether ctx has ended.
+func wait(ctx context.Context, takes time.Duration) error {
 	if takes > 0 {
 		timer := time.NewTimer(takes)
 		defer timer.Stop()
@@ -50,7 +42,7 @@ func (h *handle) script(image string) Behaviour {
 }
 
 func (h *handle) Info(ctx context.Context) (engine.Info, error) {
-	if err := h.enter(ctx, "Info", "", "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return engine.Info{}, err
 	}
 	info := engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: 8 << 30}
@@ -61,7 +53,7 @@ func (h *handle) Info(ctx context.Context) (engine.Info, error) {
 }
 
 func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
-	if err := h.enter(ctx, "CreateTask", spec.Task, "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	h.m.mu.Lock()
@@ -87,7 +79,7 @@ func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
 
 func (h *handle) CreateContainer(ctx context.Context, taskID string, spec engine.ContainerSpec) error {
 	script := h.script(spec.Image)
-	if err := h.enter(ctx, "CreateContainer", taskID, spec.Name, script.CreateTakes); err != nil {
+	if err := wait(ctx, script.CreateTakes); err != nil {
 		return err
 	}
 	if script.CreateFails != "" {
@@ -122,7 +114,7 @@ func (h *handle) StartContainer(ctx context.Context, taskID, name string) error 
 	if err != nil {
 		return err
 	}
-	if err := h.enter(ctx, "StartContainer", taskID, name, c.script.StartTakes); err != nil {
+	if err := wait(ctx, c.script.StartTakes); err != nil {
 		return err
 	}
 	h.m.mu.Lock()
@@ -159,7 +151,7 @@ func (h *handle) StartContainer(ctx context.Context, taskID, name string) error 
 }
 
 func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace time.Duration) error {
-	if err := h.enter(ctx, "StopContainer", taskID, name, 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	t, c, err := h.find(taskID, name)
@@ -204,7 +196,7 @@ func (h *handle) find(taskID, name string) (*task, *running, error) {
 }
 
 func (h *handle) Inspect(ctx context.Context, taskID string) (engine.TaskStatus, error) {
-	if err := h.enter(ctx, "Inspect", taskID, "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return engine.TaskStatus{}, err
 	}
 	h.m.mu.Lock()
@@ -216,7 +208,7 @@ func (h *handle) Inspect(ctx context.Context, taskID string) (engine.TaskStatus,
 }
 
 func (h *handle) Watch(ctx context.Context, taskID string) (<-chan engine.TaskStatus, error) {
-	if err := h.enter(ctx, "Watch", taskID, "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	h.m.mu.Lock()
@@ -240,7 +232,7 @@ func (h *handle) Watch(ctx context.Context, taskID string) (<-chan engine.TaskSt
 }
 
 func (h *handle) Listener(ctx context.Context, taskID string) (net.Listener, error) {
-	if err := h.enter(ctx, "Listener", taskID, "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	h.m.mu.Lock()
@@ -253,7 +245,7 @@ func (h *handle) Listener(ctx context.Context, taskID string) (net.Listener, err
 }
 
 func (h *handle) RemoveTask(ctx context.Context, taskID string) error {
-	if err := h.enter(ctx, "RemoveTask", taskID, "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	h.m.mu.Lock()
@@ -272,7 +264,7 @@ func (h *handle) RemoveTask(ctx context.Context, taskID string) error {
 }
 
 func (h *handle) Tasks(ctx context.Context) ([]string, error) {
-	if err := h.enter(ctx, "Tasks", "", "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	h.m.mu.Lock()

@@ -27,7 +27,7 @@ func (h *handle) PullImage(ctx context.Context, req engine.PullRequest, progress
 	if present && req.Policy == engine.PullIfAbsent {
 		script.PullTakes, script.PullFails = 0, ""
 	}
-	if err := h.enter(ctx, "PullImage", "", req.Reference, script.PullTakes); err != nil {
+	if err := wait(ctx, script.PullTakes); err != nil {
 		return engine.Image{}, err
 	}
 	if script.PullFails != "" {
@@ -44,7 +44,7 @@ func (h *handle) PullImage(ctx context.Context, req engine.PullRequest, progress
 
 // ImportImage takes the names in a docker-archive or OCI tar; there is no content to keep.
 func (h *handle) ImportImage(ctx context.Context, archive io.Reader, progress func(engine.PullProgress)) ([]engine.Image, error) {
-	if err := h.enter(ctx, "ImportImage", "", "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	names, err := namesIn(archive)
@@ -104,7 +104,7 @@ func namesIn(archive io.Reader) ([]string, error) {
 }
 
 func (h *handle) Images(ctx context.Context) ([]engine.Image, error) {
-	if err := h.enter(ctx, "Images", "", "", 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	h.m.mu.Lock()
@@ -113,7 +113,7 @@ func (h *handle) Images(ctx context.Context) ([]engine.Image, error) {
 }
 
 func (h *handle) RemoveImage(ctx context.Context, name string) error {
-	if err := h.enter(ctx, "RemoveImage", "", name, 0); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	h.m.mu.Lock()

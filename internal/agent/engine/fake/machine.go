@@ -21,7 +21,6 @@ type Machine struct {
 	scripts  map[string]Behaviour
 	ports    int
 	runtimes int
-	onCall   func(call, task, container string) error
 	started  map[string]int
 }
 
@@ -57,14 +56,6 @@ func (m *Machine) Script(image string, b Behaviour) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scripts[image] = b
-}
-
-// OnCall makes every call of an engine on this machine ask f first, with the method's name and what it is about. An
-// error of f is the call's own, and nothing is done. nil asks nobody.
-func (m *Machine) OnCall(f func(call, task, container string) error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.onCall = f
 }
 
 // Exit ends a running container, as if its process had exited.
