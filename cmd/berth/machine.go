@@ -87,9 +87,6 @@ func (m *machine) openState(ctx context.Context) (err error) {
 		return err
 	}
 	m.closeLater(m.db.Close)
-	if err := m.in.Begin("etcd"); err != nil {
-		return err
-	}
 	m.journal, err = journal.OpenPebble(m.in.Path("logs"), m.log)
 	if err != nil {
 		return err
@@ -124,7 +121,7 @@ func (m *machine) run(ctx context.Context) (err error) {
 		m.http.Close()
 		return err
 	}
-	if err := m.startAgent(ctx); err != nil {
+	if err := errors.Join(m.in.Begin("etcd"), m.startAgent(ctx)); err != nil {
 		m.http.Close()
 		m.server.Stop()
 		return err

@@ -92,6 +92,13 @@ func Start(t testing.TB, args ...string) *Berth {
 	return b
 }
 
+// For is the same Berth for a subtest, whose failure is then its own.
+func (b *Berth) For(t testing.TB) *Berth {
+	sub := *b
+	sub.t = t
+	return &sub
+}
+
 // Restart starts the program again on the same data directory and waits until it is ready.
 func (b *Berth) Restart() {
 	b.t.Helper()
@@ -194,7 +201,7 @@ func (b *Berth) Env() []string {
 	return append(env, "AWS_PAGER=", "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_EC2_METADATA_DISABLED=true")
 }
 
-// AWS runs `aws ARGS` against this Berth, decodes its JSON answer and fails the test when it fails.
+// AWS runs `aws ARGS` against this Berth, decodes its JSON answer (names match in any case) and fails the test when it fails.
 func (b *Berth) AWS(answer any, args ...string) {
 	b.t.Helper()
 	out, err := b.TryAWS(args...)
@@ -204,7 +211,7 @@ func (b *Berth) AWS(answer any, args ...string) {
 	if answer == nil {
 		return
 	}
-	if err := json.Unmarshal([]byte(out), answer); err != nil {
+	if err := json.Unmarshal([]byte(out), answer, json.MatchCaseInsensitiveNames(true)); err != nil {
 		b.t.Fatalf("aws %s: %v in\n%s", strings.Join(args, " "), err, out)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestTheExamplesThroughTheAWSCommand(t *testing.T) {
 	b := berthtest.Start(t)
 	for _, example := range []string{"hello-web", "two-containers"} {
-		t.Run(example, func(t *testing.T) { throughTheAWSCommand(t, b, example) })
+		t.Run(example, func(t *testing.T) { throughTheAWSCommand(t, b.For(t), example) })
 	}
 }
 
@@ -31,24 +31,24 @@ type taskAnswer struct {
 		AvailabilityZone  string
 		ClusterArn        string
 		Connectivity      string
-		ConnectivityAt    string
+		ConnectivityAt    any
 		CPU               string `json:"cpu"`
-		CreatedAt         string
+		CreatedAt         any
 		DesiredStatus     string
-		ExecutionStopped  string `json:"executionStoppedAt"`
+		ExecutionStopped  any `json:"executionStoppedAt"`
 		Group             string
 		LastStatus        string
 		LaunchType        string
 		Memory            string
 		PlatformVersion   string
-		PullStartedAt     string
-		PullStoppedAt     string
-		StartedAt         string
+		PullStartedAt     any
+		PullStoppedAt     any
+		StartedAt         any
 		StartedBy         string
 		StopCode          string
-		StoppedAt         string
+		StoppedAt         any
 		StoppedReason     string
-		StoppingAt        string
+		StoppingAt        any
 		TaskArn           string
 		TaskDefinitionArn string
 		Version           int
@@ -106,9 +106,9 @@ func throughTheAWSCommand(t *testing.T, b *berthtest.Berth, example string) {
 		task.CPU == "" || task.Memory == "" || task.TaskDefinitionArn != definition.TaskDefinitionArn {
 		t.Errorf("a running task is described as %+v", task)
 	}
-	for name, at := range map[string]string{"createdAt": task.CreatedAt, "pullStartedAt": task.PullStartedAt, "pullStoppedAt": task.PullStoppedAt,
+	for name, at := range map[string]any{"createdAt": task.CreatedAt, "pullStartedAt": task.PullStartedAt, "pullStoppedAt": task.PullStoppedAt,
 		"startedAt": task.StartedAt, "connectivityAt": task.ConnectivityAt} {
-		if at == "" {
+		if at == nil {
 			t.Errorf("a running task has no %s", name)
 		}
 	}
@@ -149,7 +149,7 @@ func throughTheAWSCommand(t *testing.T, b *berthtest.Berth, example string) {
 	berthtest.Eventually(t, 10*time.Second, "the request is in the log", func() bool {
 		b.AWS(&events, "logs", "filter-log-events", "--log-group-name", "/ecs/"+example)
 		for _, e := range events.Events {
-			if strings.Contains(e.Message, "GET /") {
+			if strings.Contains(e.Message, `GET "/"`) {
 				return true
 			}
 		}
@@ -161,8 +161,8 @@ func throughTheAWSCommand(t *testing.T, b *berthtest.Berth, example string) {
 	var stopped taskAnswer
 	b.AWS(&stopped, "ecs", "describe-tasks", "--tasks", arn)
 	task = stopped.Tasks[0]
-	if task.LastStatus != "STOPPED" || task.StopCode != "UserInitiated" || task.StoppedReason != "enough" || task.StoppedAt == "" ||
-		task.StoppingAt == "" || task.ExecutionStopped == "" {
+	if task.LastStatus != "STOPPED" || task.StopCode != "UserInitiated" || task.StoppedReason != "enough" || task.StoppedAt == nil ||
+		task.StoppingAt == nil || task.ExecutionStopped == nil {
 		t.Errorf("a stopped task is described as %+v", task)
 	}
 	for _, c := range task.Containers {
