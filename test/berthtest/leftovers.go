@@ -78,7 +78,10 @@ func processes(t testing.TB, instance string) []string {
 		if err != nil || !bytes.Contains(groups, []byte("/berth/"+instance)) {
 			continue // ended, or not ours
 		}
-		line, _ := os.ReadFile(filepath.Join("/proc", d.Name(), "cmdline"))
+		line, err := os.ReadFile(filepath.Join("/proc", d.Name(), "cmdline"))
+		if err != nil || len(line) == 0 {
+			continue // a dead one that its parent has not reaped yet
+		}
 		found = append(found, fmt.Sprintf("process %d %s", pid, bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
 	}
 	return found

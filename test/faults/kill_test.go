@@ -177,6 +177,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		}
 	}
 	w.Run("stop", "forever")
+	w.until("STOPPED", forever)
 	for _, arn := range forever {
 		w.checkLines(arn, 100)
 	}
@@ -258,7 +259,7 @@ func TestNothingIsLeftOfStoppedTasks(t *testing.T) {
 	})
 }
 
-// TestTheFirstAnswerAfterSIGKILLComesWithinASecond measures from the start of the process to the first health answer.
+// TestTheFirstAnswerAfterSIGKILLComes prints how long it takes from the start of the process until it is ready.
 func TestTheFirstAnswerAfterSIGKILLComes(t *testing.T) {
 	w := start(t)
 	w.until("RUNNING", w.run("forever", 3))
