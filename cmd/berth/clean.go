@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/berth-dev/berth/internal/agent/engine/native"
-	"github.com/berth-dev/berth/internal/agent/network"
 	"github.com/berth-dev/berth/internal/instance"
 )
 
@@ -41,10 +39,7 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(
-		native.Clean(ctx, in.ID, in.RunDir()),
-		network.Clean(ctx, network.Config{Instance: in.ID, RunDir: in.RunDir(), Log: slog.New(slog.NewTextHandler(errOut, nil))}),
-	)
+	err = cleanKernel(ctx, in, slog.New(slog.NewTextHandler(errOut, nil)))
 	if err != nil {
 		return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
 	}

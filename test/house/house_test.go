@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -136,16 +137,36 @@ func TestNoRoomImportsWhatItMustNot(t *testing.T) {
 	}
 }
 
-// TestBerthNeedsNoC proves that the program itself is built of Go alone; the shim is the one that links C.
+// TestBerthNeedsNoC proves that the program itself is built of Go alone, for every platform that it has: the shim is the
+// one that links C, and only Linux has it.
 func TestBerthNeedsNoC(t *testing.T) {
-	build := exec.Command("go", "build", "-o", os.DevNull, "./cmd/berth")
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("berth does not build without cgo: %v\n%s", err, out)
+	for _, platform := range []string{"linux/amd64", "darwin/arm64"} {
+		system, processor, _ := strings.Cut(platform, "/")
+		build := exec.Command("go", "build", "-o", os.DevNull, "./cmd/berth")
+		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+processor)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Errorf("berth does not build for %s without cgo: %v\n%s", platform, err, out)
+		}
 	}
 	for path := range list(t, "-deps", "./cmd/berth") {
 		if strings.HasPrefix(path, "github.com/opencontainers/runc/") {
 			t.Errorf("berth depends on %s: only berth-shim may", path)
+		}
+	}
+}
+
+// TestNothingWorksInInit finds init functions. The shim's is how libcontainer starts a container's first process.
+func TestNothingWorksInInit(t *testing.T) {
+	allowed := under("cmd/berth-shim")
+	for path, p := range list(t, "./...") {
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(text, []byte("\nfunc init()")) && !allowed(path) {
+				t.Errorf("%s/%s has an init function: start work where it can be stopped and seen", path, name)
+			}
 		}
 	}
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/berth-dev/berth/internal/agent/engine/native"
+	"github.com/berth-dev/berth/internal/agent/image"
+	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/embedded"
+	"github.com/berth-dev/berth/internal/instance"
+)
+
+// openNative opens the engine and the network that need nothing but a Linux kernel.
+func (m *machine) openNative(ctx context.Context) error {
+	images, err := image.Open(ctx, image.Config{Dir: m.in.Path("agent", "images"), Hello: embedded.Hello})
+	if err != nil {
+		return fmt.Errorf("open the images: %w", err)
+	}
+	m.closeLater(images.Close)
+	containers, err := native.New(ctx, native.Config{
+		Instance: m.in.ID, RunDir: m.in.RunDir(), BinDir: m.in.Path("bin"), Images: images, NoSeccomp: m.o.noSeccomp, Log: m.log,
+	})
+	if err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	m.engine = watchPulls(containers)
+	m.closeLater(m.engine.Close)
+	net, err := network.New(network.Config{Instance: m.in.ID, RunDir: m.in.RunDir(), Log: m.log})
+	if err != nil {
+		return fmt.Errorf("start the network: %w", err)
+	}
+	m.network = net
+	m.closeLater(net.Close)
+	return nil
+}
+
+// cleanKernel removes what the instance has in the kernel: processes, control groups, namespaces, links and rules.
+func cleanKernel(ctx context.Context, in *instance.Instance, log *slog.Logger) error {
+	return errors.Join(
+		native.Clean(ctx, in.ID, in.RunDir()),
+		network.Clean(ctx, network.Config{Instance: in.ID, RunDir: in.RunDir(), Log: log}),
+	)
+}

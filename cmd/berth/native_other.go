@@ -1,0 +1,19 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/berth-dev/berth/internal/instance"
+)
+
+// openNative refuses: the native engine is made of what Linux alone has.
+func (m *machine) openNative(context.Context) error {
+	return errors.New("--engine native needs Linux; --engine fake tries the APIs alone")
+}
+
+// cleanKernel has nothing to do where nothing can be made.
+func cleanKernel(context.Context, *instance.Instance, *slog.Logger) error { return nil }
