@@ -259,9 +259,9 @@ func abandoned(t *testing.T, s Suite) {
 	b := openBox(t, s)
 	task := b.task(s.Container("app", Behaviour{Kind: Stubborn}))
 	b.settled(task, "app")
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(b.ctx, 500*time.Millisecond)
 	defer cancel()
-	if err := b.StopContainer(ctx, task, "app", 200*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+	if err := b.StopContainer(ctx, task, "app", time.Second); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the abandoned stop returned %v", err)
 	}
 	if c := b.await(task, "app", engine.Stopped); c.ExitCode != 137 {

@@ -49,35 +49,39 @@ func (e *Engine) Watch(ctx context.Context, id string) (<-chan engine.TaskStatus
 		return nil, fmt.Errorf("task %s: %w", id, engine.ErrNotFound)
 	}
 	states := make(chan engine.TaskStatus)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(e.life, cancel)
 	e.going.Go(func() {
 		defer close(states)
+		defer cancel()
+		defer stop()
 		select {
 		case <-t.known:
+			t.send(ctx, states)
 		case <-ctx.Done():
-			return
-		case <-e.life.Done():
-			return
-		}
-		for sent := false; ; {
-			status, removed, changed := t.now()
-			if removed {
-				return
-			}
-			out := states
-			if sent {
-				out = nil
-			}
-			select {
-			case out <- status:
-				sent = true
-			case <-changed:
-				sent = false
-			case <-ctx.Done():
-				return
-			case <-e.life.Done():
-				return
-			}
 		}
 	})
 	return states, nil
+}
+
+// send sends each state, or the latest to a slow reader, until the task is removed or ctx ends.
+func (t *task) send(ctx context.Context, states chan<- engine.TaskStatus) {
+	for {
+		status, removed, changed := t.now()
+		if removed {
+			return
+		}
+		select {
+		case states <- status:
+		case <-changed:
+			continue
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
