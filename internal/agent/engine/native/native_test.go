@@ -22,11 +22,15 @@ import (
 	"github.com/berth-dev/berth/internal/shim"
 )
 
+// built is where programs puts what it builds; empty until it is called.
+var built string
+
 // programs are built once for all tests.
 var programs = sync.OnceValues(func() (p struct{ dir, shim, probe string }, err error) {
 	if p.dir, err = os.MkdirTemp("", "berth-native-test-"); err != nil {
 		return p, err
 	}
+	built = p.dir
 	var shimErr, probeErr error
 	var building sync.WaitGroup
 	building.Go(func() { p.shim, shimErr = enginetest.BuildShim(p.dir) })
@@ -36,13 +40,12 @@ var programs = sync.OnceValues(func() (p struct{ dir, shim, probe string }, err 
 })
 
 func TestMain(m *testing.M) {
-	code := 0
 	if agentMain() {
 		os.Exit(0)
 	}
-	code = m.Run()
-	if p, err := programs(); err == nil {
-		os.RemoveAll(p.dir)
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
