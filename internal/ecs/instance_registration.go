@@ -54,6 +54,9 @@ func notFromTask(ctx context.Context) error {
 func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanceRequest) (*Instance, error) {
 	i := &Instance{ID: newID(), Status: instanceActive, RegisteredAt: time.Now().UTC(), Version: 1,
 		Resources: r.TotalResources, Attributes: r.Attributes, Tags: r.Tags}
+	if v := r.VersionInfo; v != nil {
+		i.Agent = Agent{Version: v.AgentVersion, Hash: v.AgentHash, Docker: v.DockerVersion}
+	}
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
 	}
@@ -157,7 +160,10 @@ func (i *Instance) readResources() error {
 // succeed carries over what a new registration keeps of the record before it.
 func (i *Instance) succeed(old *Instance) {
 	i.RegisteredAt, i.Version = old.RegisteredAt, old.Version+1
-	i.Agent, i.Session, i.DisconnectedAt = old.Agent, old.Session, old.DisconnectedAt
+	i.Session, i.DisconnectedAt = old.Session, old.DisconnectedAt
+	if i.Agent == (Agent{}) {
+		i.Agent = old.Agent
+	}
 	if old.Status == instanceDraining {
 		i.Status, i.StatusReason = old.Status, old.StatusReason
 	}

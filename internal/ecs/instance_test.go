@@ -34,6 +34,7 @@ func TestRegistrationOfAmazonsAgent(t *testing.T) {
 	w.cluster("default")
 	r := registration(t)
 	r.Attributes = append(r.Attributes, api.Attribute{Name: "colour", Value: "blue"})
+	r.VersionInfo = &api.VersionInfo{AgentVersion: "1.99.0", AgentHash: "abc", DockerVersion: "DockerVersion: 29"}
 	first := got(w.RegisterContainerInstance(agent, r))(w).ContainerInstance
 	have := map[string]string{}
 	for _, a := range first.Attributes {
@@ -46,6 +47,9 @@ func TestRegistrationOfAmazonsAgent(t *testing.T) {
 	}
 	if have["ecs.availability-zone"] != "us-east-1a" || first.Ec2InstanceId == "" || first.Status != "ACTIVE" || first.AgentConnected {
 		t.Errorf("answer %+v", first)
+	}
+	if *first.VersionInfo != *r.VersionInfo {
+		t.Errorf("registered as version %+v, shown as %+v", r.VersionInfo, first.VersionInfo)
 	}
 	if first.RemainingResources[1].IntegerValue != 24105 {
 		t.Errorf("remaining %+v", first.RemainingResources)

@@ -29,10 +29,18 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 		t.Containers = append(t.Containers, Container{Name: c.Name, Image: c.Image, Essential: isEssential(c), Checked: c.HealthCheck != nil,
 			CPU: c.Cpu, Memory: valueOf(c.Memory), MemoryReservation: valueOf(c.MemoryReservation), Status: Pending})
 	}
+	overridden := map[string]bool{}
 	for _, o := range t.Overrides.ContainerOverrides {
 		c, ok := t.Container(o.Name)
 		if !ok {
 			return invalidParameter("Override for container named %s is not a container in the TaskDefinition.", o.Name)
+		}
+		if overridden[o.Name] {
+			return invalidParameter("There is more than one override for container named %s.", o.Name)
+		}
+		overridden[o.Name] = true
+		if err := validateEnvironment(o.Name, o.Environment); err != nil {
+			return err
 		}
 		for _, n := range []struct {
 			name string
@@ -47,6 +55,10 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 				return invalidParameter("Invalid '%s' override for container '%s': it must be at least %d.", n.name, o.Name, n.min)
 			}
 			*n.to = *n.from
+		}
+		if c.Memory > 0 && c.MemoryReservation > c.Memory {
+			return invalidParameter("Invalid override for container '%s': the 'memory' of %d MiB is below the 'memoryReservation' of %d MiB.",
+				o.Name, c.Memory, c.MemoryReservation)
 		}
 	}
 	return nil

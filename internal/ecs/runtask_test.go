@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -255,6 +256,26 @@ func TestOverridesAndInheritance(t *testing.T) {
 	b := out.Tasks[0].Containers[1]
 	if b.Cpu != "60" || b.Memory != "70" || out.Tasks[0].Cpu != "160" || out.Tasks[0].Memory != "170" || out.Tasks[0].Group != "family:two" {
 		t.Errorf("task %+v", out.Tasks[0])
+	}
+}
+
+func TestOverridesThatCannotBe(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(`{"family": "one", "networkMode": "host", "containerDefinitions": [
+		{"name": "a", "image": "i", "memory": 200, "memoryReservation": 100}]}`)
+	for name, overrides := range map[string][]api.ContainerOverride{
+		"a container that is not there":    {{Name: "b"}},
+		"one container twice":              {{Name: "a"}, {Name: "a"}},
+		"a variable without a name":        {{Name: "a", Environment: []api.KeyValuePair{{Value: "v"}}}},
+		"a limit below the reservation":    {{Name: "a", Memory: new(int32(99))}},
+		"a reservation above the limit":    {{Name: "a", MemoryReservation: new(int32(201))}},
+		"less memory than a container has": {{Name: "a", Memory: new(int32(5)), MemoryReservation: new(int32(5))}},
+	} {
+		r := &api.RunTaskRequest{TaskDefinition: "one", Overrides: &api.TaskOverride{ContainerOverrides: overrides}}
+		if out, err := w.RunTask(w.ctx, r); err == nil || !strings.HasSuffix(code(err), "Exception") {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
 	}
 }
 

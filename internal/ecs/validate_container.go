@@ -23,13 +23,17 @@ func validateContainer(r *api.RegisterTaskDefinitionRequest, c *api.ContainerDef
 		return clientException("Invalid 'cpu' setting for container '%s'.", c.Name)
 	case c.StopTimeout != nil && *c.StopTimeout < 0:
 		return clientException("Invalid 'stopTimeout' setting for container '%s'.", c.Name)
+	case c.HealthCheck != nil && len(c.HealthCheck.Command) == 0:
+		return clientException("Invalid 'healthCheck' setting for container '%s': command must be specified.", c.Name)
 	case c.Hostname != "" && r.NetworkMode == api.NetworkModeAwsvpc:
 		return clientException("Invalid 'hostname' setting for container '%s': it is not supported with networkMode=awsvpc.", c.Name)
 	}
 	for _, check := range []func() error{
 		func() error { return validateMemory(c, task) },
 		func() error { return validatePorts(r.NetworkMode, c) },
+		func() error { return validateEnvironment(c.Name, c.Environment) },
 		func() error { return validateUlimits(c) },
+		func() error { return validateTmpfs(c) },
 		func() error { return validateSystemControls(r.NetworkMode, c) },
 		func() error { return validateLogs(c, requires(r, api.CompatibilityFargate)) },
 	} {
@@ -78,27 +82,11 @@ func validatePorts(mode api.NetworkMode, c *api.ContainerDefinition) error {
 	return nil
 }
 
-func validateUlimits(c *api.ContainerDefinition) error {
-	seen := map[api.UlimitName]bool{}
-	for _, u := range c.Ulimits {
-		if seen[u.Name] {
-			return clientException("Duplicate ulimit '%s' in container '%s'.", u.Name, c.Name)
-		}
-		if u.SoftLimit > u.HardLimit && u.HardLimit >= 0 {
-			return clientException("Invalid ulimit '%s' in container '%s': the soft limit is above the hard limit.", u.Name, c.Name)
-		}
-		seen[u.Name] = true
-	}
-	return nil
-}
-
-func validateSystemControls(mode api.NetworkMode, c *api.ContainerDefinition) error {
-	for _, s := range c.SystemControls {
-		switch {
-		case s.Namespace == "" || s.Value == "":
-			return clientException("Invalid 'systemControls' setting for container '%s': namespace and value must be specified.", c.Name)
-		case mode == api.NetworkModeHost && strings.HasPrefix(s.Namespace, "net."):
-			return clientException("When networkMode=host, the system control '%s' of container '%s' would change the host.", s.Namespace, c.Name)
+// validateEnvironment takes a name for every variable: without one it would be no variable at all.
+func validateEnvironment(container string, environment []api.KeyValuePair) error {
+	for _, v := range environment {
+		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") || strings.Contains(v.Value, "\x00") {
+			return clientException("Invalid 'environment' setting for container '%s': %q can't name a variable or have the value given.", container, v.Name)
 		}
 	}
 	return nil

@@ -50,13 +50,16 @@ func unfitForFargate(c *api.ContainerDefinition) string {
 	if isSet(c.Privileged) {
 		return "privileged"
 	}
+	if len(c.DockerSecurityOptions) > 0 {
+		return "dockerSecurityOptions"
+	}
 	l := c.LinuxParameters
 	switch {
 	case l == nil:
 		return ""
 	case len(l.Devices) > 0:
 		return "devices"
-	case l.SharedMemorySize != nil:
+	case valueOf(l.SharedMemorySize) != 0:
 		return "sharedMemorySize"
 	case l.Capabilities != nil && slices.ContainsFunc(l.Capabilities.Add, func(s string) bool { return s != "SYS_PTRACE" }):
 		return "adding capabilities other than SYS_PTRACE"

@@ -52,6 +52,9 @@ func validateLogs(c *api.ContainerDefinition, fargate bool) error {
 	if b := l.Options[optionBuffer]; b != "" && !bufferForm.MatchString(b) {
 		return clientException("Invalid log option '%s' for container '%s': '%s' is no size such as 25m.", optionBuffer, c.Name, b)
 	}
+	if l.Options[optionMode] == "blocking" && l.Options[optionBuffer] != "" {
+		return clientException("Invalid log option '%s' for container '%s': it is only supported with '%s=non-blocking'.", optionBuffer, c.Name, optionMode)
+	}
 	if v := l.Options[optionCreateGroup]; v != "" && v != "true" && v != "false" {
 		return clientException("Invalid log option '%s' for container '%s': it is true or false, not '%s'.", optionCreateGroup, c.Name, v)
 	}

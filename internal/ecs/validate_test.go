@@ -63,6 +63,13 @@ func TestDefinitionsThatCannotBeRegistered(t *testing.T) {
 		{definitionOf(onHost, awslogs(group+`, "awslogs-multiline-pattern": "x"`)), "Log driver awslogs disallows options: awslogs-multiline-pattern. Berth acts on awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode, max-buffer-size."},
 		{definitionOf(onHost, awslogs(group+`, "mode": "fast"`)), "Invalid log option 'mode' for container 'X': it is blocking or non-blocking, not 'fast'."},
 		{definitionOf(onHost, awslogs(group+`, "max-buffer-size": "lots"`)), "Invalid log option 'max-buffer-size' for container 'X': 'lots' is no size such as 25m."},
+		{definitionOf(onHost, awslogs(group+`, "mode": "blocking", "max-buffer-size": "1m"`)), "Invalid log option 'max-buffer-size' for container 'X': it is only supported with 'mode=non-blocking'."},
+		{definitionOf(onHost, small+`, "healthCheck": {"command": []}`), "Invalid 'healthCheck' setting for container 'X': command must be specified."},
+		{definitionOf(onHost, small+`, "environment": [{"value": "v"}]`), "Invalid 'environment' setting for container 'X': \"\" can't name a variable or have the value given."},
+		{definitionOf(onHost, small+`, "linuxParameters": {"tmpfs": [{"containerPath": "tmp", "size": 1}]}`), "Invalid 'tmpfs' setting for container 'X': containerPath 'tmp' is not an absolute path."},
+		{definitionOf(onHost, small+`, "linuxParameters": {"tmpfs": [{"containerPath": "/tmp", "size": 0}]}`), "Invalid 'tmpfs' setting for container 'X': size must be at least 1 MiB."},
+		{definitionOf(onHost, small+`, "linuxParameters": {"tmpfs": [{"containerPath": "/tmp", "size": 1, "mountOptions": ["mode=700", "fast"]}]}`), "Invalid 'tmpfs' setting for container 'X': there is no mount option 'fast'."},
+		{definitionOf(onFargate, `"dockerSecurityOptions": ["no-new-privileges"]`), "Fargate compatible task definitions do not support dockerSecurityOptions"},
 		{definitionOf(onFargate, awslogs(group)), "Log driver awslogs requires options: awslogs-stream-prefix"},
 		{definitionOf(onFargate, awslogs(group+`, "awslogs-stream-prefix": "p"`)), "Fargate requires task definition to have execution role ARN to support log driver awslogs."},
 		{strings.Replace(definitionOf(onFargate, ""), `"image": "i"`, `"image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/i"`, 1), "Fargate requires task definition to have execution role ARN to support ECR images."},
@@ -111,8 +118,15 @@ func TestMembersThatAreRefused(t *testing.T) {
 			t.Errorf("%s\n     answers %d %s: %s", body, status, code, message)
 		}
 	}
-	neutral := definitionOf(onHost+`, "volumes": [], "placementConstraints": [], "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"}, "enableFaultInjection": false`,
-		small+`, "secrets": [], "links": [], "dependsOn": [], "mountPoints": [], "volumesFrom": [], "interactive": false, "disableNetworking": false, "restartPolicy": {"enabled": false}`)
+	// AWS's defaults, and what asks for nothing.
+	neutral := definitionOf(onHost+`, "volumes": [], "placementConstraints": [], "inferenceAccelerators": [], "requiresCompatibilities": ["EC2"], "tags": [], "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"}, "enableFaultInjection": false`,
+		small+`, "secrets": [], "links": [], "dependsOn": [], "mountPoints": [], "volumesFrom": [], "interactive": false, "disableNetworking": false,
+			"pseudoTerminal": false, "privileged": false, "readonlyRootFilesystem": false, "restartPolicy": {"enabled": false, "ignoredExitCodes": [], "restartAttemptPeriod": 300},
+			"environment": [], "environmentFiles": [], "dnsServers": [], "dnsSearchDomains": [], "extraHosts": [], "dockerSecurityOptions": [], "dockerLabels": {},
+			"ulimits": [], "systemControls": [], "resourceRequirements": [], "credentialSpecs": [], "entryPoint": [], "command": [], "portMappings": [],
+			"healthCheck": null, "versionConsistency": "enabled", "logConfiguration": {"logDriver": "awslogs",
+				"options": {"awslogs-group": "g", "awslogs-region": "us-east-1"}, "secretOptions": []},
+			"linuxParameters": {"capabilities": {"add": [], "drop": []}, "devices": [], "tmpfs": [], "initProcessEnabled": false, "maxSwap": 0, "swappiness": 60}`)
 	if status, answer := call("RegisterTaskDefinition", neutral); status != 200 {
 		t.Errorf("what asks for nothing is refused: %s", answer)
 	}

@@ -45,21 +45,25 @@ func config(t *acs.Task, c *acs.Container, cluster string, environment map[strin
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
 		cfg.Env = append(cfg.Env, name+"="+environment[name])
 	}
-	all := labels(t, c, cluster)
-	maps.Copy(all, cfg.Labels)
-	cfg.Labels = all
+	cfg.Labels = labels(t, c, cluster)
 	return cfg, host, nil
 }
 
-// labels are those that ECS gives a container.
+// labels are those that ECS gives a container, and over them its definition's.
 func labels(t *acs.Task, c *acs.Container, cluster string) map[string]string {
-	return map[string]string{
+	all := map[string]string{
 		"com.amazonaws.ecs.cluster":                 cluster,
 		"com.amazonaws.ecs.container-name":          c.Name,
 		"com.amazonaws.ecs.task-arn":                t.Arn,
 		"com.amazonaws.ecs.task-definition-family":  t.Family,
 		"com.amazonaws.ecs.task-definition-version": t.Version,
 	}
+	var own struct{ Labels map[string]string }
+	if c.DockerConfig != nil {
+		_ = decodeDocker(c.DockerConfig.Config, &own) // config tells of an error
+	}
+	maps.Copy(all, own.Labels)
+	return all
 }
 
 // overriddenCommand reads a container's overrides, a JSON string in which the protocol knows the command alone.

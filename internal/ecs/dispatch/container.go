@@ -52,8 +52,8 @@ func (b *builder) container(c *api.ContainerDefinition) acs.Container {
 	out := acs.Container{
 		Name:             c.Name,
 		Image:            c.Image,
-		Command:          c.Command,
-		EntryPoint:       c.EntryPoint,
+		Command:          unlessEmpty(c.Command),
+		EntryPoint:       unlessEmpty(c.EntryPoint),
 		Cpu:              c.Cpu,
 		Memory:           value(c.Memory),
 		Essential:        c.Essential == nil || *c.Essential,
@@ -140,6 +140,14 @@ func regionOf(arn, region string) string {
 		return f[3]
 	}
 	return region
+}
+
+// unlessEmpty makes an empty list an absent one: to Docker an empty entry point is one, and none of the image's.
+func unlessEmpty(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 func value(n *int32) int32 {

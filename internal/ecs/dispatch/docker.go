@@ -195,15 +195,20 @@ func device(d api.Device) dockerDevice {
 }
 
 // logConfig is a container's log driver. Amazon's agent gives the options of awslogs to Docker as they are, which knows
-// no prefix but the stream itself; Berth's agent ships logs and names the stream.
+// no prefix but the stream itself; Berth's agent ships logs and names the stream. A bound on the buffer without a mode is
+// one for non-blocking, AWS's default mode; Docker wants it said.
 func (b *builder) logConfig(c *api.ContainerDefinition) *dockerLogConfig {
 	l := c.LogConfiguration
 	if l == nil {
 		return nil
 	}
 	out := &dockerLogConfig{Type: string(l.LogDriver), Config: l.Options}
-	if prefix, ok := l.Options[streamPrefix]; ok && b.protocol == 0 && l.LogDriver == api.LogDriverAwslogs {
+	if l.Options["max-buffer-size"] != "" && l.Options["mode"] == "" {
 		out.Config = maps.Clone(l.Options)
+		out.Config["mode"] = "non-blocking"
+	}
+	if prefix, ok := l.Options[streamPrefix]; ok && b.protocol == 0 && l.LogDriver == api.LogDriverAwslogs {
+		out.Config = maps.Clone(out.Config)
 		delete(out.Config, streamPrefix)
 		out.Config["awslogs-stream"] = prefix + "/" + c.Name + "/" + b.row.ID
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -171,6 +172,17 @@ func TestATaskIsToldInFull(t *testing.T) {
 	if got+"\n" != string(want) {
 		t.Errorf("the task differs from %s; -update writes it anew:\n%s", path, got)
 	}
+	empty := build(row, &api.TaskDefinition{ContainerDefinitions: []api.ContainerDefinition{{
+		Name: "db", EntryPoint: []string{}, Command: []string{}, // to Docker an empty entry point is one, and none of the image's
+		LogConfiguration: &api.LogConfiguration{LogDriver: "awslogs", Options: map[string]string{"max-buffer-size": "1m"}},
+	}}}, 0, "1.21").Containers[0]
+	if empty.EntryPoint != nil || empty.Command != nil {
+		t.Errorf("an empty entry point and command are told as %#v and %#v", empty.EntryPoint, empty.Command)
+	}
+	if !strings.Contains(empty.DockerConfig.HostConfig, `"mode":"non-blocking"`) {
+		t.Errorf("a bound on the log buffer needs its mode: %s", empty.DockerConfig.HostConfig)
+	}
+
 	// Berth's agent names log streams itself.
 	own := build(row, def, 1, "1.21").Containers[0].DockerConfig.HostConfig
 	var host struct {
