@@ -68,9 +68,6 @@ func complete(c api.ContainerDefinition) api.ContainerDefinition {
 	c.MountPoints = present(c.MountPoints)
 	c.VolumesFrom = present(c.VolumesFrom)
 	c.SystemControls = present(c.SystemControls)
-	if l := c.LogConfiguration; l != nil {
-		c.LogConfiguration = &api.LogConfiguration{LogDriver: l.LogDriver, Options: l.Options, SecretOptions: present(l.SecretOptions)}
-	}
 	return c
 }
 
