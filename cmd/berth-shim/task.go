@@ -28,11 +28,15 @@ type task struct {
 	netns    *os.File
 	listener *os.File
 
+	// making is held while containers are created or removed: an agent may die in the middle of a call and the next one
+	// make the same call while the first goes on.
+	making sync.Mutex
+	ending bool // guarded by making: nothing is created any more
+
 	mu         sync.Mutex // guards what follows, and every container's state
 	containers []*container
 	revision   int64
 	changed    chan struct{}
-	ending     bool
 }
 
 // newTask makes what the task's containers share. What it makes before an error is removed by the agent.
@@ -109,6 +113,11 @@ func (t *task) State() (shim.TaskState, <-chan struct{}) {
 
 // Create prepares a container. One that exists is left as it is.
 func (t *task) Create(spec *shim.Container) error {
+	t.making.Lock()
+	defer t.making.Unlock()
+	if t.ending {
+		return shim.Errorf(shim.Invalid, "the task is being removed")
+	}
 	if t.find(spec.Name) != nil {
 		return nil
 	}
@@ -129,9 +138,12 @@ func (t *task) Start(name string) error {
 	if c == nil {
 		return shim.Errorf(shim.NotFound, "the task has no container %q", name)
 	}
-	c.starting.Do(func() { c.start() })
+	c.starting.Do(c.start)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if c.state.Status == shim.Created {
+		return shim.Errorf(shim.Failed, "the container was stopped before it was started")
+	}
 	if c.state.Error != "" {
 		return shim.Errorf(shim.Failed, "%s", c.state.Error)
 	}
@@ -162,8 +174,10 @@ const shutdownTime = 10 * time.Second
 func (t *task) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
-	t.mu.Lock()
+	t.making.Lock()
+	defer t.making.Unlock()
 	t.ending = true
+	t.mu.Lock()
 	containers := t.containers
 	t.mu.Unlock()
 	var errs []error
