@@ -5,7 +5,7 @@ EMBEDDED := internal/embedded/files
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: demo build test bench vet generate clean seccomp
+.PHONY: demo build test bench tools vet generate clean seccomp
 
 # The image's first task, from nothing to a page that answers; Berth stays up (`bin/berth down` ends it).
 demo: build
@@ -25,8 +25,11 @@ seccomp:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libseccomp-dev >/dev/null; } \
 		|| { echo "make: install libseccomp's development files (Debian, Ubuntu: apt-get install libseccomp-dev) and try again"; exit 1; }
 
-test: build vet
+test: build tools vet
 	$(GO) test -timeout 20m ./...
+
+tools:
+	@./test/tools.sh
 
 vet:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt these: $$unformatted"; exit 1; }

@@ -25,7 +25,10 @@ const (
 	ResolverAddr = "127.0.0.53"
 )
 
-const ownHostVariable = "BERTH_TEST_OWN_HOST"
+const (
+	ownHostVariable = "BERTH_TEST_OWN_HOST"
+	ipForward       = "/proc/sys/net/ipv4/ip_forward"
+)
 
 // OnOwnHost is a TestMain: it runs the package's tests on a host of their own, which ends with them. Without root, which it
 // takes, it runs them where they are.
@@ -65,7 +68,7 @@ func becomeHost() error {
 	if err := ownResolvConf(); err != nil {
 		return fmt.Errorf("put a resolv.conf in place: %w", err)
 	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0); err != nil {
+	if err := os.WriteFile(ipForward, []byte("0"), 0); err != nil {
 		return err
 	}
 	host, err := netlink.NewHandle()

@@ -46,7 +46,7 @@ func TestAVPCMayOverlapTheHostsNetworks(t *testing.T) {
 	serve(t, hostNS, "host")
 	wantGet(t, hostNS, a.HostAddress, "task to 192.0.2.1")
 	wantGet(t, hostNS, netip.MustParseAddr("127.0.0.1"), "host to 127.0.0.1")
-	wantGet(t, internetNS, hostUplink.Addr(), "host to "+internet.Addr().String())
+	wantGet(t, internetNS, hostUplink, "host to "+internet.String())
 }
 
 func TestTwoInstancesSideBySide(t *testing.T) {
@@ -71,7 +71,7 @@ func TestTwoInstancesSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantGet(t, hostNS, b.HostAddress, "two to 172.31.0.1")
-	wantGet(t, b.NetNS, internet.Addr(), "internet to "+hostUplink.Addr().String())
+	wantGet(t, b.NetNS, internet, "internet to "+hostUplink.String())
 	if state := hostState(t); strings.Contains(state, "aaaa0001") {
 		t.Errorf("Clean of the first left\n%s", state)
 	}
@@ -132,8 +132,8 @@ func TestAnUnoccupiedVPCGetsAnotherRangeWhenTheHostUsesIt(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	shell(t, "ip", "route", "add", lan.String(), "via", internet.Addr().String())
-	t.Cleanup(func() { shell(t, "ip", "route", "del", lan.String(), "via", internet.Addr().String()) })
+	shell(t, "ip", "route", "add", lan.String(), "via", internet.String())
+	t.Cleanup(func() { shell(t, "ip", "route", "del", lan.String(), "via", internet.String()) })
 
 	n = open(t, cfg) // the task is there: its address stays
 	if again := attach(t, n, task(1)); again != a {

@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,103 +11,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
-// The tests run in a network and a mount namespace of their own, which are "the host" to them: what they do to its
-// firewall, its settings and /run concerns nobody else. The variable says which part a process plays.
-const roleVariable = "BERTH_NETWORK_TEST"
-
-const (
-	roleHost     = "host"
-	roleAttacher = "attacher" // see sigkill_linux_test.go
-)
-
-// The host's only way out leads to the namespace "Internet", which knows no way back to anything but the host's address.
+// The tests have a host of their own: what they do to its firewall, its settings and /run concerns nobody else.
 var (
-	hostUplink = netip.MustParsePrefix("192.0.2.2/24")
-	internet   = netip.MustParsePrefix("192.0.2.1/24")
+	hostUplink = netip.MustParseAddr(berthtest.HostAddr)
+	internet   = netip.MustParseAddr(berthtest.InternetAddr)
 )
 
-const internetNS = "/run/internet"
+const internetNS = berthtest.Internet
 
 func TestMain(m *testing.M) {
-	if os.Geteuid() != 0 {
-		os.Exit(m.Run()) // what needs no namespace
-	}
-	switch os.Getenv(roleVariable) {
-	case roleHost:
-		if err := becomeHost(); err != nil {
-			fmt.Println("prepare the test's host:", err)
-			os.Exit(1)
-		}
-		os.Exit(m.Run())
-	case roleAttacher:
+	if os.Getenv(attacherVariable) != "" {
 		os.Exit(attachUntilKilled())
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), roleVariable+"="+roleHost)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	runtime.LockOSThread() // Pdeathsig is of the thread
-	if err := cmd.Run(); err != nil {
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
-			fmt.Println("start the tests in namespaces of their own:", err)
-		}
-		os.Exit(1)
-	}
-}
-
-func becomeHost() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return err
-	}
-	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
-		return err
-	}
-	if err := os.WriteFile(ipForward, []byte("0"), 0); err != nil {
-		return err
-	}
-	host, err := newHandle()
-	if err != nil {
-		return err
-	}
-	defer host.Close()
-	err = createNamespace(internetNS, func(ns int) error {
-		attrs := netlink.NewLinkAttrs()
-		attrs.Name = "uplink"
-		if err := host.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "host", PeerNamespace: netlink.NsFd(ns)}); err != nil {
-			return err
-		}
-		nl, err := newHandle()
-		if err != nil {
-			return err
-		}
-		defer nl.Close()
-		return errors.Join(configure(nl, "lo", netip.MustParsePrefix("127.0.0.1/8")), configure(nl, "host", internet))
-	})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(configure(host, "lo", netip.MustParsePrefix("127.0.0.1/8")), configure(host, "uplink", hostUplink)); err != nil {
-		return err
-	}
-	return host.route(&netlink.Route{Dst: everywhere(), Gw: internet.Addr().AsSlice()})
-}
-
-func configure(nl handle, name string, address netip.Prefix) error {
-	link, err := nl.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	return nl.up(link, &netlink.Addr{IPNet: ipNet(address)})
+	berthtest.OnOwnHost(m)
 }
 
 func needRoot(t testing.TB) {

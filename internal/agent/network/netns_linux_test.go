@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
 // Threads that have been in another namespace end: what is left of the process is in the host's. Otherwise it would keep
@@ -34,7 +36,7 @@ func TestNoThreadStaysInANamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "all threads are in the host's namespace", func() bool {
+	berthtest.Eventually(t, 5*time.Second, "all threads are in the host's namespace", func() bool {
 		threads, err := filepath.Glob("/proc/self/task/*/ns/net")
 		if err != nil || len(threads) == 0 {
 			t.Fatal(threads, err)

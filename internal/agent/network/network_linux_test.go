@@ -71,7 +71,7 @@ func routeFromInternet(t *testing.T, addr netip.Addr) {
 			return err
 		}
 		defer nl.Close()
-		route := &netlink.Route{Dst: hostNet(addr), Gw: hostUplink.Addr().AsSlice()}
+		route := &netlink.Route{Dst: hostNet(addr), Gw: hostUplink.AsSlice()}
 		t.Cleanup(func() { _ = inside(internetNS, func() error { return netlink.RouteDel(route) }) })
 		return nl.route(route)
 	})
@@ -84,7 +84,7 @@ func TestTasksReachTheInternet(t *testing.T) {
 	n := open(t, instance(t, "aaaa0001"))
 	serve(t, internetNS, "internet")
 	a := attach(t, n, task(1))
-	wantGet(t, a.NetNS, internet.Addr(), "internet to "+hostUplink.Addr().String())
+	wantGet(t, a.NetNS, internet, "internet to "+hostUplink.String())
 }
 
 func TestAttachTwiceIsAttachOnce(t *testing.T) {

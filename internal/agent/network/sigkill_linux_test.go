@@ -12,9 +12,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
 const killedInstance = "cccc0003"
+
+// attacherVariable makes this program one that attaches until it is killed.
+const attacherVariable = "BERTH_NETWORK_TEST_ATTACHER"
 
 // attachUntilKilled attaches and detaches tasks of two VPCs from four goroutines and says so on its output.
 func attachUntilKilled() int {
@@ -81,7 +86,7 @@ func TestAKilledAgentIsTakenOverOrCleanedAway(t *testing.T) {
 func attachAndKill(t *testing.T, round int) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVariable+"="+roleAttacher)
+	cmd.Env = append(os.Environ(), attacherVariable+"=1")
 	output, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +95,7 @@ func attachAndKill(t *testing.T, round int) {
 		t.Fatal(err)
 	}
 	if round == 0 {
-		eventually(t, 20*time.Second, "the first namespace is made", func() bool {
+		berthtest.Eventually(t, 20*time.Second, "the first namespace is made", func() bool {
 			entries, _ := os.ReadDir(filepath.Join("/run/berth", killedInstance, "netns"))
 			return len(entries) > 0
 		})
