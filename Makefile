@@ -2,6 +2,7 @@
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 EMBEDDED := internal/embedded/files
+SHIMTAGS := seccomp netgo osusergo
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
@@ -14,7 +15,7 @@ demo: build
 build: seccomp
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '-s -w' -o bin/hello ./cmd/hello
-	CGO_ENABLED=1 $(GO) build -trimpath -tags 'seccomp netgo osusergo' -ldflags '-s -w -extldflags -static' -o bin/berth-shim ./cmd/berth-shim
+	CGO_ENABLED=1 $(GO) build -trimpath -tags '$(SHIMTAGS)' -ldflags '$(LDFLAGS) -extldflags -static' -o bin/berth-shim ./cmd/berth-shim
 	@for program in hello berth-shim; do \
 		[ $(EMBEDDED)/$$program.zst -nt bin/$$program ] || $(GO) run ./internal/embedded/pack bin/$$program $(EMBEDDED)/$$program.zst; done
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
@@ -34,7 +35,9 @@ tools:
 vet:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt these: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	CGO_ENABLED=1 $(GO) vet -tags '$(SHIMTAGS)' ./cmd/berth-shim/...
 	$(GO) tool staticcheck ./...
+	CGO_ENABLED=1 $(GO) tool staticcheck -tags '$(SHIMTAGS)' ./cmd/berth-shim/...
 
 # Each budget of the design beside its floor, measured in the same run.
 bench: build

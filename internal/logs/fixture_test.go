@@ -68,10 +68,9 @@ func newFixture(t testing.TB) *fixture {
 
 func (f *fixture) client(key string) *cloudwatchlogs.Client {
 	return cloudwatchlogs.New(cloudwatchlogs.Options{
-		Region:           "eu-west-1",
-		BaseEndpoint:     aws.String(f.url),
-		Credentials:      credentials.NewStaticCredentialsProvider(key, key, ""),
-		RetryMaxAttempts: 1,
+		Region:       "eu-west-1",
+		BaseEndpoint: aws.String(f.url),
+		Credentials:  credentials.NewStaticCredentialsProvider(key, key, ""),
 	})
 }
 

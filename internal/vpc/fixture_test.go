@@ -63,7 +63,7 @@ func (f *fixture) openOn(db *store.DB) {
 }
 
 func (f *fixture) client() *ec2.Client {
-	return ec2.New(ec2.Options{Region: f.scope.Region, BaseEndpoint: aws.String(f.url), RetryMaxAttempts: 1,
+	return ec2.New(ec2.Options{Region: f.scope.Region, BaseEndpoint: aws.String(f.url),
 		Credentials: credentials.NewStaticCredentialsProvider("key", "key", "")})
 }
 
