@@ -65,6 +65,7 @@ func (s *Service) Register(server *wire.Server) {
 	wire.Handle(svc, api.CreateLogGroup, s.CreateLogGroup,
 		wire.Refuse("kmsKeyId", "logs are not encrypted"),
 		wire.Refuse("logGroupClass", "there is no log delivery", "STANDARD", "INFREQUENT_ACCESS"),
+		wire.Note("logGroupClass", "kept and shown; groups of either class do the same"),
 		wire.Refuse("deletionProtectionEnabled", "a log group can't be protected"))
 	wire.Handle(svc, api.DeleteLogGroup, s.DeleteLogGroup)
 	wire.Handle(svc, api.DescribeLogGroups, s.DescribeLogGroups,
@@ -75,9 +76,13 @@ func (s *Service) Register(server *wire.Server) {
 	wire.Handle(svc, api.CreateLogStream, s.CreateLogStream)
 	wire.Handle(svc, api.DeleteLogStream, s.DeleteLogStream)
 	wire.Handle(svc, api.DescribeLogStreams, s.DescribeLogStreams)
-	wire.Handle(svc, api.PutLogEvents, s.PutLogEvents)
-	wire.Handle(svc, api.GetLogEvents, s.GetLogEvents)
-	wire.Handle(svc, api.FilterLogEvents, s.FilterLogEvents)
+	wire.Handle(svc, api.PutLogEvents, s.PutLogEvents,
+		wire.Note("sequenceToken", "ignored, as on AWS, but of Berth's own agents, which tell by it what they have sent before: a batch that comes twice is stored once"),
+		wire.Note("entity", "not kept: the answer's rejectedEntityInfo says so"))
+	wire.Handle(svc, api.GetLogEvents, s.GetLogEvents,
+		wire.Note("unmask", "nothing is masked"))
+	wire.Handle(svc, api.FilterLogEvents, s.FilterLogEvents,
+		wire.Note("unmask", "nothing is masked"))
 	wire.Handle(svc, api.ListTagsForResource, s.ListTagsForResource)
 	wire.Handle(svc, api.ListTagsLogGroup, s.ListTagsLogGroup)
 	wire.Handle(svc, api.TagResource, s.TagResource)

@@ -76,7 +76,8 @@ func New(config Config) *Server {
 	s.Logs.Register(s.Wire)
 	api := s.Wire.Service(&ecsapi.API)
 	s.ECS.Register(api)
-	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint)
+	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint,
+		wire.Note("", "every agent is told the same endpoints"))
 	s.Dispatch.Routes(s.Wire.Handle)
 	if config.Operator != nil {
 		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))

@@ -50,7 +50,8 @@ func (s *Service) Register(server *wire.Server) {
 	svc := server.Service(&api.API)
 	wire.Handle(svc, api.DescribeAvailabilityZones, s.DescribeAvailabilityZones)
 	wire.Handle(svc, api.DescribeNetworkInterfaces, s.DescribeNetworkInterfaces)
-	wire.Handle(svc, api.DescribeSecurityGroups, s.DescribeSecurityGroups)
+	wire.Handle(svc, api.DescribeSecurityGroups, s.DescribeSecurityGroups,
+		wire.Note("", "the rules are shown, and not enforced"))
 	wire.Handle(svc, api.DescribeSubnets, s.DescribeSubnets)
 	wire.Handle(svc, api.DescribeVpcs, s.DescribeVpcs)
 }

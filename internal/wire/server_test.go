@@ -66,7 +66,8 @@ func newServer(now func() time.Time) *wire.Server {
 	}, wire.Refuse("containerDefinitions.secrets", "secrets are not built"),
 		wire.Refuse("proxyConfiguration", "proxies are not built."),
 		wire.Refuse("requiresCompatibilities", "tasks run on EC2", "EC2"),
-		wire.Refuse("pidMode", "only the default is built", "task"))
+		wire.Refuse("pidMode", "only the default is built", "task"),
+		wire.Note("", "nothing runs of it"), wire.Note("containerDefinitions.name", "short"))
 	wire.Handle(e, ecs.DeleteCluster, func(context.Context, *ecs.DeleteClusterRequest) (*ecs.DeleteClusterResponse, error) {
 		return nil, wire.Errorf(ecs.ClusterNotFoundException, "Cluster not found.")
 	})

@@ -28,6 +28,7 @@ type operation struct {
 	newIn   func() any
 	call    func(ctx context.Context, in any) (any, error)
 	refused []refusal
+	notes   []note
 }
 
 // Service adds an AWS service to the server.
@@ -102,6 +103,30 @@ func Refuse(path, why string, accepted ...string) Option {
 	}
 }
 
+// note says how what Berth does differs from AWS.
+type note struct{ path, how string }
+
+// Note says, for docs/compatibility.md, how Berth differs from AWS in what it
+// does of a member, or of the whole operation where the path is empty.
+func Note(path, how string) Option {
+	return func(o *operation) {
+		if path != "" {
+			if _, err := o.In.Path(path); err != nil {
+				panic("wire: " + o.Decl.Name + ": " + err.Error())
+			}
+		}
+		o.notes = append(o.notes, note{path, how})
+	}
+}
+
+// refusalCode is the code of the answer to a request that sets a refused member.
+func (o *operation) refusalCode() string {
+	if slices.Contains(o.Decl.Errors, o.API.Unsupported) {
+		return o.API.Unsupported
+	}
+	return o.API.Invalid
+}
+
 // refuse finds the first member of in that is refused.
 func (o *operation) refuse(in any) *Error {
 	for _, r := range o.refused {
@@ -109,55 +134,8 @@ func (o *operation) refuse(in any) *Error {
 		if !set {
 			continue
 		}
-		code := o.API.Unsupported
-		if !slices.Contains(o.Decl.Errors, code) {
-			code = o.API.Invalid
-		}
-		return Errorf(code, "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
+		return Errorf(o.refusalCode(), "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
 			where, o.Decl.Name, strings.TrimSuffix(r.why, "."))
 	}
 	return nil
-}
-
-// OperationInfo is what Berth does of one operation.
-type OperationInfo struct {
-	Service string // Berth's name of it: "ecs"
-	Name    string
-	Built   bool
-	Members []string // top members of the input, when built
-	Refused []RefusedMember
-}
-
-// RefusedMember is a member of an input that Berth refuses.
-type RefusedMember struct {
-	Path     string
-	Why      string
-	Accepted []string // values that pass all the same
-}
-
-// Operations lists every operation of every service, sorted, with what is
-// refused of it: docs/compatibility.md is made from it.
-func (s *Server) Operations() []OperationInfo {
-	var list []OperationInfo
-	for _, svc := range s.routes.services {
-		for name := range svc.known {
-			info := OperationInfo{Service: svc.api.Package, Name: name}
-			if o := svc.built[name]; o != nil {
-				info.Built = true
-				if o.In != nil {
-					for _, f := range o.In.Fields {
-						info.Members = append(info.Members, f.Name)
-					}
-				}
-				for _, r := range o.refused {
-					info.Refused = append(info.Refused, RefusedMember{r.path.Name, r.why, r.accepted})
-				}
-			}
-			list = append(list, info)
-		}
-	}
-	slices.SortFunc(list, func(x, y OperationInfo) int {
-		return strings.Compare(x.Service+"."+x.Name, y.Service+"."+y.Name)
-	})
-	return list
 }

@@ -19,16 +19,41 @@ func TestOperationsTellWhatIsBuilt(t *testing.T) {
 		got[op.Service+"."+op.Name] = op
 	}
 	register := got["ecs.RegisterTaskDefinition"]
-	want := []wire.RefusedMember{
-		{Path: "containerDefinitions.secrets", Why: "secrets are not built"}, {Path: "proxyConfiguration", Why: "proxies are not built."},
-		{Path: "requiresCompatibilities", Why: "tasks run on EC2", Accepted: []string{"EC2"}},
-		{Path: "pidMode", Why: "only the default is built", Accepted: []string{"task"}},
-	}
-	if !register.Built || register.Members[0] != "family" || !reflect.DeepEqual(register.Refused, want) {
+	if !register.Built || register.Note != "nothing runs of it" || len(register.Members) != 18 {
 		t.Errorf("%+v", register)
 	}
-	if op, ok := got["ecs.CreateService"]; !ok || op.Built {
+	members := map[string]wire.MemberInfo{}
+	var gather func([]wire.MemberInfo)
+	gather = func(list []wire.MemberInfo) {
+		for _, m := range list {
+			gather(m.Members)
+			m.Members = nil
+			members[m.Path] = m
+		}
+	}
+	gather(register.Members)
+	const code = ecs.InvalidParameterException
+	for _, want := range []wire.MemberInfo{
+		{Path: "family"},
+		{Path: "containerDefinitions"},
+		{Path: "containerDefinitions.linuxParameters.tmpfs.size"},
+		{Path: "containerDefinitions.name", Note: "short"},
+		{Path: "containerDefinitions.secrets", Error: code, Why: "secrets are not built"},
+		{Path: "proxyConfiguration", Error: code, Why: "proxies are not built."},
+		{Path: "requiresCompatibilities", Error: code, Why: "tasks run on EC2", Accepted: []string{"EC2"}},
+	} {
+		if m := members[want.Path]; !reflect.DeepEqual(m, want) {
+			t.Errorf("%+v\nwant %+v", m, want)
+		}
+	}
+	if _, ok := members["proxyConfiguration.type"]; ok {
+		t.Error("members of a refused one are listed")
+	}
+	if op, ok := got["ecs.CreateService"]; !ok || op.Built || op.Error != "UnknownOperationException" {
 		t.Errorf("%+v %v", op, ok)
+	}
+	if op := got["ec2.RunInstances"]; op.Error != "InvalidAction" {
+		t.Errorf("%+v", op)
 	}
 	if len(got) < 77+43+11 {
 		t.Errorf("only %d operations", len(got))
@@ -44,6 +69,7 @@ func TestAMistakenRegistrationPanics(t *testing.T) {
 		},
 		"another service":        func(_, l *wire.Service) { wire.Handle(l, ecs.CreateCluster, handler) },
 		"a member that is not":   func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Refuse("name", "")) },
+		"a note on no member":    func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Note("name", "")) },
 		"a member's wrong inner": func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Refuse("tags.name", "")) },
 	} {
 		t.Run(name, func(t *testing.T) {
