@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -20,7 +21,7 @@ func cleanCommand(flags *globals) *cobra.Command {
 		Long: "Clean removes every process, namespace, link, rule, cgroup, mount and file of this instance, also after a crash, and\n" +
 			"nothing of another. Berth must be down.",
 		Example: "  berth down && berth clean",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.clean(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -28,8 +29,11 @@ func cleanCommand(flags *globals) *cobra.Command {
 }
 
 func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
-	if _, err := instance.Find(g.dir()); errors.Is(err, instance.ErrNone) {
-		_, err := fmt.Fprintf(out, "there is no Berth on %s\n", g.dir())
+	_, err := g.find()
+	switch {
+	case errors.Is(err, instance.ErrNone):
+		return g.say(out, cleaned{}, "there is no Berth on %s", g.dir())
+	case err != nil:
 		return err
 	}
 	in, err := instance.Open(g.dir())
@@ -43,9 +47,16 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
 	}
+	if err := os.Remove(g.logPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, in.Close())
+	}
 	if err := errors.Join(os.RemoveAll(in.RunDir()), os.RemoveAll(in.Dir), in.Close()); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "removed all of %s\n", in.Dir)
-	return err
+	return g.say(out, cleaned{in.Dir}, "removed all of %s", in.Dir)
+}
+
+// cleaned is what `berth clean` removed.
+type cleaned struct {
+	DataDir string `json:"removed,omitzero"` // absent: there was nothing
 }

@@ -8,77 +8,138 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/berth-dev/berth/internal/instance"
 )
 
-// startTimeout bounds how long a start in the background may take: state is loaded and tasks are adopted meanwhile.
-const startTimeout = 30 * time.Second
+const (
+	// startTimeout bounds how long a start in the background may take: state is loaded and tasks are adopted meanwhile.
+	startTimeout = 30 * time.Second
+	// maxLog is the size at which a start begins the log of the background anew.
+	maxLog = 8 << 20
+)
 
 // startDetached runs `berth dev` in the background, with the same flags, and waits until it is ready. One that runs already
 // is left alone.
-func (g *globals) startDetached(ctx context.Context, args []string, out io.Writer) error {
+func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 	if in, err := instance.Find(g.dir()); err == nil && in.Running() {
-		health, err := g.waitReady(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "berth runs already, at %s\n", health.Endpoint)
-		return err
+		return g.alreadyRuns(dev.Context(), in, out)
 	}
-	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-d" || a == "--detach" || a == "--detach=true" })
-	logPath := strings.TrimSuffix(filepath.Clean(g.dir()), "/") + ".log" // beside the data directory, which may not exist yet
-	if err := os.MkdirAll(filepath.Dir(logPath), 0o755); err != nil {
-		return err
+	log, err := openLog(g.logPath())
+	if err != nil {
+		return fmt.Errorf("open the log of the background: %w", err)
 	}
-	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	defer log.Close()
+	from, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
-	defer logFile.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	background := exec.Command(self, args...)
-	background.Stdout, background.Stderr = logFile, logFile
+	background := exec.Command(self, inForeground(dev)...)
+	background.Args[0] = os.Args[0] // its messages name the program as the user does
+	background.Stdout, background.Stderr = log, log
 	background.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := background.Start(); err != nil {
 		return fmt.Errorf("start in the background: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- background.Wait() }()
-
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("berth is not ready after %s; its log is %s", startTimeout, logPath))
+	ctx, cancel := context.WithTimeoutCause(dev.Context(), startTimeout,
+		fmt.Errorf("berth is not ready after %s; it goes on trying, and its log is %s", startTimeout, log.Name()))
 	defer cancel()
-	ready := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		health, err := g.waitReady(ctx)
-		if err == nil {
-			_, err = fmt.Fprintf(out, "berth runs in the background, at %s (log: %s)\n", health.Endpoint, logPath)
-		}
-		ready <- err
-	}()
-	select {
-	case err := <-ready:
-		return err
-	case <-ended:
+		defer close(ended)
+		background.Wait()
 		cancel()
-		<-ready
-		return endedEarly(logPath)
+	}()
+	_, err = g.waitReady(ctx)
+	select {
+	case <-ended:
+		return errors.New(lastWords(log.Name(), from))
+	default:
 	}
-}
-
-// endedEarly is why a program in the background did not stay: the last line that it wrote.
-func endedEarly(logPath string) error {
-	text, err := os.ReadFile(logPath)
 	if err != nil {
 		return err
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return errors.New(strings.TrimPrefix(lines[len(lines)-1], "berth: "))
+	in, err := instance.Find(g.dir())
+	if err != nil {
+		return err
+	}
+	announced, err := in.Announced()
+	if err != nil {
+		return err
+	}
+	return g.welcome(out, announced, log.Name())
+}
+
+func (g *globals) alreadyRuns(ctx context.Context, in *instance.Instance, out io.Writer) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("berth runs already, but is not ready"))
+	defer cancel()
+	if _, err := g.waitReady(ctx); err != nil {
+		return err
+	}
+	announced, err := in.Announced()
+	if err != nil {
+		return err
+	}
+	if g.output == "json" {
+		return g.welcome(out, announced, "")
+	}
+	_, err = fmt.Fprintf(out, "berth runs already, at %s\n", announced.Endpoint)
+	return err
+}
+
+// inForeground are the arguments of the same `berth dev` without --detach.
+func inForeground(dev *cobra.Command) []string {
+	args := []string{"dev"}
+	dev.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "detach" && f.Name != "output" {
+			args = append(args, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return args
+}
+
+// logPath is the log of a Berth in the background. It lies beside the data directory, which may not be there yet.
+func (g *globals) logPath() string {
+	dir := g.dir()
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Clean(dir) + ".log"
+}
+
+func openLog(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := log.Stat(); err == nil && info.Size() > maxLog {
+		return log, log.Truncate(0)
+	}
+	return log, nil
+}
+
+// lastWords is why a program in the background did not stay: the end of what it wrote to its log since.
+func lastWords(path string, from int64) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "berth ended at once, and its log can't be read: " + err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text[min(from, int64(len(text))):])), "\n")
+	if last, ok := strings.CutPrefix(lines[len(lines)-1], "berth: "); ok {
+		return last
+	}
+	return fmt.Sprintf("berth ended at once; its log, %s, ends with: %s", path, lines[len(lines)-1])
 }

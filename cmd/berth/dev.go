@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"regexp"
-	"strings"
+	"strconv"
+	"syscall"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/instance"
+	"github.com/berth-dev/berth/internal/progress"
 )
 
 // devOptions are the flags of `berth dev`.
@@ -39,24 +45,24 @@ func devCommand(flags *globals) *cobra.Command {
 		Example: `  berth dev
   berth dev -d                                   # in the background
   berth --name two dev --listen 127.0.0.1:0      # another one beside it, on any free port`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err
 			}
 			if o.detach {
-				return flags.startDetached(cmd.Context(), os.Args[1:], cmd.OutOrStdout())
+				return flags.startDetached(cmd, cmd.OutOrStdout())
 			}
 			return flags.dev(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "address of the AWS APIs; port 0 takes any free one")
-	f.StringVar(&o.account, "account", "000000000000", "AWS account, 12 digits")
-	f.StringVar(&o.region, "region", "us-east-1", "AWS region of what Berth itself makes and of `berth env`")
-	f.StringVar(&o.engine, "engine", "native", "native runs containers; fake only says so, for tests of the control plane")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "loopback `ADDRESS`:PORT of the AWS APIs; port 0 takes any free one")
+	f.StringVar(&o.account, "account", "000000000000", "AWS account, 12 `DIGITS`")
+	f.StringVar(&o.region, "region", "us-east-1", "AWS `REGION` of what Berth itself makes and of berth env")
+	f.StringVar(&o.engine, "engine", "native", "`ENGINE`: native runs containers; fake only says so, for tests of the control plane")
 	f.BoolVar(&o.noSeccomp, "no-seccomp", false, "run containers without a system call filter where this kernel or build has none")
-	f.BoolVar(&o.strict, "strict-capacity", false, "reserve the CPU of Fargate tasks, as `berth server` does")
+	f.BoolVar(&o.strict, "strict-capacity", false, "reserve the CPU of Fargate tasks, however small this machine is")
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
 	f.BoolVar(&o.verbose, "verbose", false, "log what happens inside")
@@ -70,25 +76,33 @@ var (
 
 func (o *devOptions) check() error {
 	host, port, err := net.SplitHostPort(o.listen)
-	switch ip := net.ParseIP(host); {
-	case err != nil || port == "":
-		return fmt.Errorf("--listen %q: it is an address and a port, such as 127.0.0.1:4566", o.listen)
-	case host != "localhost" && (ip == nil || !ip.IsLoopback()):
-		return fmt.Errorf("--listen %q: berth dev listens on loopback only, such as 127.0.0.1:4566: it trusts this machine's users", o.listen)
-	case !accountPattern.MatchString(o.account):
-		return fmt.Errorf("--account %q: it is 12 digits", o.account)
-	case !regionPattern.MatchString(o.region):
-		return fmt.Errorf("--region %q: it is a region's name, such as us-east-1", o.region)
-	case o.engine != "native" && o.engine != "fake":
-		return fmt.Errorf("--engine %q: it is native or fake", o.engine)
-	case o.engine == "native" && os.Getuid() != 0:
-		return errors.New("berth dev runs containers, which needs root: start it by `sudo berth dev`, or try the APIs alone by --engine fake")
+	ip := net.ParseIP(host)
+	if host == "localhost" {
+		ip = net.IPv4(127, 0, 0, 1)
 	}
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil || ip == nil || portErr != nil:
+		return usagef("--listen %q: it is an address and a port, such as 127.0.0.1:4566", o.listen)
+	case !ip.IsLoopback():
+		return usagef("--listen %q: berth dev listens on loopback only, such as 127.0.0.1:%d: it trusts this machine's users", o.listen, number)
+	case !accountPattern.MatchString(o.account):
+		return usagef("--account %q: it is 12 digits", o.account)
+	case !regionPattern.MatchString(o.region):
+		return usagef("--region %q: it is a region's name, such as us-east-1", o.region)
+	case o.engine != "native" && o.engine != "fake":
+		return usagef("--engine %q: it is native or fake", o.engine)
+	case o.engine == "native" && os.Getuid() != 0:
+		return fmt.Errorf("berth dev runs containers, which takes root: start it by `%s`, or try the APIs alone by --engine fake", again())
+	}
+	o.listen = net.JoinHostPort(ip.String(), port)
 	return nil
 }
 
 // dev runs until ctx ends, which a signal does, or `berth down` asks.
 func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
+	// Whoever reads what dev writes may end first, as a pipe's reader does at Ctrl-C. That must not cut the end of the tasks short.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelDebug
@@ -99,7 +113,10 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	listener, err := listen(o.listen)
+	if err := in.Withdraw(); err != nil {
+		return err
+	}
+	listener, err := g.listen(o.listen)
 	if err != nil {
 		return err
 	}
@@ -108,17 +125,52 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "berth %s answers at %s (data in %s)\n", version, m.endpoint, in.Dir)
-	return m.run(ctx)
+	m.progress = progress.To(errOut)
+	return m.run(ctx, func() { g.welcome(out, m.announcement(), "") })
+}
+
+// started is what `berth dev` says once it is ready.
+type started struct {
+	instance.Announcement
+	DataDir string `json:"dataDir"`
+	Log     string `json:"log,omitzero"` // of one in the background
+}
+
+// welcome says that Berth is ready, and what to type next. It runs in the background if it has a log.
+func (g *globals) welcome(out io.Writer, a instance.Announcement, log string) error {
+	dir, err := filepath.Abs(g.dir())
+	if err != nil {
+		return err
+	}
+	if g.output == "json" {
+		return writeJSON(out, started{a, dir, log})
+	}
+	if log != "" {
+		fmt.Fprintf(out, "berth %s runs in the background, at %s (log: %s)\n\n", version, a.Endpoint, log)
+	} else {
+		fmt.Fprintf(out, "berth %s answers at %s (data in %s); Ctrl-C ends it and its tasks\n\nIn another terminal:\n", version, a.Endpoint, dir)
+	}
+	next := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(next, "  eval \"$(%s)\"\t# let aws and the SDKs talk to it\n", g.line("env"))
+	fmt.Fprintf(next, "  %s\t# run a task definition\n", g.line("run", "FILE"))
+	if log != "" {
+		fmt.Fprintf(next, "  %s\t# end it and its tasks\n", g.line("down"))
+	}
+	fmt.Fprintf(next, "  %s\t# all verbs\n", commandLine([]string{os.Args[0], "help"}))
+	return next.Flush()
 }
 
 // listen takes the address, or says who may have it.
-func listen(address string) (net.Listener, error) {
+func (g *globals) listen(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
-	if err != nil && strings.Contains(err.Error(), "address already in use") {
-		return nil, fmt.Errorf("%s is taken: another Berth or an emulator may run there (`berth down` ends this one); --listen 127.0.0.1:0 takes any free port", address)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--listen %s is taken by another program, maybe another Berth or an emulator: end that one, or let this one have any free port by --listen 127.0.0.1:0", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("--listen %s: this machine does not have that address; try 127.0.0.1:4566", address)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("--listen %s: ports below 1024 are root's; take one above", address)
+	case err != nil:
 		return nil, fmt.Errorf("--listen %s: %w", address, err)
 	}
 	return l, nil

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,23 +11,24 @@ import (
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
-// tasks describes the cluster's tasks of a desired status, newest first.
+// tasks describes the cluster's tasks of a desired status, newest first. There are none before the default cluster is made.
 func (t *target) tasks(ctx context.Context, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
 	var tasks []ecs.Task
 	for _, status := range desired {
 		in := ecs.ListTasksRequest{Cluster: t.cluster, DesiredStatus: status}
 		for {
 			page, err := client.Call(ctx, t.client, ecs.ListTasks, &in)
+			if hasCode(err, "ClusterNotFoundException") && t.cluster == "default" {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, t.clusterError(err)
+			}
+			described, err := t.describe(ctx, page.TaskArns)
 			if err != nil {
 				return nil, err
 			}
-			if len(page.TaskArns) > 0 {
-				answer, err := client.Call(ctx, t.client, ecs.DescribeTasks, &ecs.DescribeTasksRequest{Cluster: t.cluster, Tasks: page.TaskArns})
-				if err != nil {
-					return nil, err
-				}
-				tasks = append(tasks, answer.Tasks...)
-			}
+			tasks = append(tasks, described...)
 			if page.NextToken == "" {
 				break
 			}
@@ -38,34 +39,74 @@ func (t *target) tasks(ctx context.Context, desired ...ecs.DesiredStatus) ([]ecs
 	return tasks, nil
 }
 
-// find returns the tasks that a word names: a task by the beginning of its id or by its ARN, else all tasks of a family
-// (family or family:revision), else all tasks with a container of that name.
-func find(tasks []ecs.Task, word string) ([]ecs.Task, error) {
+// describe describes tasks, 100 at a time. Those that are forgotten are left out.
+func (t *target) describe(ctx context.Context, arns []string) ([]ecs.Task, error) {
+	var tasks []ecs.Task
+	for batch := range slices.Chunk(arns, 100) {
+		answer, err := client.Call(ctx, t.client, ecs.DescribeTasks, &ecs.DescribeTasksRequest{Cluster: t.cluster, Tasks: batch})
+		if err != nil {
+			return nil, t.clusterError(err)
+		}
+		tasks = append(tasks, answer.Tasks...)
+	}
+	return tasks, nil
+}
+
+// errNone is in what find returns for a word that names nothing.
+var errNone = errors.New("there is no")
+
+// scope is what a word may name.
+type scope int
+
+const (
+	tasksAndFamilies scope = iota
+	containersToo
+)
+
+// find returns the tasks that a word names: a task by its ARN or id, else all tasks of a family (family or
+// family:revision), else the one task whose id begins so, else all tasks with a container of that name.
+func find(tasks []ecs.Task, word string, in scope) ([]ecs.Task, error) {
 	id := afterSlash(word)
-	var byID, byFamily, byContainer []ecs.Task
+	var exact, family, begins, container []ecs.Task
 	for _, task := range tasks {
 		definition := afterSlash(task.TaskDefinitionArn)
-		family, _, _ := strings.Cut(definition, ":")
-		switch {
-		case len(id) >= 2 && strings.HasPrefix(afterSlash(task.TaskArn), id):
-			byID = append(byID, task)
-		case word == family || word == definition:
-			byFamily = append(byFamily, task)
-		case slices.ContainsFunc(task.Containers, func(c ecs.Container) bool { return c.Name == word }):
-			byContainer = append(byContainer, task)
+		of, _, _ := strings.Cut(definition, ":")
+		if afterSlash(task.TaskArn) == id {
+			exact = append(exact, task)
+		}
+		if word == of || word == definition {
+			family = append(family, task)
+		}
+		if id != "" && strings.HasPrefix(afterSlash(task.TaskArn), id) {
+			begins = append(begins, task)
+		}
+		if in == containersToo && hasContainer(&task, word) {
+			container = append(container, task)
 		}
 	}
 	switch {
-	case len(byID) == 1 || len(byID) > 1 && len(id) == 32:
-		return byID[:1], nil
-	case len(byFamily) > 0:
-		return byFamily, nil
-	case len(byContainer) > 0:
-		return byContainer, nil
-	case len(byID) > 1:
-		slices.SortFunc(byID, func(a, b ecs.Task) int { return cmp.Compare(a.TaskArn, b.TaskArn) })
-		return nil, fmt.Errorf("%s begins %d task ids (%s, %s, ...): type more of it", word, len(byID), shortID(byID[0].TaskArn), shortID(byID[1].TaskArn))
-	default:
-		return nil, fmt.Errorf("no task, family or container is named %s here; `berth ps -a` lists the tasks", word)
+	case len(exact) > 0:
+		return exact, nil
+	case len(family) > 0:
+		return family, nil
+	case len(begins) == 1:
+		return begins, nil
+	case len(container) > 0:
+		return container, nil
+	case len(begins) > 1:
+		var ids []string
+		for _, task := range begins {
+			ids = append(ids, shortID(task.TaskArn))
+		}
+		return nil, fmt.Errorf("%s begins the ids of %s (%s): type more of it", word, count(len(begins), "task"), joinWords(ids))
 	}
+	kinds := "task or family"
+	if in == containersToo {
+		kinds = "task, family or container"
+	}
+	return nil, fmt.Errorf("%w %s %q here; `berth ps -a` lists the tasks", errNone, kinds, word)
+}
+
+func hasContainer(task *ecs.Task, name string) bool {
+	return slices.ContainsFunc(task.Containers, func(c ecs.Container) bool { return c.Name == name })
 }

@@ -9,16 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/progress"
 )
 
 func imageCommand(flags *globals) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:     "image",
 		Short:   "Import, list and remove images",
 		Example: "  docker save my-app | berth image import -\n  berth image ls\n  berth image rm my-app",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
 	cmd.AddCommand(imageImportCommand(flags), imageListCommand(flags), imageRemoveCommand(flags))
 	return cmd
 }
@@ -28,48 +27,74 @@ func imageImportCommand(flags *globals) *cobra.Command {
 		Use:     "import FILE|-",
 		Short:   "Import the images of an OCI or docker-archive tar",
 		Example: "  berth image import app.tar\n  docker save my-app | berth image import -",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			archive, err := openArchive(args[0], cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			defer archive.Close()
 			t, err := flags.connect()
 			if err != nil {
 				return err
 			}
-			archive := cmd.InOrStdin()
-			if args[0] != "-" {
-				file, err := os.Open(args[0])
-				if err != nil {
-					return err
-				}
-				defer file.Close()
-				archive = file
-			}
-			images, err := t.operator.ImportImage(cmd.Context(), &counted{r: archive, out: cmd.ErrOrStderr()})
+			p := progress.To(cmd.ErrOrStderr())
+			defer p.Done()
+			images, err := t.operator.ImportImage(cmd.Context(), &counted{r: archive, progress: p})
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", what(args[0]), err)
 			}
+			p.Done()
 			return flags.show(cmd.OutOrStdout(), images, imageTable(images))
 		},
 	}
 }
 
-// counted tells how much of the archive has been read, once a second.
+// openArchive opens what is to be imported.
+func openArchive(name string, stdin io.Reader) (io.ReadCloser, error) {
+	var file *os.File
+	switch standard, ok := stdin.(*os.File); {
+	case name != "-":
+		var err error
+		if file, err = os.Open(name); err != nil {
+			return nil, err
+		}
+	case ok:
+		file = standard
+	default:
+		return io.NopCloser(stdin), nil
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory: give the tar file of an image, as `docker save` writes it", name)
+	case name == "-" && progress.IsTerminal(file):
+		return nil, usagef("standard input is a terminal: pipe an archive into it, as `docker save my-app | berth image import -` does")
+	}
+	return file, nil
+}
+
+// what is the archive in words.
+func what(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}
+
+// counted tells how much of the archive has been read.
 type counted struct {
-	r    io.Reader
-	out  io.Writer
-	n    int64
-	told time.Time
+	r        io.Reader
+	progress *progress.Writer
+	n        int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
-	if c.told.IsZero() {
-		c.told = time.Now()
-	}
-	if time.Since(c.told) >= time.Second {
-		c.told = time.Now()
-		fmt.Fprintf(c.out, "sent %s\n", bytesText(c.n))
-	}
+	c.progress.State("sent %s", bytesText(c.n))
 	return n, err
 }
 
@@ -78,7 +103,7 @@ func imageListCommand(flags *globals) *cobra.Command {
 		Use:     "ls",
 		Short:   "List the images",
 		Example: "  berth image ls",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := flags.connect()
 			if err != nil {
@@ -98,7 +123,7 @@ func imageRemoveCommand(flags *globals) *cobra.Command {
 		Use:     "rm NAME...",
 		Short:   "Remove images; tasks that run keep theirs",
 		Example: "  berth image rm my-app:old",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeastOne("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := flags.connect()
 			if err != nil {
@@ -106,9 +131,14 @@ func imageRemoveCommand(flags *globals) *cobra.Command {
 			}
 			for _, name := range args {
 				if err := t.operator.RemoveImage(cmd.Context(), name); err != nil {
-					return fmt.Errorf("remove %s: %w", name, err)
+					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s removed\n", name)
+				if flags.output == "text" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s removed\n", name)
+				}
+			}
+			if flags.output == "json" {
+				return writeJSON(cmd.OutOrStdout(), map[string][]string{"removed": args})
 			}
 			return nil
 		},

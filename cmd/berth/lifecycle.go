@@ -11,33 +11,33 @@ import (
 
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/progress"
 )
 
 func waitCommand(flags *globals) *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:     "wait",
+		Short:   "Wait until Berth is ready",
+		Example: "  berth wait ready",
+	})
 	var timeout time.Duration
-	cmd := &cobra.Command{
-		Use:     "wait ready",
-		Short:   "Wait until Berth answers",
-		Example: "  berth dev -d && berth wait ready --timeout 10s",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] != "ready" {
-				return fmt.Errorf("wait %s: what can be waited for is `ready`", args[0])
-			}
+	ready := &cobra.Command{
+		Use:     "ready",
+		Short:   "Wait until Berth answers and this machine has joined",
+		Example: "  berth dev & berth wait ready --timeout 10s",
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not ready after %s", timeout))
 			defer cancel()
 			health, err := flags.waitReady(ctx)
 			if err != nil {
 				return err
 			}
-			if flags.output == "json" {
-				return writeJSON(cmd.OutOrStdout(), health)
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "berth is ready at %s\n", health.Endpoint)
-			return err
+			return flags.say(cmd.OutOrStdout(), health, "berth is ready at %s", health.Endpoint)
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
+	ready.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how `LONG` to wait")
+	cmd.AddCommand(ready)
 	return cmd
 }
 
@@ -50,7 +50,7 @@ func (g *globals) waitReady(ctx context.Context) (operator.Health, error) {
 		}
 		if waitErr := pause(ctx, 20*time.Millisecond); waitErr != nil {
 			if err == nil {
-				err = fmt.Errorf("berth is %s: %v", health.Status, health.Problems)
+				err = fmt.Errorf("berth is %s: %s", health.Status, joinWords(health.Problems))
 			}
 			return operator.Health{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
@@ -59,12 +59,12 @@ func (g *globals) waitReady(ctx context.Context) (operator.Health, error) {
 
 // health asks the running instance. Its announcement may be a dead one's: then nothing answers, or another instance.
 func (g *globals) health(ctx context.Context) (operator.Health, error) {
-	in, err := instance.Find(g.dir())
+	in, err := g.find()
+	if errors.Is(err, instance.ErrNone) || err == nil && !in.Running() {
+		return operator.Health{}, g.notRunning()
+	}
 	if err != nil {
 		return operator.Health{}, err
-	}
-	if !in.Running() {
-		return operator.Health{}, fmt.Errorf("no Berth runs on %s", in.Dir)
 	}
 	announced, err := in.Announced()
 	if err != nil {
@@ -83,25 +83,30 @@ func downCommand(flags *globals) *cobra.Command {
 		Use:     "down",
 		Short:   "End Berth and its tasks",
 		Example: "  berth down\n  berth down --keep-tasks                        # tasks run on; the next start adopts them",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := instance.Find(flags.dir())
-			if errors.Is(err, instance.ErrNone) || err == nil && !in.Running() {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "berth does not run")
+			in, err := flags.find()
+			switch {
+			case errors.Is(err, instance.ErrNone) || err == nil && !in.Running():
+				return flags.say(cmd.OutOrStdout(), ended{}, "no Berth runs on %s", flags.dir())
+			case err != nil:
 				return err
 			}
-			if err != nil {
-				return err
-			}
-			return flags.down(cmd.Context(), in, keepTasks, cmd.OutOrStdout())
+			return flags.down(cmd.Context(), in, keepTasks, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&keepTasks, "keep-tasks", false, "leave the tasks running for the next start to adopt")
 	return cmd
 }
 
+// ended is what `berth down` has done.
+type ended struct {
+	Ran       bool `json:"ran"` // false: there was nothing to end
+	TasksKept bool `json:"tasksKept"`
+}
+
 // down asks the running program to end and waits until it has.
-func (g *globals) down(ctx context.Context, in *instance.Instance, keepTasks bool, out io.Writer) error {
+func (g *globals) down(ctx context.Context, in *instance.Instance, keepTasks bool, out, errOut io.Writer) error {
 	t, err := g.connectTo(in)
 	if err != nil {
 		return err
@@ -109,17 +114,19 @@ func (g *globals) down(ctx context.Context, in *instance.Instance, keepTasks boo
 	if err := t.operator.Down(ctx, keepTasks); err != nil {
 		return err
 	}
-	for said := time.Now(); in.Running(); {
-		if time.Since(said) > 2*time.Second {
-			said = time.Now()
-			fmt.Fprintln(out, "waiting for tasks to stop")
-		}
+	p := progress.To(errOut)
+	defer p.Done()
+	for in.Running() {
+		p.State("waiting for the tasks to stop")
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return err
+			return leftBehind("berth goes on ending, as its tasks stop")
 		}
 	}
-	_, err = fmt.Fprintln(out, "berth is down")
-	return err
+	p.Done()
+	if keepTasks {
+		return g.say(out, ended{true, true}, "berth is down; its tasks run on, and `%s` adopts them", g.line("dev", "-d"))
+	}
+	return g.say(out, ended{true, false}, "berth is down")
 }
 
 func resetCommand(flags *globals) *cobra.Command {
@@ -127,17 +134,18 @@ func resetCommand(flags *globals) *cobra.Command {
 		Use:     "reset",
 		Short:   "Stop what runs and forget all state, images and keys excepted",
 		Example: "  berth reset                                    # between two test runs",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := flags.connect()
 			if err != nil {
 				return err
 			}
+			began := time.Now()
 			if err := t.operator.Reset(cmd.Context()); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "berth is reset")
-			return err
+			took := time.Since(began).Milliseconds()
+			return flags.say(cmd.OutOrStdout(), map[string]int64{"milliseconds": took}, "berth is reset (%d ms)", took)
 		},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/logs/journal"
+	"github.com/berth-dev/berth/internal/progress"
 	"github.com/berth-dev/berth/internal/server"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/store/etcd"
@@ -29,6 +30,7 @@ type machine struct {
 	log      *slog.Logger
 	endpoint string
 	listener net.Listener
+	progress *progress.Writer // of its end, for people
 
 	db      *store.DB
 	journal *journal.Pebble
@@ -110,8 +112,14 @@ func (m *machine) close() (err error) {
 	return err
 }
 
-// run serves until ctx ends or the operator asks for the end, then ends the tasks, unless they are to be kept.
-func (m *machine) run(ctx context.Context) (err error) {
+// announcement is what the other verbs are told.
+func (m *machine) announcement() instance.Announcement {
+	return instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account}
+}
+
+// run serves until ctx ends or the operator asks for the end, then ends the tasks, unless they are to be kept. It calls
+// ready once the machine has joined.
+func (m *machine) run(ctx context.Context, ready func()) (err error) {
 	defer func() { err = errors.Join(err, m.close()) }()
 	m.http = m.server.Wire.HTTP()
 	m.http.ConnContext = iam.ConnContext
@@ -126,10 +134,17 @@ func (m *machine) run(ctx context.Context) (err error) {
 		m.server.Stop()
 		return err
 	}
-	announcement := instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account}
-	if err := m.in.Announce(announcement); err != nil {
+	if err := m.in.Announce(m.announcement()); err != nil {
 		return err
 	}
+	defer m.in.Withdraw()
+	starting, started := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		if m.joined(starting) == nil {
+			ready()
+		}
+	})
 	keep := m.o.keepTasks
 	var broken error
 	select {
@@ -141,8 +156,10 @@ func (m *machine) run(ctx context.Context) (err error) {
 	case broken = <-m.broken:
 		keep = true
 	}
+	started()
+	telling.Wait()
 	if !keep {
-		m.endTasks()
+		m.endTasks(ctx)
 	}
 	m.stopAgent()
 	m.server.Stop()

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -51,7 +53,7 @@ func (m *machine) ImportImage(ctx context.Context, archive io.Reader) ([]operato
 func (m *machine) RemoveImage(ctx context.Context, name string) error {
 	err := m.engine.RemoveImage(ctx, name)
 	if errors.Is(err, engine.ErrNotFound) {
-		return fmt.Errorf("no image is named %s here: %w", name, operator.ErrNotFound)
+		return fmt.Errorf("%w: no image is named %s; `berth image ls` lists them", operator.ErrNotFound, name)
 	}
 	return err
 }
@@ -71,6 +73,11 @@ func (m *machine) Reset(ctx context.Context) error {
 	if err := errors.Join(m.server.Reset(ctx), m.startAgent(ctx)); err != nil {
 		return err
 	}
+	return m.joined(ctx)
+}
+
+// joined waits until the machine's agent has sessions for all that it offers.
+func (m *machine) joined(ctx context.Context) error {
 	for !m.server.Joined(m.in.ID, len(identities)) {
 		if err := pause(ctx, time.Millisecond); err != nil {
 			return err
@@ -91,27 +98,45 @@ func (m *machine) Down(_ context.Context, keepTasks bool) error {
 // endTimeout bounds how long the end waits for tasks: the longest stopTimeout, and some.
 const endTimeout = 150 * time.Second
 
-// endTasks stops every task and waits until all have stopped.
-func (m *machine) endTasks() {
+// endTasks stops every task and waits until all have stopped, telling which have not. ended is the context that ended.
+func (m *machine) endTasks(ended context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
 	for told := false; ; told = true {
 		live, err := m.server.ECS.StopAll(ctx, "Berth was shut down")
 		if err != nil {
-			m.log.Warn("tasks could not be stopped; the next start adopts them", "error", err)
+			m.progress.Step("tasks could not be stopped, and the next start adopts them: %v", err)
 			return
 		}
 		if live == 0 {
+			m.progress.Done()
 			return
 		}
 		if !told {
-			m.log.Info("stopping tasks", "tasks", live)
+			hint := ""
+			if errors.Is(context.Cause(ended), interrupted{syscall.SIGINT}) {
+				hint = " (Ctrl-C again leaves them to the next start)"
+			}
+			m.progress.Step("stopping %s%s", count(live, "task"), hint)
 		}
+		m.progress.State("waiting for %s to stop", joinWords(m.live()))
 		if pause(ctx, 10*time.Millisecond) != nil {
-			m.log.Warn("tasks have not stopped in time; the next start adopts them", "tasks", live)
+			m.progress.Step("%s did not stop within %s, and the next start adopts them", count(live, "task"), endTimeout)
 			return
 		}
 	}
+}
+
+// live names the tasks that have not stopped.
+func (m *machine) live() []string {
+	var names []string
+	for row := range m.server.ECS.Tasks.All() {
+		if row.Value.Status.Live() {
+			names = append(names, fmt.Sprintf("%s (%s)", shortID(row.ID), row.Value.Definition.Family))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func imagesOf(images []engine.Image) []operator.Image {

@@ -30,8 +30,17 @@ func (g *globals) show(w io.Writer, v any, t table) error {
 	return tw.Flush()
 }
 
+// say prints v as JSON when the flags ask for it, and the line otherwise.
+func (g *globals) say(w io.Writer, v any, format string, args ...any) error {
+	if g.output == "json" {
+		return writeJSON(w, v)
+	}
+	_, err := fmt.Fprintf(w, format+"\n", args...)
+	return err
+}
+
 func writeJSON(w io.Writer, v any) error {
-	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  ")); err != nil {
+	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)
@@ -66,4 +75,21 @@ func ageText(t, now time.Time) string {
 	default:
 		return fmt.Sprintf("%dd", int(age.Hours()/24))
 	}
+}
+
+// count is a number of things in words: "1 task", "3 tasks".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// joinWords lists words for people, the first few when there are many.
+func joinWords(words []string) string {
+	const most = 4
+	if len(words) > most {
+		words = append(words[:most:most], fmt.Sprintf("%d more", len(words)-most))
+	}
+	return strings.Join(words, ", ")
 }

@@ -12,7 +12,7 @@ func psCommand(flags *globals) *cobra.Command {
 		Use:     "ps",
 		Short:   "List tasks",
 		Example: "  berth ps\n  berth ps -a                                    # stopped ones too, with why\n  berth ps --output json",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := flags.connect()
 			if err != nil {
@@ -23,9 +23,6 @@ func psCommand(flags *globals) *cobra.Command {
 				statuses = append(statuses, ecs.DesiredStatusStopped)
 			}
 			tasks, err := t.tasks(cmd.Context(), statuses...)
-			if isClusterMissing(err) {
-				tasks, err = nil, nil // nothing ran here yet
-			}
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
 
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/instance"
@@ -21,19 +26,25 @@ type target struct {
 	operator *operator.Client
 }
 
-// dir is the data directory that the flags choose.
-func (g *globals) dir() string {
-	if g.dataDir != "" {
-		return g.dataDir
+// find looks at the data directory that the flags choose. Whoever may not read it is told whose it is.
+func (g *globals) find() (*instance.Instance, error) {
+	in, err := instance.Find(g.dir())
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the Berth on %s is %s's, and so are its keys: try `%s`", g.dir(), ownerOf(g.dir()), again())
+	case errors.Is(err, instance.ErrNone) && g.dataDir == "" && os.Getuid() != 0:
+		if dir := instance.SystemDir(g.name); isDir(dir) {
+			return nil, fmt.Errorf("no Berth of yours runs on %s, and the one on %s is root's: try `%s`", g.dir(), dir, again())
+		}
 	}
-	return instance.DefaultDir(g.name)
+	return in, err
 }
 
 // connect finds the running instance.
 func (g *globals) connect() (*target, error) {
-	in, err := instance.Find(g.dir())
+	in, err := g.find()
 	if errors.Is(err, instance.ErrNone) || err == nil && !in.Running() {
-		return nil, fmt.Errorf("no Berth runs on %s; `berth dev -d` starts one, --name or --data-dir choose another", g.dir())
+		return nil, g.notRunning()
 	}
 	if err != nil {
 		return nil, err
@@ -41,8 +52,15 @@ func (g *globals) connect() (*target, error) {
 	return g.connectTo(in)
 }
 
+func (g *globals) notRunning() error {
+	return fmt.Errorf("no Berth runs on %s; `%s` starts one, --name or --data-dir choose another", g.dir(), g.line("dev", "-d"))
+}
+
 func (g *globals) connectTo(in *instance.Instance) (*target, error) {
 	announced, err := in.Announced()
+	if errors.Is(err, instance.ErrStarting) {
+		return nil, fmt.Errorf("%w; `%s` waits for it", err, g.line("wait", "ready"))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +76,35 @@ func (g *globals) connectTo(in *instance.Instance) (*target, error) {
 	}, nil
 }
 
-// isClusterMissing is whether the cluster has not been made yet.
-func isClusterMissing(err error) bool { return hasCode(err, "ClusterNotFoundException") }
+// ownerOf names the user whose file it is; "another user" when that can't be seen.
+func ownerOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "another user"
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "another user"
+	}
+	id := strconv.Itoa(int(stat.Uid))
+	if owner, err := user.LookupId(id); err == nil {
+		return owner.Username
+	}
+	return "user " + id
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// clusterError says which cluster is missing.
+func (t *target) clusterError(err error) error {
+	if hasCode(err, "ClusterNotFoundException") {
+		return fmt.Errorf("there is no cluster %s in %s; `aws ecs list-clusters` lists them", t.cluster, t.region)
+	}
+	return err
+}
 
 // isNotFound is whether a log group or stream has not been made yet.
 func isNotFound(err error) bool { return hasCode(err, "ResourceNotFoundException") }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -12,13 +11,11 @@ func versionCommand(flags *globals) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  berth version",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if flags.output == "json" {
-				return writeJSON(cmd.OutOrStdout(), map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "berth %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			v := map[string]string{"version": version, "go": runtime.Version(), "platform": platform}
+			return flags.say(cmd.OutOrStdout(), v, "berth %s (%s, %s)", version, runtime.Version(), platform)
 		},
 	}
 }

@@ -32,7 +32,7 @@ func (t *target) views(ctx context.Context, tasks []ecs.Task) ([]view, error) {
 	if err != nil {
 		return nil, err
 	}
-	definitions := map[string]*ecs.TaskDefinition{}
+	definitions := definitions{}
 	views := make([]view, 0, len(tasks))
 	for _, task := range tasks {
 		v := view{
@@ -55,20 +55,30 @@ func (t *target) views(ctx context.Context, tasks []ecs.Task) ([]view, error) {
 		eni := interfaceOf(&task)
 		v.Address, v.Host = eni["privateIPv4Address"], public[eni["networkInterfaceId"]]
 		if task.LastStatus == "RUNNING" {
-			definition, ok := definitions[task.TaskDefinitionArn]
-			if !ok {
-				answer, err := client.Call(ctx, t.client, ecs.DescribeTaskDefinition, &ecs.DescribeTaskDefinitionRequest{TaskDefinition: task.TaskDefinitionArn})
-				if err != nil {
-					return nil, err
-				}
-				definition = answer.TaskDefinition
-				definitions[task.TaskDefinitionArn] = definition
+			definition, err := definitions.of(ctx, t, &task)
+			if err != nil {
+				return nil, err
 			}
 			v.URLs = urls(definition, v.Host)
 		}
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// definitions are the task definitions looked up so far, by ARN.
+type definitions map[string]*ecs.TaskDefinition
+
+func (d definitions) of(ctx context.Context, t *target, task *ecs.Task) (*ecs.TaskDefinition, error) {
+	arn := task.TaskDefinitionArn
+	if d[arn] == nil {
+		answer, err := client.Call(ctx, t.client, ecs.DescribeTaskDefinition, &ecs.DescribeTaskDefinitionRequest{TaskDefinition: arn})
+		if err != nil {
+			return nil, err
+		}
+		d[arn] = answer.TaskDefinition
+	}
+	return d[arn], nil
 }
 
 // publicAddresses maps the tasks' network interfaces to their public addresses, which this machine reaches.
@@ -153,8 +163,11 @@ func viewTable(views []view) table {
 func stopText(task *ecs.Task) string {
 	parts := []string{task.StoppedReason}
 	for _, c := range task.Containers {
-		if c.Reason != "" {
+		switch {
+		case c.Reason != "":
 			parts = append(parts, c.Name+": "+c.Reason)
+		case c.ExitCode != nil && *c.ExitCode != 0:
+			parts = append(parts, fmt.Sprintf("%s: exit code %d", c.Name, *c.ExitCode))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -164,6 +177,14 @@ func stopText(task *ecs.Task) string {
 func shortID(arn string) string {
 	id := afterSlash(arn)
 	return id[:min(12, len(id))]
+}
+
+func shortIDs(arns []string) []string {
+	var ids []string
+	for _, arn := range arns {
+		ids = append(ids, shortID(arn))
+	}
+	return ids
 }
 
 func afterSlash(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,7 +48,7 @@ func (c *Client) Images(ctx context.Context) ([]Image, error) {
 func (c *Client) ImportImage(ctx context.Context, archive io.Reader) ([]Image, error) {
 	answer, err := c.c.Stream(ctx, http.MethodPost, PathImages, archive)
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	var images []Image
 	return images, json.Unmarshal(answer, &images)
@@ -76,7 +77,16 @@ func (c *Client) Down(ctx context.Context, keepTasks bool) error {
 func (c *Client) ask(ctx context.Context, method, path string, out any) error {
 	answer, err := c.c.Do(ctx, method, path, nil)
 	if err != nil || out == nil {
-		return err
+		return plain(err)
 	}
 	return json.Unmarshal(answer, out)
+}
+
+// plain is an error in this API's own words: it has sentences, no codes.
+func plain(err error) error {
+	var answered *client.Error
+	if errors.As(err, &answered) {
+		return errors.New(answered.Message)
+	}
+	return err
 }
