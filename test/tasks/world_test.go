@@ -130,7 +130,8 @@ func (w *world) request(d *ecs.RegisterTaskDefinitionInput) *ecs.RunTaskInput {
 // run runs tasks that all find room.
 func (w *world) run(in *ecs.RunTaskInput) []types.Task {
 	w.t.Helper()
-	out, err := w.ecs.RunTask(w.t.Context(), in)
+	once := *in // the SDK writes a client token into what it is given
+	out, err := w.ecs.RunTask(w.t.Context(), &once)
 	if err != nil {
 		w.t.Fatal(err)
 	}
