@@ -43,7 +43,8 @@ type Engine interface {
 	// Errors: *Error of kind CannotStartContainer.
 	StartContainer(ctx context.Context, task, name string) error
 	// StopContainer sends the container's stop signal, waits for grace, then kills every process in it. It returns
-	// once the container is stopped, or at once when it was never started or has stopped.
+	// once the container is stopped, or at once when it was never started or has stopped. One that was never started can't
+	// be started any more.
 	StopContainer(ctx context.Context, task, name string, grace time.Duration) error
 	// Inspect returns the task as it is now. ErrNotFound when the engine has no such task.
 	Inspect(ctx context.Context, task string) (TaskStatus, error)
