@@ -26,9 +26,14 @@ type Berth struct {
 	Endpoint string
 	args     []string
 	t        testing.TB
-	process  *exec.Cmd
-	ended    chan struct{}
 	output   *lockedBuffer
+	*life    // shared with what For returns
+}
+
+// life is the program's latest run.
+type life struct {
+	process *exec.Cmd
+	ended   chan struct{}
 }
 
 // Root is the repository's root.
@@ -77,7 +82,7 @@ func Start(t testing.TB, args ...string) *Berth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Berth{Dir: filepath.Join(dir, "data"), args: args, t: t}
+	b := &Berth{Dir: filepath.Join(dir, "data"), args: args, t: t, life: &life{}}
 	t.Cleanup(func() {
 		b.Kill()
 		if out, err := b.command("clean").CombinedOutput(); err != nil {
