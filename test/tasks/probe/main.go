@@ -40,8 +40,19 @@ func main() {
 			fail(err)
 		}
 		io.WriteString(os.Stdout, text)
-	case "long": // a line of that many bytes, then a short one
-		fmt.Println(strings.Repeat("x", number(args[1])) + "\nend")
+	case "both": // streams, in turn
+		for n := 1; n <= 2; n++ {
+			fmt.Println("out", n)
+			time.Sleep(20 * time.Millisecond)
+			fmt.Fprintln(os.Stderr, "err", n)
+			time.Sleep(20 * time.Millisecond)
+		}
+	case "long": // a line of that many bytes, each what Go would read in quotes, then a short one
+		text, err := strconv.Unquote(`"` + args[2] + `"`)
+		if err != nil {
+			fail(err)
+		}
+		fmt.Println(strings.Repeat(text, number(args[1])) + "\nend")
 	case "hog": // MiB
 		hog(number(args[1]))
 	case "environment":
