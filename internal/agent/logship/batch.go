@@ -3,6 +3,7 @@ package logship
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/berth-dev/berth/internal/agent/spool"
 )
@@ -90,8 +91,16 @@ func (j *joiner) close(complete []event) []event {
 		return complete
 	}
 	e := *j.open
-	e.text = strings.ToValidUTF8(j.text.String(), "\uFFFD")
+	e.text = valid(j.text.String())
 	j.open = nil
 	j.text.Reset()
 	return append(complete, e)
+}
+
+// valid is the text with U+FFFD for each byte that is no part of a character, as Docker's driver sends it.
+func valid(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return string([]rune(text))
 }

@@ -73,3 +73,11 @@ func TestFromCutsWhatIsStored(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 }
+
+func TestEachByteThatIsNoTextIsReplaced(t *testing.T) {
+	var j joiner
+	events := j.add(spool.Line{Text: []byte("a\xff\xfeé\x80")})
+	if len(events) != 1 || events[0].text != "a\ufffd\ufffdé\ufffd" {
+		t.Fatalf("%+v", events)
+	}
+}
