@@ -39,9 +39,9 @@ vet:
 	$(GO) tool staticcheck ./...
 	CGO_ENABLED=1 $(GO) tool staticcheck -tags '$(SHIMTAGS)' ./cmd/berth-shim/...
 
-# Each budget of the design beside its floor, measured in the same run.
+# Each budget of the design beside its floor, measured in the same run; JSON=FILE takes the table too.
 bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./test/bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench $(if $(JSON),-args -o $(abspath $(JSON)))
 
 generate:
 	$(GO) generate ./api

@@ -2,62 +2,30 @@ package wire_test
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/berth-dev/berth/api/ecs"
-	"github.com/berth-dev/berth/internal/wire/sigv4"
+	"github.com/berth-dev/berth/internal/wire/floor"
 )
 
 const describeBody = `{"cluster":"default","tasks":["arn:aws:ecs:us-east-1:000000000000:task/default/0123456789abcdef0123456789abcdef"]}`
-
-// floor is the least that a signed JSON API can do: net/http, one signature
-// check, one JSON value in, one JSON value out.
-func floor(b testing.TB) http.Handler {
-	var keys sigv4.Keys
-	answer := ecs.DescribeTasksResponse{Tasks: []ecs.Task{exampleTask()}, Failures: []ecs.Failure{}}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			b.Error(err)
-		}
-		sig, err := sigv4.Parse(r)
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		key := keys.Key(testSecret, sig.Scope)
-		if err := sig.Verify(r, sigv4.PayloadHash(body), key); err != nil {
-			b.Error(err)
-		}
-		keys.Remember(testSecret, sig.Scope, key)
-		var in ecs.DescribeTasksRequest
-		if err := json.Unmarshal(body, &in); err != nil {
-			b.Error(err)
-		}
-		out, err := json.Marshal(&answer)
-		if err != nil {
-			b.Error(err)
-		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		w.Write(out)
-	})
-}
 
 // BenchmarkDescribeTasks measures the API floor and the whole path of wire in
 // the same run, over loopback with the load generator on the same cores. The
 // requests are signed once: signing is the client's cost.
 func BenchmarkDescribeTasks(b *testing.B) {
+	answer := ecs.DescribeTasksResponse{Tasks: []ecs.Task{exampleTask()}, Failures: []ecs.Failure{}}
 	for _, c := range []struct {
 		name string
 		h    http.Handler
-	}{{"floor", floor(b)}, {"wire", newServer(time.Now)}} {
+	}{
+		{"floor", floor.Handler(ecs.DescribeTasks, testSecret, &answer)},
+		{"wire", newServer(time.Now)},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			srv := httptest.NewServer(c.h)
 			defer srv.Close()

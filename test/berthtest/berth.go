@@ -75,6 +75,14 @@ func Missing(t testing.TB, tool string) {
 // Start starts `berth dev` with the arguments on a new data directory, waits until it is ready, and cleans up after the test.
 func Start(t testing.TB, args ...string) *Berth {
 	t.Helper()
+	b := New(t, args...)
+	b.Restart()
+	return b
+}
+
+// New makes a data directory for `berth dev` with the arguments, which is not started yet, and cleans up after the test.
+func New(t testing.TB, args ...string) *Berth {
+	t.Helper()
 	if os.Getuid() != 0 {
 		Missing(t, "root")
 	}
@@ -84,7 +92,9 @@ func Start(t testing.TB, args ...string) *Berth {
 	}
 	b := &Berth{Dir: filepath.Join(dir, "data"), args: args, t: t, life: &life{}}
 	t.Cleanup(func() {
-		b.Kill()
+		if b.process != nil {
+			b.Kill()
+		}
 		if out, err := b.command("clean").CombinedOutput(); err != nil {
 			t.Errorf("berth clean: %v\n%s", err, out)
 		}
@@ -93,7 +103,6 @@ func Start(t testing.TB, args ...string) *Berth {
 			t.Logf("what berth dev wrote:\n%s", b.output)
 		}
 	})
-	b.Restart()
 	return b
 }
 
@@ -106,6 +115,31 @@ func (b *Berth) For(t testing.TB) *Berth {
 
 // Restart starts the program again on the same data directory and waits until it is ready.
 func (b *Berth) Restart() {
+	b.t.Helper()
+	b.Launch()
+	b.AwaitReady()
+}
+
+// AwaitReady waits until the program that was launched is ready.
+func (b *Berth) AwaitReady() {
+	b.t.Helper()
+	out, err := b.command("wait", "ready", "--timeout", "30s").CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("berth dev is not ready: %v\n%s\nwhat it wrote:\n%s", err, out, b.output)
+	}
+	in, err := instance.Find(b.Dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	announced, err := in.Announced()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Endpoint = announced.Endpoint
+}
+
+// Launch starts the program, at its Endpoint if it has one, and does not wait for it.
+func (b *Berth) Launch() {
 	b.t.Helper()
 	if b.output == nil {
 		b.output = &lockedBuffer{}
@@ -123,19 +157,6 @@ func (b *Berth) Restart() {
 	}
 	b.ended = make(chan struct{})
 	go func(p *exec.Cmd, ended chan struct{}) { p.Wait(); close(ended) }(b.process, b.ended)
-	out, err := b.command("wait", "ready", "--timeout", "30s").CombinedOutput()
-	if err != nil {
-		b.t.Fatalf("berth dev is not ready: %v\n%s\nwhat it wrote:\n%s", err, out, b.output)
-	}
-	in, err := instance.Find(b.Dir)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	announced, err := in.Announced()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.Endpoint = announced.Endpoint
 }
 
 // PID is the process id of `berth dev`.
