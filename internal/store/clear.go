@@ -7,9 +7,11 @@ import (
 )
 
 // Clear deletes the rows of every table, of all accounts and regions, except those of the tables named in keep ("service/kind") and of who
-// leads. Rows that others write meanwhile may stay: whoever calls it has stopped them. It isn't one transaction; when it fails it can be
-// called again.
+// leads. It comes between this process' transactions: one that is under way ends first, and is deleted too; one that comes waits, and
+// finds nothing. On disk it isn't one transaction; when it fails it can be called again.
 func (db *DB) Clear(ctx context.Context, keep ...string) error {
+	db.clearing.Lock()
+	defer db.clearing.Unlock()
 	type place struct {
 		table *table
 		row   *row
@@ -25,7 +27,7 @@ func (db *DB) Clear(ctx context.Context, keep ...string) error {
 		}
 	}
 	db.mu.RUnlock()
-	_, err := UpdateEach(ctx, db, rows, func(tx *Tx, p place) error {
+	_, err := UpdateEach(ctx, clearer{db}, rows, func(tx *Tx, p place) error {
 		if tx.read(p.table, p.row.key) == nil {
 			return nil
 		}
@@ -35,4 +37,11 @@ func (db *DB) Clear(ctx context.Context, keep ...string) error {
 		return fmt.Errorf("clear the state: %w", err)
 	}
 	return nil
+}
+
+// clearer is the Updater of Clear, which everybody else waits for.
+type clearer struct{ db *DB }
+
+func (c clearer) Update(ctx context.Context, fn func(*Tx) error) error {
+	return c.db.update(ctx, nil, fn)
 }

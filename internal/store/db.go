@@ -28,6 +28,8 @@ type DB struct {
 	applied int64 // the revision that the rows show
 	failed  error // why the feed ended
 
+	clearing sync.RWMutex // held for reading by transactions, for writing by Clear; taken before all others
+
 	seen   visibility
 	queue  queue
 	turns  [64]chan struct{}

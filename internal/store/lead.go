@@ -47,6 +47,8 @@ func (db *DB) Lead(ctx context.Context, name string) (*Leader, error) {
 
 // Update is the DB's Update, and fails with ErrFenced, having changed nothing, when another leads by now.
 func (l *Leader) Update(ctx context.Context, fn func(*Tx) error) error {
+	l.db.clearing.RLock()
+	defer l.db.clearing.RUnlock()
 	return l.db.update(ctx, &l.guard, fn)
 }
 

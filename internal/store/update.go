@@ -15,6 +15,8 @@ import (
 // outside only to what the last run makes right. It starts no other Update. After too many runs the error is ErrConflict. When ctx ends
 // while the commit is under way, or the backend doesn't answer, the error is ErrInDoubt.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	db.clearing.RLock()
+	defer db.clearing.RUnlock()
 	return db.update(ctx, nil, fn)
 }
 

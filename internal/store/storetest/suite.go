@@ -51,6 +51,7 @@ func Run(t *testing.T, backend New) {
 		{"an answer that does not come is told as that", inDoubt},
 		{"a value that can't be read is named and stops the store", unreadable},
 		{"clearing leaves what is to be kept", clearing},
+		{"clearing comes between transactions", clearingAtOnce},
 		{"members that are not known survive", unknownMembers},
 		{"transactions are strictly serializable", serializable},
 	} {

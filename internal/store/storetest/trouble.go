@@ -3,7 +3,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/berth-dev/berth/internal/store"
@@ -104,5 +106,56 @@ func clearing(t *testing.T, backend New) {
 	}
 	if err := leader.Update(t.Context(), fill); err != nil {
 		t.Errorf("to begin anew: %v", err)
+	}
+}
+
+// clearingAtOnce clears while others write. Each child names the parent that it was written beside: one that outlived its parent would
+// be half of what a transaction found whole.
+func clearingAtOnce(t *testing.T, backend New) {
+	f := start(t, slow{backend(t, 0)})
+	var many []int
+	for i := range 600 { // more than one transaction deletes
+		many = append(many, i)
+	}
+	_, err := store.UpdateEach(t.Context(), f.DB, many, func(tx *store.Tx, i int) error {
+		return f.things.Put(tx, here, fmt.Sprint("a ", i), &thing{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				err := f.Update(t.Context(), func(tx *store.Tx) error {
+					parent, ok := f.things.GetTx(tx, here, "parent")
+					if !ok {
+						parent = &thing{Name: fmt.Sprint(w, "-", i)}
+						if err := f.things.Put(tx, here, "parent", parent); err != nil {
+							return err
+						}
+					}
+					return f.things.Put(tx, here, fmt.Sprint("z ", w, " ", i), &thing{Name: parent.Name, Group: "children"})
+				})
+				if err != nil {
+					t.Errorf("write beside the clearing: %v", err)
+				}
+			}
+		})
+	}
+	for range 5 {
+		eventually(t, "there are children", func() bool { return f.things.Count(here, "group", "children") > 20 })
+		if err := f.Clear(t.Context()); err != nil {
+			t.Errorf("clear: %v", err)
+		}
+	}
+	stop()
+	writers.Wait()
+	parent, _ := f.things.Get(here, "parent")
+	for child := range f.things.Find(here, "group", "children") {
+		if parent.Value == nil || child.Value.Name != parent.Value.Name {
+			t.Fatalf("%s outlived its parent: %+v, the parent is %+v", child.ID, child.Value, parent.Value)
+		}
 	}
 }
