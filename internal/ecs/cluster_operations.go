@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -83,26 +84,48 @@ func (s *Service) DeleteCluster(ctx context.Context, r *api.DeleteClusterRequest
 	if err != nil {
 		return nil, err
 	}
-	var deleted *Cluster
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		cluster, ok := s.Clusters.GetTx(tx, scope, name)
-		switch {
-		case !ok || cluster.Status != clusterActive:
-			return clusterNotFound()
-		case s.registeredInstances(scope, name) > 0:
-			return wire.Errorf(api.ClusterContainsContainerInstancesException,
-				"The Cluster cannot be deleted while Container Instances are active or draining.")
-		case s.Tasks.Count(scope, taskCounts, clusterCount(name, countActive)) > 0:
-			return wire.Errorf(api.ClusterContainsTasksException, "The Cluster cannot be deleted while Tasks are active.")
-		}
-		c := *cluster
-		deleted, c.Status = &c, clusterInactive
-		return s.Clusters.Put(tx, scope, name, deleted)
-	})
+	if _, err := s.activeCluster(scope, name); err != nil {
+		return nil, err
+	}
+	if err := s.occupied(scope, name); err != nil {
+		return nil, err
+	}
+	deleted, err := s.setClusterStatus(ctx, scope, name, clusterActive, clusterInactive)
 	if err != nil {
 		return nil, err
 	}
+	// Whoever puts something into a cluster compares its record, so that from here on nobody does. What came just before shows by now.
+	if err := s.occupied(scope, name); err != nil {
+		_, undone := s.setClusterStatus(ctx, scope, name, clusterInactive, clusterActive)
+		return nil, cmp.Or(undone, err)
+	}
 	return &api.DeleteClusterResponse{Cluster: new(s.describeCluster(scope, deleted))}, nil
+}
+
+// occupied is why a cluster cannot be deleted, nil when it can.
+func (s *Service) occupied(scope store.Scope, name string) error {
+	switch {
+	case s.registeredInstances(scope, name) > 0:
+		return wire.Errorf(api.ClusterContainsContainerInstancesException,
+			"The Cluster cannot be deleted while Container Instances are active or draining.")
+	case s.Tasks.Count(scope, taskCounts, clusterCount(name, countActive)) > 0:
+		return wire.Errorf(api.ClusterContainsTasksException, "The Cluster cannot be deleted while Tasks are active.")
+	}
+	return nil
+}
+
+// setClusterStatus moves a cluster from one status to another.
+func (s *Service) setClusterStatus(ctx context.Context, scope store.Scope, name, from, to string) (changed *Cluster, err error) {
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		cluster, ok := s.Clusters.GetTx(tx, scope, name)
+		if !ok || cluster.Status != from {
+			return clusterNotFound()
+		}
+		c := *cluster
+		changed, c.Status = &c, to
+		return s.Clusters.Put(tx, scope, name, changed)
+	})
+	return changed, err
 }
 
 // activeCluster is the name of a cluster that must be there.

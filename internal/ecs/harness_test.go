@@ -30,6 +30,8 @@ func as(ctx context.Context, kind wire.Kind) context.Context {
 // network is a VPC service of one subnet, with its interfaces in a table as the real one has.
 type network struct {
 	interfaces *store.Table[Interface]
+	// meanwhile is called, when it is set, in the middle of each transaction that makes an interface.
+	meanwhile func()
 }
 
 func (n *network) CreateInterface(tx *store.Tx, scope store.Scope, spec InterfaceSpec) (Interface, error) {
@@ -40,6 +42,9 @@ func (n *network) CreateInterface(tx *store.Tx, scope store.Scope, spec Interfac
 		if g != "sg-1" {
 			return Interface{}, fmt.Errorf("%s: %w", g, ErrNoSecurityGroup)
 		}
+	}
+	if n.meanwhile != nil {
+		n.meanwhile()
 	}
 	id := spec.Attachment[strings.LastIndexByte(spec.Attachment, '/')+1:]
 	made := Interface{ID: "eni-" + id, Subnet: "subnet-1", Zone: "us-east-1a", MAC: "02:00:00:00:00:01", Address: "172.31.0.10",
@@ -65,7 +70,7 @@ type world struct {
 
 func newWorld(t *testing.T, config Config) *world {
 	db := store.Memory()
-	n := &network{store.NewTable[Interface](db, "test", "interface")}
+	n := &network{interfaces: store.NewTable[Interface](db, "test", "interface")}
 	w := &world{Service: New(db, n, config), t: t, ctx: as(t.Context(), wire.User), db: db, network: n}
 	if err := db.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -79,7 +84,7 @@ func (w *world) start() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error)
 	go func() { over <- w.Run(ctx) }()
-	w.ok(w.placer.wait(w.ctx))
+	<-w.placer.ready
 	return func() {
 		cancel()
 		<-over

@@ -29,6 +29,9 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 	}
 	var instance *Instance
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		if c, ok := s.Clusters.GetTx(tx, scope, fresh.Cluster); fresh.shown() && (!ok || c.Status != clusterActive) {
+			return clusterNotFound()
+		}
 		i := *fresh
 		if old, ok := s.Instances.GetTx(tx, scope, i.ID); ok {
 			i.succeed(old)
@@ -64,12 +67,7 @@ func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanc
 		return nil, err
 	}
 	var err error
-	if i.shown() {
-		i.Cluster, err = s.activeCluster(scope, r.Cluster)
-	} else {
-		i.Cluster, err = clusterFrom(scope, r.Cluster)
-	}
-	if err != nil {
+	if i.Cluster, err = clusterFrom(scope, r.Cluster); err != nil {
 		return nil, err
 	}
 	if r.ContainerInstanceArn != "" {

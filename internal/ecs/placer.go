@@ -17,6 +17,9 @@ type placer struct {
 	service *Service
 	ready   chan struct{} // closed once the ledger shows the store
 
+	launching sync.RWMutex // held for reading by a launch while it places and commits
+	shut      bool         // nothing is placed any more; guarded by launching
+
 	mu      sync.Mutex
 	started time.Time
 	changed chan struct{} // closed and replaced when an instance comes, goes or changes
@@ -152,15 +155,54 @@ func (p *placer) drop(tasks []string) {
 	}
 }
 
-// wait returns once placing has begun.
-func (p *placer) wait(ctx context.Context) error {
+// wait returns once placing has begun, and a request need not wait for agents that have not come back yet since the server started: one
+// fits, or something else is in the way, or there was time enough.
+func (p *placer) wait(ctx context.Context, at pool, r placement.Request) error {
 	select {
 	case <-p.ready:
-		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	for {
+		p.mu.Lock()
+		left, changed := p.service.config.Settle-time.Since(p.started), p.changed
+		if left > 0 && !p.awaits(at, r) {
+			left = 0
+		}
+		p.mu.Unlock()
+		if left <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
+
+// awaits tells whether a request fits nowhere for want of agents alone.
+func (p *placer) awaits(at pool, r placement.Request) bool {
+	_, refusals, ok := placement.Place(r, p.ledger, p.pools[at])
+	return !ok && !slices.ContainsFunc(refusals, func(v placement.Verdict) bool { return v.Obstacle != placement.Agent })
+}
+
+// begin lets a launch place and commit, and is followed by end. It is false once nothing is to be placed any more.
+func (p *placer) begin() bool {
+	p.launching.RLock()
+	shut := p.shut
+	if shut {
+		p.launching.RUnlock()
+	}
+	return !shut
+}
+
+func (p *placer) end() { p.launching.RUnlock() }
 
 // placed is where one task is to run.
 type placed struct {
@@ -170,48 +212,19 @@ type placed struct {
 
 // place reserves room for up to count tasks, one after the other. candidates tells whether the pool has any active
 // instance at all; refusals are about the first task that found no room.
-func (p *placer) place(ctx context.Context, at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict, candidates bool, err error) {
-	for {
-		p.mu.Lock()
-		chosen, refusals = p.reserve(at, r, count)
-		candidates = slices.ContainsFunc(p.pools[at], func(c placement.Instance) bool { return c.Active })
-		wait, changed := p.settling(refusals, chosen), p.changed
-		p.mu.Unlock()
-		if wait <= 0 {
-			return chosen, refusals, candidates, nil
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, nil, false, context.Cause(ctx)
-		}
-		timer.Stop()
-	}
-}
-
-func (p *placer) reserve(at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict) {
+func (p *placer) place(at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict, candidates bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	candidates = slices.ContainsFunc(p.pools[at], func(c placement.Instance) bool { return c.Active })
 	for range count {
 		r.Seed = rand.Uint64()
 		c, refused, ok := placement.Place(r, p.ledger, p.pools[at])
 		if !ok {
-			return chosen, refused
+			return chosen, refused, candidates
 		}
 		task := newID()
 		p.ledger.Hold(task, c.Machine, r.Demand)
 		chosen = append(chosen, placed{task, c})
 	}
-	return chosen, nil
-}
-
-// settling is how long to wait for agents that have not come back yet since the server started, when nothing could be
-// placed for want of them.
-func (p *placer) settling(refusals []placement.Verdict, chosen []placed) time.Duration {
-	waiting := len(chosen) == 0 && !slices.ContainsFunc(refusals, func(v placement.Verdict) bool { return v.Obstacle != placement.Agent })
-	if !waiting {
-		return 0
-	}
-	return p.service.config.Settle - time.Since(p.started)
+	return chosen, nil, candidates
 }

@@ -207,7 +207,7 @@ func TestARestartIsNoSilence(t *testing.T) {
 		backend := store.NewMemory(store.MemoryConfig{})
 		start := func() (*world, func()) {
 			db := store.New(backend, store.Config{})
-			n := &network{store.NewTable[Interface](db, "test", "interface")}
+			n := &network{interfaces: store.NewTable[Interface](db, "test", "interface")}
 			w := &world{Service: New(db, n, Config{}), t: t, ctx: as(t.Context(), wire.User), db: db, network: n}
 			w.ok(db.Start(t.Context()))
 			return w, w.start()

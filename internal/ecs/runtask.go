@@ -42,9 +42,13 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, r *a
 	// A client that goes away must not leave it in doubt what it asked for.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := s.placer.wait(ctx); err != nil {
+	if err := s.placer.wait(ctx, l.pool, l.request); err != nil {
 		return err
 	}
+	if !s.placer.begin() {
+		return wire.Errorf(api.ServerException, "Berth is shutting down: no task is started any more.")
+	}
+	defer s.placer.end()
 	token := store.Token{Operation: "RunTask", Value: r.ClientToken, Keep: tokenKept}
 	if r.ClientToken != "" {
 		var err error
@@ -79,14 +83,17 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, r *a
 	return err
 }
 
-// commit writes the tasks that are placed, and places them when it runs for the first time.
+// commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
+// checked against: neither the cluster nor the definition may have gone meanwhile.
 func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) ([]string, error) {
+	if c, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster); !ok || c.Status != clusterActive {
+		return nil, clusterNotFound()
+	}
+	if _, ok := s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key()); !ok {
+		return nil, clientException("TaskDefinition not found.")
+	}
 	if !l.placed {
-		var err error
-		l.chosen, l.refusals, l.candidates, err = s.placer.place(tx.Context(), l.pool, l.request, l.count)
-		if err != nil {
-			return nil, err
-		}
+		l.chosen, l.refusals, l.candidates = s.placer.place(l.pool, l.request, l.count)
 		l.placed = true
 	}
 	if len(l.chosen) == 0 {

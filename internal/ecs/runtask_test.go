@@ -161,6 +161,100 @@ func TestAFailedCommitGivesItsRoomBack(t *testing.T) {
 	}
 }
 
+// What a launch was checked against may be gone when it commits: a task of a deleted cluster could not be described, one without a
+// definition neither delivered nor stopped.
+func TestRunTaskCommitsNothingThatHasLostItsGround(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		lose func(w *world)
+		want string
+	}{
+		{"the cluster is deleted", func(w *world) {
+			got(w.DeleteCluster(w.ctx, &api.DeleteClusterRequest{Cluster: "default"}))(w)
+		}, "ClusterNotFoundException"},
+		{"the definition is forgotten", func(w *world) {
+			w.ok(w.db.Update(w.ctx, func(tx *store.Tx) error {
+				return w.TaskDefinitions.Delete(tx, here, Revision{"web", 1}.Key())
+			}))
+		}, "ClientException"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, Config{})
+			w.cluster("default")
+			w.define(webDefinition)
+			i := w.fargate(1024, 1024)
+			var once sync.Once
+			w.network.meanwhile = func() {
+				once.Do(func() {
+					lost := make(chan struct{})
+					go func() { defer close(lost); test.lose(w) }()
+					<-lost
+				})
+			}
+			if _, err := w.RunTask(w.ctx, web(1)); code(err) != test.want {
+				t.Errorf("%v", err)
+			}
+			if n := w.usedMemory(i.Machine); n != 0 || w.Tasks.Len(here) != 0 || w.interfaces() != 0 {
+				t.Errorf("%d MiB are used, %d tasks, %d interfaces", n, w.Tasks.Len(here), w.interfaces())
+			}
+		})
+	}
+}
+
+func TestAClusterIsNotDeletedFromUnderItsTasks(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.define(webDefinition)
+	w.fargate(1024, 1<<20)
+	for i := range 300 {
+		name := fmt.Sprint("c", i)
+		w.cluster(name)
+		var calls sync.WaitGroup
+		calls.Go(func() {
+			r := web(1)
+			r.Cluster = name
+			w.RunTask(w.ctx, r)
+		})
+		calls.Go(func() { w.DeleteCluster(w.ctx, &api.DeleteClusterRequest{Cluster: name}) })
+		calls.Wait()
+		cluster, _ := w.Clusters.Get(here, name)
+		if tasks := w.Tasks.Count(here, taskCounts, clusterCount(name, countActive)); tasks > 0 && cluster.Value.Status != clusterActive {
+			t.Fatalf("cluster %s is deleted and has %d tasks", name, tasks)
+		}
+	}
+}
+
+// When placing has been stopped and every task was ordered to stop, none is left that runs on.
+func TestNoTaskBeginsOnceAllAreToStop(t *testing.T) {
+	for range 20 {
+		w := newWorld(t, Config{})
+		w.cluster("default")
+		w.define(webDefinition)
+		w.fargate(1024, 1<<20)
+		var callers sync.WaitGroup
+		for range 8 {
+			callers.Go(func() {
+				for {
+					if _, err := w.RunTask(w.ctx, web(3)); err != nil {
+						if code(err) != api.ServerException {
+							t.Errorf("%v", err)
+						}
+						return
+					}
+				}
+			})
+		}
+		w.until("tasks begin", func() bool { return w.Tasks.Len(here) > 10 })
+		w.StopPlacing()
+		got(w.StopAll(w.ctx, "the end"))(w)
+		callers.Wait()
+		for row := range w.Tasks.All() {
+			if !row.Value.Ending() {
+				t.Fatalf("task %s goes on", row.ID)
+			}
+		}
+	}
+}
+
 func TestADeposedLeaderPlacesNothing(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")
@@ -300,7 +394,7 @@ func TestRemainingResourcesSubtractAllThatRuns(t *testing.T) {
 
 func BenchmarkRunTask(b *testing.B) {
 	db := store.New(store.NewMemory(store.MemoryConfig{}), store.Config{})
-	n := &network{store.NewTable[Interface](db, "test", "interface")}
+	n := &network{interfaces: store.NewTable[Interface](db, "test", "interface")}
 	w := &world{Service: New(db, n, Config{}), t: new(testing.T), ctx: as(b.Context(), wire.User), db: db, network: n}
 	if err := db.Start(b.Context()); err != nil {
 		b.Fatal(err)

@@ -8,6 +8,14 @@ import (
 	"github.com/berth-dev/berth/internal/store"
 )
 
+// StopPlacing ends placing for good. When it returns, every task there will ever be is in the store: what was on its way is committed,
+// what comes is refused.
+func (s *Service) StopPlacing() {
+	s.placer.launching.Lock()
+	defer s.placer.launching.Unlock()
+	s.placer.shut = true
+}
+
 // StopAll orders every task of every cluster to stop that was not told to yet, and returns how many tasks still live: for
 // the end of a program that owns the machine its tasks run on.
 func (s *Service) StopAll(ctx context.Context, reason string) (live int, err error) {
