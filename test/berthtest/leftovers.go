@@ -54,7 +54,7 @@ func TaskLeftovers(t testing.TB, instance string) []string {
 	t.Helper()
 	var left []string
 	for _, l := range Leftovers(t, instance) {
-		if strings.HasPrefix(l, "process ") || strings.Contains(l, "/tasks/") {
+		if strings.HasPrefix(l, "process ") || strings.Contains(l, "/task/") {
 			left = append(left, l)
 		}
 	}
