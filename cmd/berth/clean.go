@@ -43,14 +43,16 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = cleanKernel(ctx, in, slog.New(slog.NewTextHandler(errOut, nil)))
-	if err != nil {
-		return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
+	if os.Getuid() == 0 { // another user's has nothing in the kernel
+		err := cleanKernel(ctx, in, slog.New(slog.NewTextHandler(errOut, nil)))
+		if err = errors.Join(err, os.RemoveAll(in.RunDir())); err != nil {
+			return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
+		}
 	}
 	if err := os.Remove(g.logPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, in.Close())
 	}
-	if err := errors.Join(os.RemoveAll(in.RunDir()), os.RemoveAll(in.Dir), in.Close()); err != nil {
+	if err := errors.Join(os.RemoveAll(in.Dir), in.Close()); err != nil {
 		return err
 	}
 	return g.say(out, cleaned{in.Dir}, "removed all of %s", in.Dir)

@@ -48,6 +48,9 @@ func (g *globals) waitReady(ctx context.Context) (operator.Health, error) {
 		if err == nil && health.Status == "ok" {
 			return health, nil
 		}
+		if errors.Is(err, errNotOurs) || errors.Is(err, instance.ErrDamaged) || errors.Is(err, instance.ErrTooNew) {
+			return health, err // waiting helps nobody
+		}
 		if waitErr := pause(ctx, 20*time.Millisecond); waitErr != nil {
 			if err == nil {
 				err = fmt.Errorf("berth is %s: %s", health.Status, joinWords(health.Problems))

@@ -55,25 +55,20 @@ const settle = 5 * time.Second
 var identities = []agent.Identity{{Name: "ec2"}, {Name: "fargate", Fargate: true}}
 
 // newMachine opens what lies in the data directory. Nothing runs yet.
-func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listener net.Listener, log *slog.Logger) (m *machine, err error) {
-	m = &machine{in: in, o: o, log: log, listener: listener, endpoint: "http://" + listener.Addr().String(),
-		down: make(chan bool, 1), broken: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, m.close())
-		}
-	}()
+func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listener net.Listener, log *slog.Logger) (*machine, error) {
 	keys, err := iam.OpenKeys(in.Path("keys"))
 	if err != nil {
 		return nil, err
 	}
+	m := &machine{in: in, o: o, log: log, listener: listener, endpoint: "http://" + listener.Addr().String(),
+		down: make(chan bool, 1), broken: make(chan error, 1)}
 	var opening sync.WaitGroup // the parts are independent of each other, and the first answer is to come soon
 	var engineErr error
 	opening.Go(func() { engineErr = m.openEngine(ctx) })
 	stateErr := m.openState(ctx)
 	opening.Wait()
 	if err := errors.Join(stateErr, engineErr); err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.close())
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -29,6 +30,10 @@ type interrupted struct{ signal syscall.Signal }
 
 func (i interrupted) Error() string { return i.signal.String() }
 
+// echo is how long after the first signal another one is no second request: wrappers such as timeout send the same to a
+// process and to its group.
+const echo = 500 * time.Millisecond
+
 // interruptible ends the context at the first SIGINT, SIGTERM or SIGHUP, and the program at the second.
 func interruptible(ctx context.Context, errOut io.Writer) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -39,9 +44,13 @@ func interruptible(ctx context.Context, errOut io.Writer) context.Context {
 	}
 	go func() {
 		cancel(interrupted{(<-signals).(syscall.Signal)})
-		second := (<-signals).(syscall.Signal)
+		first := time.Now()
+		second := <-signals
+		for time.Since(first) < echo {
+			second = <-signals
+		}
 		fmt.Fprintln(errOut, "berth: ended at once")
-		os.Exit(exitSignal + int(second))
+		os.Exit(exitSignal + int(second.(syscall.Signal)))
 	}()
 	return ctx
 }

@@ -26,12 +26,15 @@ type target struct {
 	operator *operator.Client
 }
 
+// errNotOurs is in what find returns for another user's Berth.
+var errNotOurs = errors.New("is not yours")
+
 // find looks at the data directory that the flags choose. Whoever may not read it is told whose it is.
 func (g *globals) find() (*instance.Instance, error) {
 	in, err := instance.Find(g.dir())
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the Berth on %s is %s's, and so are its keys: try `%s`", g.dir(), ownerOf(g.dir()), again())
+		return nil, fmt.Errorf("the Berth on %s %w but %s's, and so are its keys: try `%s`", g.dir(), errNotOurs, ownerOf(g.dir()), again())
 	case errors.Is(err, instance.ErrNone) && g.dataDir == "" && os.Getuid() != 0:
 		if dir := instance.SystemDir(g.name); isDir(dir) {
 			return nil, fmt.Errorf("no Berth of yours runs on %s, and the one on %s is root's: try `%s`", g.dir(), dir, again())

@@ -34,6 +34,8 @@ var (
 	ErrCopy = errors.New("it is a copy of a data directory on which a Berth runs")
 	// ErrForeign is returned by Open for a directory that holds something, and not a Berth's.
 	ErrForeign = errors.New("not a Berth's data directory")
+	// ErrOwner is returned by Open for a directory of another user, who could put programs and keys there.
+	ErrOwner = errors.New("the data directory is another user's")
 	// ErrDamaged is returned for a directory that was a Berth's and can't be read as one.
 	ErrDamaged = errors.New("the data directory is damaged")
 	// ErrTooNew is returned for a directory that a later version has written.
@@ -49,8 +51,15 @@ func Open(dir string) (*Instance, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w; run as root or choose another by --data-dir", err)
 	}
-	if _, err := readRecord(dir); errors.Is(err, ErrNone) {
+	_, err = readRecord(dir)
+	begins := errors.Is(err, ErrNone)
+	if begins {
 		if err := vacant(dir); err != nil { // before a lock is put there
+			return nil, err
+		}
+	}
+	if err == nil || begins || errors.Is(err, fs.ErrPermission) {
+		if err := private(dir, begins); err != nil {
 			return nil, err
 		}
 	}

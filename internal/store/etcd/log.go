@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -37,11 +38,15 @@ func (f forward) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapc
 	return checked
 }
 
-// harmless are warnings that a first start always gives: etcd looks for its own version before it has written it.
-var harmless = []string{"Failed to detect schema version", "failed to update storage version"}
+// harmless are warnings that first starts always give, until etcd has made its first snapshot: it looks for its own version before it has
+// written it, and for its leader before it has read of it.
+var harmless = []string{
+	"Failed to detect schema version", "failed to update storage version",
+	"Failed to detect storage schema version", "cannot campaign at term",
+}
 
 func (f forward) Write(entry zapcore.Entry, fields []zapcore.Field) error {
-	if slices.Contains(harmless, entry.Message) {
+	if slices.ContainsFunc(harmless, func(h string) bool { return strings.Contains(entry.Message, h) }) {
 		return nil
 	}
 	level := slog.LevelWarn

@@ -74,6 +74,9 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := tree.Check(); err != nil {
+		return nil, err
+	}
 	e := &Engine{config: config, tree: tree, tasks: map[string]*task{}}
 	if e.program, err = installShim(config); err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ const adoptTime = 3 * time.Second
 // adopt takes over every directory under shims, all at once. It returns when each task's state is known.
 func (e *Engine) adopt(ctx context.Context) error {
 	if err := os.MkdirAll(e.shims(), 0o700); err != nil {
-		return fmt.Errorf("make the run directory: %w", err)
+		return fmt.Errorf("make the run directory: %w; sockets and namespaces live there, so /run must be writable", err)
 	}
 	ids, err := e.Tasks(ctx)
 	if err != nil {

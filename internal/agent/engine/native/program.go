@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,9 @@ func write(path string, program []byte) error {
 func readFeatures(ctx context.Context, program string) (shim.Features, error) {
 	var features shim.Features
 	out, err := exec.CommandContext(ctx, program, "features").Output()
+	if errors.Is(err, fs.ErrPermission) {
+		return features, fmt.Errorf("run the shim: %w; if its filesystem is mounted noexec, choose a data directory elsewhere", err)
+	}
 	if err != nil {
 		return features, fmt.Errorf("run the shim %s: %w", program, err)
 	}
