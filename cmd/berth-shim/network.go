@@ -3,10 +3,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,7 +70,8 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, lo)
 }
 
-// listenIn opens a listening TCP socket in a namespace, or in this one if ns is nil.
+// listenIn opens a listening TCP socket in a namespace, or in this one if ns is nil. It is bound to the loopback interface:
+// the kernel takes in what a neighbour on the subnet sends to any of the namespace's addresses.
 func listenIn(ns *os.File, address string) (socket *os.File, err error) {
 	onThread(func() {
 		if ns != nil {
@@ -76,7 +80,12 @@ func listenIn(ns *os.File, address string) (socket *os.File, err error) {
 			}
 		}
 		var l net.Listener
-		if l, err = net.Listen("tcp", address); err != nil {
+		config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+			var bound error
+			err := raw.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), "lo") })
+			return errors.Join(err, bound)
+		}}
+		if l, err = config.Listen(context.Background(), "tcp", address); err != nil {
 			return
 		}
 		defer l.Close()

@@ -1,14 +1,22 @@
 package tasks
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
 const role = "arn:aws:iam::000000000000:role/application"
@@ -194,5 +202,42 @@ func TestARequestWaitsForBerth(t *testing.T) {
 		if a := <-c; a.err != nil || a.text == "" {
 			t.Errorf("a request that waited got %q, %v", a.text, a.err)
 		}
+	}
+}
+
+// TestATaskListensOnPort80 serves where web servers do, beside what answers for the task's metadata. That answers the task's
+// own programs alone: a neighbour can send to any address of it.
+func TestATaskListensOnPort80(t *testing.T) {
+	w := start(t)
+	d := fargate(named("web", "80"))
+	d.TaskRoleArn = aws.String(role)
+	task := w.one(d, "RUNNING")
+	at := w.publicIP(task)
+	if got := w.ask(at, "name"); got != "web" {
+		t.Errorf("it answers %q", got)
+	}
+	if got := w.ask(at, "identity"); !strings.HasSuffix(got, id(task)) {
+		t.Errorf("it is %q", got)
+	}
+	router, err := filepath.Glob("/run/berth/*/netns/vpc-*")
+	if err != nil || len(router) != 1 {
+		t.Fatal(router, err)
+	}
+	err = berthtest.Inside(router[0], func() error {
+		if out, err := exec.Command("ip", "route", "replace", "169.254.170.2", "via", detail(task, "privateIPv4Address")).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip route: %w: %s", err, out)
+		}
+		conn, err := net.DialTimeout("tcp4", "169.254.170.2:51679", 2*time.Second)
+		if err == nil {
+			conn.Close()
+			return errors.New("a neighbour reaches the task's metadata")
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

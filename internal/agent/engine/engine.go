@@ -119,7 +119,7 @@ type TaskSpec struct {
 	NetNS string
 	// NoNetwork gives the task a namespace with nothing but its own loopback interface.
 	NoNetwork bool
-	// Listen is a TCP address inside NetNS on which the engine listens on the agent's behalf ("169.254.170.2:80"); see Listener.
+	// Listen is a TCP address inside NetNS on which the engine listens on the agent's behalf ("169.254.170.2:51679"); see Listener.
 	// Port 0 takes a free one, which the listener's Addr tells. Empty: no listener.
 	Listen string
 	// ResolvConf and Hosts are files on the host that containers see as /etc/resolv.conf and /etc/hosts. Empty: the image's own.

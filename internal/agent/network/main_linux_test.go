@@ -103,8 +103,14 @@ func attach(t testing.TB, n *Network, task TaskNet) Attached {
 // serve answers HTTP requests inside the namespace with text and the address that the request came from.
 func serve(t testing.TB, ns, text string) {
 	t.Helper()
+	serveAt(t, ns, ":80", text)
+}
+
+// serveAt is serve on an address of the namespace's.
+func serveAt(t testing.TB, ns, address, text string) {
+	t.Helper()
 	var ln net.Listener
-	if err := inside(ns, func() (err error) { ln, err = net.Listen("tcp4", ":80"); return err }); err != nil {
+	if err := inside(ns, func() (err error) { ln, err = net.Listen("tcp4", address); return err }); err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -33,6 +33,10 @@ var ErrUnsupported = errors.New("awsvpc networking needs Linux")
 // MetadataAddress is on the loopback interface of every attached task.
 var MetadataAddress = netip.MustParseAddr("169.254.170.2")
 
+// MetadataPort is where who answers for MetadataAddress listens; programs in the task find it at port 80. ECS's own agent
+// keeps the same port for it on its machines, so no task definition uses it.
+const MetadataPort = 51679
+
 // Config is what a Network needs to know.
 type Config struct {
 	// Instance is the data directory's id, 8 hexadecimal digits: every kernel object's name carries it.

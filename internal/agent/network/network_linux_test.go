@@ -18,7 +18,6 @@ func TestTasksReachEachOther(t *testing.T) {
 	serve(t, c.NetNS, "three")
 	wantGet(t, a.NetNS, two.Address, "two to "+one.Address.String())
 	wantGet(t, a.NetNS, far.Address, "three to "+one.Address.String())
-	wantGet(t, b.NetNS, MetadataAddress, "two to "+MetadataAddress.String())
 
 	for what, addr := range map[string]string{"an address of the VPC that nobody has": "172.31.99.9",
 		"the metadata service of the cloud that the host is in": "169.254.169.254"} {

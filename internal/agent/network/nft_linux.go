@@ -63,6 +63,11 @@ func sourceIs(addr netip.Addr) []expr.Any {
 	return append(loadAddress(12), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: addr.AsSlice()})
 }
 
+// destinationIs matches the packet's destination address.
+func destinationIs(addr netip.Addr) []expr.Any {
+	return append(loadAddress(16), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: addr.AsSlice()})
+}
+
 // sourceIn matches source addresses that are in the set.
 func sourceIn(set *nftables.Set) []expr.Any {
 	return append(loadAddress(12), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})

@@ -62,11 +62,14 @@ func (r *router) addLeg(t TaskNet, bridge, ns int) (int, error) {
 	return leg.Index, nil
 }
 
-// configureTask sets the interfaces of the task's namespace up.
+// configureTask sets the interfaces of the task's namespace up, which the calling thread is in.
 func configureTask(nl handle, t TaskNet) error {
 	const loopback = 1 // in every namespace
 	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: loopback}}
 	if err := nl.up(lo, &netlink.Addr{IPNet: hostNet(MetadataAddress)}); err != nil {
+		return err
+	}
+	if err := rewriteMetadataPort(); err != nil {
 		return err
 	}
 	eth0, err := nl.LinkByName("eth0")

@@ -3,7 +3,6 @@ package task
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 
 // groundwork is what a task's containers share, once it is made.
 type groundwork struct {
-	endpoint net.Addr // of the task's own listener; nil without one
+	endpoint string // URL of the task's own listener; empty without one
 }
 
 // layGround makes what the task's containers share: its network, its files, its place in the engine, its listener.
@@ -54,7 +53,9 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 		if err != nil {
 			return ground, initialization(fmt.Errorf("open the task's metadata endpoint: %w", err))
 		}
-		ground.endpoint = l.Addr()
+		if ground.endpoint = "http://" + l.Addr().String(); t.payload.NetworkMode == "awsvpc" {
+			ground.endpoint = metadataURL
+		}
 		t.Metadata.Serve(t.description(), l)
 	}
 	return ground, nil
@@ -80,7 +81,7 @@ func (t *task) attach(spec *engine.TaskSpec) error {
 	if err != nil {
 		return initialization(fmt.Errorf("attach network interface %s: %w", eni.Ec2Id, err))
 	}
-	spec.NetNS, spec.Hostname, spec.Listen = attached.NetNS, net.Hostname(), MetadataAddress+":80"
+	spec.NetNS, spec.Hostname, spec.Listen = attached.NetNS, net.Hostname(), netip.AddrPortFrom(network.MetadataAddress, network.MetadataPort).String()
 	if spec.ResolvConf, err = t.file("resolv.conf", net.ResolvConf()); err != nil {
 		return initialization(err)
 	}

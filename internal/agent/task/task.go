@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,8 +35,8 @@ type task struct {
 	over         atomic.Bool // its end is on disk
 
 	progress db.Progress
-	attached bool     // its network stands: known in this agent's life
-	endpoint net.Addr // of its own listener, nil when it has none
+	attached bool   // its network stands: known in this agent's life
+	endpoint string // URL of its own listener, empty when it has none
 
 	mu   sync.Mutex // guards seen, which the metadata endpoint reads
 	seen engine.TaskStatus

@@ -80,7 +80,7 @@ func TestWhatAContainerIsGiven(t *testing.T) {
 		}
 		after(0)
 		shared, web, _ := w.machine.Spec(idA, "web")
-		if shared.CPU != 256 || !shared.CPUHard || shared.Memory != 256<<20 || shared.NetNS != "/run/netns/"+idA || shared.Hostname != "ip-172-31-0-4.ec2.internal" || shared.Listen != "169.254.170.2:80" {
+		if shared.CPU != 256 || !shared.CPUHard || shared.Memory != 256<<20 || shared.NetNS != "/run/netns/"+idA || shared.Hostname != "ip-172-31-0-4.ec2.internal" || shared.Listen != "169.254.170.2:51679" {
 			t.Errorf("the task is %+v", shared)
 		}
 		for path, want := range map[string]string{shared.ResolvConf: "nameserver 172.31.0.2\nsearch ec2.internal\n", shared.Hosts: "127.0.0.1 localhost\n172.31.0.4 ip-172-31-0-4.ec2.internal\n"} {
