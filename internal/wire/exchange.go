@@ -148,6 +148,13 @@ func (x *exchange) find() (*operation, *Error) {
 // unrecognised is the answer to a request that names no AWS operation.
 func (x *exchange) unrecognised() *Error {
 	x.dialect = restDialect
+	if service := scopeOf(x.r); service != "" { // signed for a service whose operations are methods and paths
+		if service == "s3" || service == "route53" {
+			x.codec = codec.For(schema.RESTXML)
+		}
+		return jsonDialect.unknownOperation.error("Berth has no service for %s (asked for %s %s). docs/compatibility.md lists what it has.",
+			quoteHost(service), quoteHost(x.r.Method), quoteHost(x.r.URL.Path))
+	}
 	return x.dialect.unknownOperation.error(
 		"This is Berth, which answers AWS APIs. The request (%s %s) names no operation: no X-Amz-Target, no Action, no known path.",
 		quoteHost(x.r.Method), quoteHost(x.r.URL.Path))
