@@ -89,7 +89,7 @@ func (s *Session) Run(ctx context.Context, tasks Tasks) error {
 		return err
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { s.keep(ctx, "acs", func(ctx context.Context) (bool, error) { return s.serveACS(ctx, tasks) }) })
+	wg.Go(func() { s.keep(ctx, "acs", func(ctx context.Context) (bool, error) { return s.obey(ctx, tasks) }) })
 	wg.Go(func() { s.keep(ctx, "tcs", s.serveTCS) })
 	wg.Wait()
 	return context.Cause(ctx)
@@ -104,16 +104,31 @@ func (s *Session) keep(ctx context.Context, which string, serve func(context.Con
 		}
 		wait := p.wait(worked, err)
 		s.Log.Info("session ended; connecting again", "socket", which, "wait", wait, "error", err)
-		var r *refused
-		if errors.As(err, &r) && r.code == "InvalidInstanceException" && which == "acs" {
-			if err := s.register(ctx); err != nil { // the control plane has forgotten us
-				s.Log.Error("cannot register again", "error", err)
-			}
-		}
 		if !pause(ctx, wait) {
 			return
 		}
 	}
+}
+
+// obey serves one connection by which desired state comes down, and acts on its refusal.
+func (s *Session) obey(ctx context.Context, tasks Tasks) (worked bool, err error) {
+	worked, err = s.serveACS(ctx, tasks)
+	var r *refused
+	if !errors.As(err, &r) || ctx.Err() != nil {
+		return worked, err
+	}
+	switch r.code {
+	case "InvalidInstanceException": // the control plane has forgotten us
+		if err := s.register(ctx); err != nil {
+			s.Log.Error("cannot register again", "error", err)
+		}
+	case "InactiveInstanceException":
+		// To the control plane the tasks of a deregistered instance have ended, and what they held is free for others.
+		if err := tasks.Stop(ctx, tasks.Live(s.Identity)); err != nil {
+			s.Log.Error("the tasks of the deregistered instance go on: they cannot be stopped", "error", err)
+		}
+	}
+	return worked, err
 }
 
 // endpoints asks where the sockets are.

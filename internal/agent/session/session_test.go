@@ -216,6 +216,26 @@ func TestHowSoonTheAgentComesBack(t *testing.T) {
 	}
 }
 
+func TestADeregisteredInstanceEndsItsTasks(t *testing.T) {
+	file := path(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, newPlane(), file)
+		r.tasks.mu.Lock()
+		r.tasks.live = []string{"one", "two"}
+		r.tasks.mu.Unlock()
+		first := <-r.plane.conns
+		r.plane.mu.Lock()
+		r.plane.refuse = &refused{"InactiveInstanceException", ""}
+		r.plane.mu.Unlock()
+		first.Close("it was deregistered")
+		time.Sleep(time.Minute)
+		_ = r.end()
+		if got := strings.Join(r.tasks.stopped, " "); got != "one two" {
+			t.Errorf("stopped: %q", got)
+		}
+	})
+}
+
 func TestWaitsGrowWhileNothingWorks(t *testing.T) {
 	var p pacing
 	last := p.wait(false, nil)
