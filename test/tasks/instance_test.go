@@ -1,0 +1,97 @@
+package tasks
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/berth-dev/berth/test/berthtest"
+)
+
+// machine is the one container instance.
+func (w *world) machine() types.ContainerInstance {
+	w.t.Helper()
+	list, err := w.ecs.ListContainerInstances(w.t.Context(), &ecs.ListContainerInstancesInput{})
+	if err != nil || len(list.ContainerInstanceArns) != 1 {
+		w.t.Fatalf("container instances: %v %+v", err, list)
+	}
+	return w.describeMachine(list.ContainerInstanceArns[0])
+}
+
+func (w *world) describeMachine(arn string) types.ContainerInstance {
+	w.t.Helper()
+	out, err := w.ecs.DescribeContainerInstances(w.t.Context(), &ecs.DescribeContainerInstancesInput{ContainerInstances: []string{arn}})
+	if err != nil || len(out.ContainerInstances) != 1 {
+		w.t.Fatalf("describe %s: %v %+v", arn, err, out)
+	}
+	return out.ContainerInstances[0]
+}
+
+// TestAMachineThatComesBack kills Berth while tasks run: the agent connects again as the same instance, and keeps them.
+func TestAMachineThatComesBack(t *testing.T) {
+	w := start(t)
+	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING"), w.one(fargate(container("main", "run")), "RUNNING")}
+	before := w.machine()
+	if !before.AgentConnected || before.RunningTasksCount != 1 || aws.ToString(before.Status) != "ACTIVE" {
+		t.Errorf("before: %+v", before)
+	}
+	w.Kill()
+	w.Restart()
+	after := w.machine()
+	if aws.ToString(after.ContainerInstanceArn) != aws.ToString(before.ContainerInstanceArn) || !after.AgentConnected || after.RunningTasksCount != 1 {
+		t.Errorf("after: %+v", after)
+	}
+	for _, task := range tasks {
+		now := w.describe(task)
+		if aws.ToString(now.Containers[0].RuntimeId) != aws.ToString(task.Containers[0].RuntimeId) || aws.ToString(now.LastStatus) != "RUNNING" {
+			t.Errorf("%s is %s in another container", id(task), aws.ToString(now.LastStatus))
+		}
+		w.exited(w.stop(now), "main", 0)
+	}
+	w.exited(w.stop(w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING")), "main", 0)
+}
+
+// TestAMachineThatIsDeregistered takes the container instance away under a task.
+func TestAMachineThatIsDeregistered(t *testing.T) {
+	w := start(t)
+	task := w.one(onEC2(types.NetworkModeHost, named("main", "7071")), "RUNNING")
+	kept := w.one(fargate(named("main", "8080")), "RUNNING")
+	machine := w.machine()
+	_, err := w.ecs.DeregisterContainerInstance(t.Context(), &ecs.DeregisterContainerInstanceInput{ContainerInstance: machine.ContainerInstanceArn})
+	w.wantError(err, "InvalidParameterException", "Found running tasks on the instance.")
+
+	out, err := w.ecs.DeregisterContainerInstance(t.Context(), &ecs.DeregisterContainerInstanceInput{ContainerInstance: machine.ContainerInstanceArn, Force: aws.Bool(true)})
+	if err != nil || aws.ToString(out.ContainerInstance.Status) != "INACTIVE" {
+		t.Fatalf("%v %+v", err, out)
+	}
+	task = w.until("STOPPED", task)
+	w.ended(task, types.TaskStopCodeUserInitiated, "Container instance deregistration forced by user")
+	berthtest.Eventually(t, 5*time.Second, "nobody listens on the task's port", func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:7071")
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	if got := w.describeMachine(aws.ToString(machine.ContainerInstanceArn)); aws.ToString(got.Status) != "INACTIVE" || got.AgentConnected {
+		t.Errorf("the instance is %s, connected: %t", aws.ToString(got.Status), got.AgentConnected)
+	}
+	_, err = w.ecs.RunTask(t.Context(), w.request(onEC2(types.NetworkModeHost, container("main", "run"))))
+	w.wantError(err, "InvalidParameterException", "No Container Instances were found in your cluster.")
+	if got := w.ask(w.publicIP(kept)+":8080", "name"); got != "main" || aws.ToString(w.describe(kept).LastStatus) != "RUNNING" {
+		t.Errorf("the task on Fargate is %s and answers %q", aws.ToString(w.describe(kept).LastStatus), got)
+	}
+	w.stop(kept)
+
+	// As on AWS, an agent that starts registers.
+	w.Kill()
+	w.Restart()
+	if got := w.machine(); aws.ToString(got.ContainerInstanceArn) != aws.ToString(machine.ContainerInstanceArn) || got.RunningTasksCount != 0 {
+		t.Errorf("after a restart: %+v", got)
+	}
+	w.exited(w.stop(w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING")), "main", 0)
+}
