@@ -117,3 +117,14 @@ func parseRecord(b []byte) (l Line, end bool, size int, err error) {
 		Text:    b[headerSize:size:size],
 	}, flags&flagEnd != 0, size, nil
 }
+
+// wholeRecords returns the size of the records at the start of b that are complete.
+func wholeRecords(b []byte) (size int) {
+	for {
+		_, _, n, err := parseRecord(b[size:])
+		if err != nil {
+			return size
+		}
+		size += n
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -98,11 +99,13 @@ func (w *Writer) flush() {
 		return
 	}
 	n, err := w.file.WriteAt(w.buf, w.active.size)
-	if err == nil {
-		w.active.size += int64(n)
-	} else {
-		w.file.Truncate(w.active.size)
+	if err != nil {
+		// The reader may have read the records that are there whole. How many they are the file alone tells.
+		end, _ := w.file.Seek(0, io.SeekEnd)
+		n = wholeRecords(w.buf[:max(end-w.active.size, 0)])
+		w.file.Truncate(w.active.size + int64(n))
 	}
+	w.active.size += int64(n)
 	w.buf = w.buf[:0]
 	w.data.ring()
 }
