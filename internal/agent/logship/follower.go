@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -45,15 +46,34 @@ func newFollower(s *Shipper, l task.Log) *follower {
 	return f
 }
 
+// run ships until the spool's end. What stands in the way on this machine, such as a full disk, is waited out: the spool
+// keeps the lines, and the service knows which it has.
 func (f *follower) run() {
 	defer close(f.done)
 	defer f.cancel()
-	if err := f.ship(); err != nil && f.ctx.Err() == nil {
-		f.complaint.log.Error("the output of a container can no longer be shipped", "error", err)
+	to, err := f.destination(f.log)
+	if err != nil {
+		f.complaint.log.Error("the output of a container can't be shipped", "error", err)
+		return
+	}
+	f.to = to
+	for wait := (backoff{}); ; {
+		err := f.ship()
+		switch {
+		case err == nil, f.ctx.Err() != nil:
+			return
+		case errors.Is(err, fs.ErrNotExist):
+			f.complaint.log.Error("the output of a container is gone", "error", err)
+			return
+		}
+		f.complaint.about(0, "the output of a container waits: it can't be read, or noted down as shipped, now", err)
+		if wait.sleep(f.ctx) != nil {
+			return
+		}
 	}
 }
 
-// ship ships until the spool's end.
+// ship ships from what the database knows on to the spool's end.
 func (f *follower) ship() error {
 	if err := f.open(); err != nil {
 		return err
@@ -84,15 +104,12 @@ func (f *follower) ship() error {
 }
 
 func (f *follower) open() error {
-	to, err := f.destination(f.log)
-	if err != nil {
-		return err
-	}
 	offset, err := f.Offsets.Offset(f.log.Task, f.log.Container)
 	if err != nil {
 		return err
 	}
-	f.to, f.shipped, f.saved = to, uint64(offset), uint64(offset)
+	f.shipped, f.saved, f.unsaved = uint64(offset), uint64(offset), 0
+	f.joiner, f.queue, f.ended, f.lost = joiner{}, nil, false, 0
 	f.spool, err = spool.Open(f.log.Dir, f.shipped)
 	return err
 }

@@ -2,6 +2,7 @@ package logship
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -187,6 +188,42 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, w.stored(c.Stream), numbered(0, rounds*lines))
+}
+
+// fullDisk is an agent's database that can't write for a while.
+type fullDisk struct {
+	*db.DB
+	failures atomic.Int32
+}
+
+func (d *fullDisk) Write(ctx context.Context, b db.Batch) error {
+	if d.failures.Add(-1) >= 0 {
+		return errors.New("no space left on device")
+	}
+	return d.DB.Write(ctx, b)
+}
+
+func TestADatabaseThatCannotWriteForAWhileLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	c := w.container("web", nil)
+	offsets := &fullDisk{DB: w.db}
+	offsets.failures.Store(2)
+	s := w.shipper(offsets)
+	if err := s.Prepare(t.Context(), c.Log); err != nil {
+		t.Fatal(err)
+	}
+	s.Follow(c.Log)
+	c.print(t, numbered(0, 10))
+	w.until("the offset could not be saved", func() bool { return offsets.failures.Load() < 2 })
+	c.print(t, numbered(10, 20))
+	c.Close()
+	if err := s.Drain(t.Context(), "t1"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, w.stored(c.Stream), numbered(0, 20))
+	if offset, err := w.db.Offset("t1", "web"); err != nil || offset < 20 {
+		t.Errorf("offset %d, %v", offset, err)
+	}
 }
 
 func TestWhatIsDeletedMeanwhile(t *testing.T) {
