@@ -34,7 +34,8 @@ type Engine interface {
 	// RemoveImage removes a name; the content goes once no name and no task refers to it. ErrNotFound when absent.
 	RemoveImage(ctx context.Context, name string) error
 
-	// CreateTask makes what the task's containers share: its cgroup, its shim, its listener. Nothing runs yet.
+	// CreateTask makes what the task's containers share: its cgroup, its shim, its listener. Nothing runs yet. A task that
+	// was lost before it had a container is begun again: it may be one whose creation an agent's death cut off.
 	CreateTask(ctx context.Context, spec TaskSpec) error
 	// CreateContainer prepares one container (root file system, OCI specification, log spool). Its image must be present.
 	// Errors: *Error of kind CannotCreateContainer.

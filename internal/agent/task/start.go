@@ -24,7 +24,7 @@ func (t *task) start(ctx context.Context) error {
 		return err
 	case !found && t.progress.Created:
 		return errGone
-	case status.Lost:
+	case status.Lost && (t.progress.Created || len(status.Containers) > 0): // otherwise its creation was cut off
 		return &failure{lost(status)}
 	case t.hasEnded(status):
 		return errEssential

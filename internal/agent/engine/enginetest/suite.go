@@ -71,6 +71,7 @@ func Run(t *testing.T, s Suite) {
 		{"tasks outlive the agent", adopted},
 		{"the listener outlives the agent", listener},
 		{"a lost task is reported and removed", lost},
+		{"a task lost before it had a container is begun again", lostEarly},
 		{"an image that is absent is not created", noImage},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
@@ -462,6 +463,36 @@ func lost(t *testing.T, s Suite) {
 	if _, err := b.Inspect(b.ctx, task); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("after its removal Inspect returns %v", err)
 	}
+}
+
+func lostEarly(t *testing.T, s Suite) {
+	if s.Lose == nil {
+		t.Skip("nothing keeps this engine's tasks but itself")
+	}
+	b := openBox(t, s)
+	task := b.task()
+	s.Lose(t, b.Engine, task)
+	b.awaitLost(task)
+	b.must(b.CreateTask(b.ctx, engine.TaskSpec{Task: task, NoNetwork: true}))
+	b.must(b.CreateContainer(b.ctx, task, s.Container("app", Behaviour{Kind: Exits, Code: 3})))
+	b.must(b.StartContainer(b.ctx, task, "app"))
+	if c := b.await(task, "app", engine.Stopped); c.ExitCode != 3 || b.inspect(task).Lost {
+		t.Errorf("it is %+v", c)
+	}
+}
+
+func (b *box) awaitLost(task string) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	states, err := b.Watch(ctx, task)
+	b.must(err)
+	for s := range states {
+		if s.Lost {
+			return
+		}
+	}
+	b.Fatal("the task was never lost")
 }
 
 func noImage(t *testing.T, s Suite) {

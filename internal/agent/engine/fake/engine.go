@@ -58,7 +58,9 @@ func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
 	}
 	h.m.mu.Lock()
 	defer h.m.mu.Unlock()
-	if h.m.tasks[spec.Task] != nil {
+	if t := h.m.tasks[spec.Task]; t != nil && t.lost && len(t.containers) == 0 {
+		h.m.remove(spec.Task)
+	} else if t != nil {
 		return nil
 	}
 	t := &task{spec: spec, watchers: map[chan engine.TaskStatus]struct{}{}}
