@@ -41,6 +41,7 @@ type machine struct {
 	closers []func() error // in reverse order of opening
 
 	resetting sync.Mutex // one reset at a time
+	ending    bool       // none begins any more; guarded by resetting
 	down      chan bool  // asked to end; whether tasks are kept
 	broken    chan error // the agent can't go on
 
@@ -116,19 +117,16 @@ func (m *machine) announcement() instance.Announcement {
 // ready once the machine has joined.
 func (m *machine) run(ctx context.Context, ready func()) (err error) {
 	defer func() { err = errors.Join(err, m.close()) }()
-	m.http = m.server.Wire.HTTP()
-	m.http.ConnContext = iam.ConnContext
-	served := make(chan error, 1)
-	go func() { served <- m.http.Serve(m.listener) }()
 	if err := m.server.Start(ctx); err != nil {
-		m.http.Close()
 		return err
 	}
-	if err := errors.Join(m.in.Begin("etcd"), m.startAgent(ctx)); err != nil {
-		m.http.Close()
-		m.server.Stop()
+	served := m.serve() // not before: to a question about state that is not loaded every answer is wrong
+	defer m.stopServing()
+	defer m.server.Stop()
+	if err := errors.Join(m.in.Begin("etcd"), m.startAgent()); err != nil {
 		return err
 	}
+	defer m.stopAgent()
 	if err := m.in.Announce(m.announcement()); err != nil {
 		return err
 	}
@@ -153,17 +151,31 @@ func (m *machine) run(ctx context.Context, ready func()) (err error) {
 	}
 	started()
 	telling.Wait()
+	m.resetting.Lock() // one that is under way starts the agent that is to be stopped
+	m.ending = true
+	m.resetting.Unlock()
 	if !keep {
 		m.endTasks(ctx)
 	}
-	m.stopAgent()
-	m.server.Stop()
-	ending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if m.http.Shutdown(ending) != nil {
-		m.http.Close() // a client that does not finish does not hold the end up
-	}
 	return broken
+}
+
+// serve answers requests; what it returns gets why it no longer does.
+func (m *machine) serve() (ended <-chan error) {
+	m.http = m.server.Wire.HTTP()
+	m.http.ConnContext = iam.ConnContext
+	served := make(chan error, 1)
+	go func() { served <- m.http.Serve(m.listener) }()
+	return served
+}
+
+// stopServing lets the requests under way end. A client that does not finish does not hold the end up.
+func (m *machine) stopServing() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if m.http.Shutdown(ctx) != nil {
+		m.http.Close()
+	}
 }
 
 // agentLife is one run of the agent.
@@ -173,9 +185,9 @@ type agentLife struct {
 	ended  chan struct{}
 }
 
-// startAgent starts the agent with a key of its own.
-func (m *machine) startAgent(ctx context.Context) error {
-	key, err := m.server.IAM.IssueAgent(ctx, m.in.ID)
+// startAgent starts the agent with a key of its own. It is not cut short: without its agent the machine is of no use.
+func (m *machine) startAgent() error {
+	key, err := m.server.IAM.IssueAgent(context.Background(), m.in.ID)
 	if err != nil {
 		return fmt.Errorf("issue the agent's key: %w", err)
 	}
@@ -184,7 +196,7 @@ func (m *machine) startAgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	running, cancel := context.WithCancel(context.Background())
 	life := &agentLife{cancel: cancel, ended: make(chan struct{}), Agent: agent.New(agent.Config{
 		Dir: m.in.Path("agent"), Machine: m.in.ID, Endpoint: m.endpoint, Region: m.o.region, Credentials: credentials,
 		Engine: m.engine, Network: m.network,

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/store"
 )
 
 // Health tells whether this Berth does its work: the store is well and the machine has joined.
@@ -61,16 +63,24 @@ func (m *machine) RemoveImage(ctx context.Context, name string) error {
 // Pulls lists the images on their way.
 func (m *machine) Pulls(context.Context) []operator.Pull { return m.engine.underWay() }
 
+// resetTimeout bounds a reset, which takes well under a second.
+const resetTimeout = 30 * time.Second
+
 // Reset stops what runs and forgets all state, images and keys excepted. The APIs answer throughout; what they are told
-// meanwhile is forgotten too, or not.
+// meanwhile is forgotten too, or not. Once begun it goes on without who asked for it: half a reset leaves no agent.
 func (m *machine) Reset(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetTimeout)
+	defer cancel()
 	m.resetting.Lock()
 	defer m.resetting.Unlock()
+	if m.ending {
+		return errors.New("berth is shutting down")
+	}
 	life := m.stopAgent()
 	if err := life.Forget(ctx); err != nil {
-		return errors.Join(err, m.startAgent(ctx))
+		return errors.Join(err, m.startAgent())
 	}
-	if err := errors.Join(m.server.Reset(ctx), m.startAgent(ctx)); err != nil {
+	if err := errors.Join(m.server.Reset(ctx), m.startAgent()); err != nil {
 		return err
 	}
 	return m.joined(ctx)
@@ -102,13 +112,14 @@ const endTimeout = 150 * time.Second
 func (m *machine) endTasks(ended context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
+	m.server.ECS.StopPlacing()
 	for told := false; ; told = true {
 		live, err := m.server.ECS.StopAll(ctx, "Berth was shut down")
 		if err != nil {
 			m.progress.Step("tasks could not be stopped, and the next start adopts them: %v", err)
 			return
 		}
-		if live == 0 {
+		if len(live) == 0 {
 			m.progress.Done()
 			return
 		}
@@ -117,23 +128,20 @@ func (m *machine) endTasks(ended context.Context) {
 			if errors.Is(context.Cause(ended), interrupted{syscall.SIGINT}) {
 				hint = " (Ctrl-C again leaves them to the next start)"
 			}
-			m.progress.Step("stopping %s%s", count(live, "task"), hint)
+			m.progress.Step("stopping %s%s", count(len(live), "task"), hint)
 		}
-		m.progress.State("waiting for %s to stop", joinWords(m.live()))
+		m.progress.State("waiting for %s to stop", joinWords(names(live)))
 		if pause(ctx, 10*time.Millisecond) != nil {
-			m.progress.Step("%s did not stop within %s, and the next start adopts them", count(live, "task"), endTimeout)
+			m.progress.Step("%s did not stop within %s, and the next start adopts them", count(len(live), "task"), endTimeout)
 			return
 		}
 	}
 }
 
-// live names the tasks that have not stopped.
-func (m *machine) live() []string {
-	var names []string
-	for row := range m.server.ECS.Tasks.All() {
-		if row.Value.Status.Live() {
-			names = append(names, fmt.Sprintf("%s (%s)", shortID(row.ID), row.Value.Definition.Family))
-		}
+// names are what people know tasks by.
+func names(tasks []store.Row[ecs.Task]) (names []string) {
+	for _, row := range tasks {
+		names = append(names, fmt.Sprintf("%s (%s)", shortID(row.ID), row.Value.Definition.Family))
 	}
 	slices.Sort(names)
 	return names

@@ -16,17 +16,16 @@ func (s *Service) StopPlacing() {
 	s.placer.shut = true
 }
 
-// StopAll orders every task of every cluster to stop that was not told to yet, and returns how many tasks still live: for
+// StopAll orders every task of every cluster to stop that was not told to yet, and returns the tasks that still live: for
 // the end of a program that owns the machine its tasks run on.
-func (s *Service) StopAll(ctx context.Context, reason string) (live int, err error) {
+func (s *Service) StopAll(ctx context.Context, reason string) (live []store.Row[Task], err error) {
 	var running []store.Row[Task]
-	for row := range s.Tasks.All() {
-		if !row.Value.Status.Live() {
-			continue
-		}
-		live++
-		if !row.Value.Ending() {
-			running = append(running, row)
+	for instance := range s.Instances.All() {
+		for row := range s.Tasks.Find(instance.Scope, LiveByInstance, instance.ID) {
+			live = append(live, row)
+			if !row.Value.Ending() {
+				running = append(running, row)
+			}
 		}
 	}
 	order := &Stop{Code: api.TaskStopCodeUserInitiated, Reason: reason, At: time.Now().UTC()}
