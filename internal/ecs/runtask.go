@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
@@ -22,7 +23,7 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 	if err := s.launch(ctx, scope, l, r); err != nil {
 		return nil, err
 	}
-	out := &api.RunTaskResponse{Tasks: []api.Task{}, Failures: l.failures(scope)}
+	out := &api.RunTaskResponse{Tasks: []api.Task{}, Failures: s.failures(l, scope)}
 	for _, id := range l.tasks {
 		if row, ok := s.Tasks.Get(scope, id); ok {
 			out.Tasks = append(out.Tasks, describeTask(scope, row.Value, true))
@@ -162,17 +163,29 @@ const (
 	maxFailures = 100
 )
 
+// noPool says that nothing offers Fargate in the scope, and where in the account something does: what is asked of another
+// region than the machine's is the likeliest reason.
+func (s *Service) noPool(scope store.Scope) string {
+	for row := range s.Instances.All() {
+		if i := row.Value; i.Pool == FargatePool && i.Status != instanceInactive && row.Scope.Account == scope.Account {
+			return fmt.Sprintf("No machine of the Fargate pool is registered in %s. There is one in %s: ask there, or start Berth with --region %s.",
+				scope.Region, row.Scope.Region, scope.Region)
+		}
+	}
+	return fmt.Sprintf("No machine of the Fargate pool is registered in %s.", scope.Region)
+}
+
 // failures tell why tasks were not placed: one for every instance on EC2, one for every task on Fargate.
-func (l *launch) failures(scope store.Scope) []api.Failure {
+func (s *Service) failures(l *launch, scope store.Scope) []api.Failure {
 	out := []api.Failure{}
 	short := l.count - len(l.tasks)
 	if !l.placed || short <= 0 {
 		return out
 	}
 	if l.pool.cluster == "" {
-		detail := "No machine of the Fargate pool is registered."
-		if len(l.refusals) > 0 {
-			detail = placement.Explain(l.refusals)
+		detail := placement.Explain(l.refusals)
+		if len(l.refusals) == 0 {
+			detail = s.noPool(scope)
 		}
 		for range short {
 			out = append(out, api.Failure{Reason: noCapacity, Detail: detail})

@@ -96,7 +96,7 @@ func TestNothingPlacedIsNothingWritten(t *testing.T) {
 	r := web(2)
 	r.ClientToken = "token"
 	out := got(w.RunTask(w.ctx, r))(w)
-	if len(out.Tasks) != 0 || len(out.Failures) != 2 || out.Failures[0].Detail != "No machine of the Fargate pool is registered." {
+	if len(out.Tasks) != 0 || len(out.Failures) != 2 || out.Failures[0].Detail != "No machine of the Fargate pool is registered in us-east-1." {
 		t.Errorf("%+v", out)
 	}
 	if w.Tasks.Len(here) != 0 || w.interfaces() != 0 {
@@ -407,5 +407,18 @@ func BenchmarkRunTask(b *testing.B) {
 		if out, err := w.RunTask(w.ctx, web(1)); err != nil || len(out.Tasks) != 1 {
 			b.Fatal(out, err)
 		}
+	}
+}
+
+func TestAnotherRegionThanTheMachinesIsNamed(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.fargate(256, 1600)
+	elsewhere := wire.WithCaller(t.Context(), wire.Caller{Account: here.Account, Region: "eu-west-1", Kind: wire.User})
+	w.ctx = elsewhere
+	w.cluster("default")
+	w.define(webDefinition)
+	out := got(w.RunTask(w.ctx, web(1)))(w)
+	if len(out.Failures) != 1 || !strings.Contains(out.Failures[0].Detail, "There is one in us-east-1") || !strings.Contains(out.Failures[0].Detail, "--region eu-west-1") {
+		t.Errorf("%+v", out.Failures)
 	}
 }
