@@ -12,8 +12,9 @@ import (
 // claims is held against the bytes that are left before anything is set aside
 // for it.
 type cborReader struct {
-	data []byte
-	at   int
+	data       []byte
+	at         int
+	structures int // so far
 }
 
 // head is a value's first bytes: its major type and argument. The argument of
@@ -130,7 +131,7 @@ func (r *cborReader) key() (string, error) {
 // skip passes over a value of no interest.
 func (r *cborReader) skip(depth int) error {
 	if depth > maxDepth {
-		return r.deep()
+		return tooDeep()
 	}
 	h, err := r.head()
 	if err != nil {
@@ -154,10 +155,6 @@ func (r *cborReader) skip(depth int) error {
 	return err
 }
 
-func (r *cborReader) deep() error {
-	return malformed("The request nests more than %d levels deep.", maxDepth)
-}
-
 // null passes a null or undefined, if that comes next.
 func (r *cborReader) null() bool {
 	if r.at < len(r.data) && (r.data[r.at] == 0xf6 || r.data[r.at] == 0xf7) {
@@ -170,7 +167,7 @@ func (r *cborReader) null() bool {
 // value reads a value into v by its type.
 func (r *cborReader) value(t *Type, v reflect.Value, path string, depth int) error {
 	if depth > maxDepth {
-		return r.deep()
+		return tooDeep()
 	}
 	h, err := r.head()
 	if err != nil {
@@ -213,6 +210,9 @@ func (r *cborReader) value(t *Type, v reflect.Value, path string, depth int) err
 }
 
 func (r *cborReader) structure(t *Type, h head, v reflect.Value, path string, depth int) error {
+	if r.structures++; r.structures > maxStructures {
+		return tooMany()
+	}
 	return r.each(h, func() error {
 		name, err := r.key()
 		if err != nil {

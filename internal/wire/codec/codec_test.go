@@ -180,6 +180,39 @@ func TestWhatJSONRefuses(t *testing.T) {
 	}
 }
 
+// A few bytes may not ask for much memory: a structure of Go's is larger than what spells it.
+func TestWhatIsTooLargeForItsBytesIsRefused(t *testing.T) {
+	many := func(before, item, after string) string { return before + strings.Repeat(item, 40_000) + after }
+	deep := func(before, level, inner, up string) string {
+		return before + strings.Repeat(level, 200) + inner + strings.Repeat(up, 200)
+	}
+	for _, c := range []struct {
+		name     string
+		protocol schema.Protocol
+		body     string
+		want     string
+	}{
+		{"JSON structures", schema.JSON11, many(`{"Parts":[`, `{},`, `{}]}`), "structures"},
+		{"JSON nulls", schema.JSON11, many(`{"Parts":[`, `null,`, `null]}`), "structures"},
+		{"JSON levels", schema.JSON11, deep(`{"Inner":`, `{"Sub":`, `{}`, `}`) + `}`, "levels deep"},
+		{"CBOR structures", schema.CBOR, many("\xa1\x65Parts\x9f", "\xa0", "\xff"), "structures"},
+		{"CBOR levels", schema.CBOR, deep("\xa1\x65Inner", "\xa1\x63Sub", "\xa0", ""), "levels deep"},
+		{"XML structures", schema.RESTXML, many("<W><partSet>", "<item/>", "</partSet></W>"), "structures"},
+		{"XML levels", schema.RESTXML, deep("<W><Inner>", "<Sub>", "", "</Sub>") + "</Inner></W>", "levels deep"},
+	} {
+		err := codec.For(c.protocol).Decode(makeWidget(t), request([]byte(c.body)), new(Widget))
+		var m *codec.Malformed
+		if !errors.As(err, &m) || !strings.Contains(m.Message, c.want) {
+			t.Errorf("%s: %v, want too many %s", c.name, err, c.want)
+		}
+	}
+	var w Widget
+	body := `{"Words":["` + strings.Repeat(`{null}","`, 40_000) + `"]}`
+	if err := codec.For(schema.JSON11).Decode(makeWidget(t), request([]byte(body)), &w); err != nil || len(w.Words) != 40_001 {
+		t.Errorf("%d words: %v", len(w.Words), err)
+	}
+}
+
 func TestTimesAsJSON(t *testing.T) {
 	for ms, want := range map[int64]string{1795262400000: "1795262400", 1795262400500: "1795262400.5", 1795262400010: "1795262400.01", 1795262400001: "1795262400.001", -1500: "-1.5", 1: "0.001"} {
 		b, err := json.Marshal(schema.Time{Time: time.UnixMilli(ms)})

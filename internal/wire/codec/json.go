@@ -14,9 +14,17 @@ import (
 // jsonCodec is awsJson 1.0 and 1.1: they differ in their content type.
 type jsonCodec struct{ contentType string }
 
-// maxDepth bounds how deeply a document may nest. AWS's own shapes stay below
-// twenty.
-const maxDepth = 100
+// What bounds a document beside its size. AWS's own inputs stay below twenty
+// levels and ten thousand structures; of Go's, one may take a hundred times the
+// bytes that spell it: "{}".
+const (
+	maxDepth      = 100
+	maxStructures = 1 << 15
+)
+
+func tooDeep() error { return malformed("The request nests more than %d levels deep.", maxDepth) }
+
+func tooMany() error { return malformed("The request has more than %d structures.", maxStructures) }
 
 func (jsonCodec) Decode(op *Operation, req *Request, in any) error {
 	if len(req.Body) == 0 || op.In == nil {
@@ -26,8 +34,8 @@ func (jsonCodec) Decode(op *Operation, req *Request, in any) error {
 }
 
 func decodeJSON(body []byte, in any) error {
-	if tooDeep(body) {
-		return malformed("The request nests more than %d levels deep.", maxDepth)
+	if err := checkOutline(body); err != nil {
+		return err
 	}
 	return jsonFault(json.Unmarshal(body, in))
 }
@@ -60,10 +68,10 @@ func (c jsonCodec) Fault(_ *schema.Service, _ string, e *Error) *Response {
 	return &Response{Status: e.Status, Type: c.contentType, Body: body}
 }
 
-// tooDeep reports whether a JSON document nests beyond maxDepth, without
-// parsing it.
-func tooDeep(body []byte) bool {
-	depth, quoted := 0, false
+// checkOutline refuses a JSON document beyond the bounds, without parsing it. A
+// null makes a structure too, in a list of them.
+func checkOutline(body []byte) error {
+	depth, structures, quoted := 0, 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case quoted && c == '\\':
@@ -73,13 +81,21 @@ func tooDeep(body []byte) bool {
 		case quoted:
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
-				return true
+				return tooDeep()
+			}
+			if c == '{' {
+				structures++
 			}
 		case c == '}' || c == ']':
 			depth--
+		case c == 'n':
+			structures++
 		}
 	}
-	return false
+	if structures > maxStructures {
+		return tooMany()
+	}
+	return nil
 }
 
 // jsonFault turns what the JSON library says into the words that AWS uses,

@@ -14,7 +14,7 @@ import (
 // decodeXML reads a document whose root element is a structure, whatever its
 // name. Entities other than XML's own five are refused by the XML library.
 func decodeXML(t *Type, body []byte, v reflect.Value) error {
-	r := xmlReader{xml.NewDecoder(bytes.NewReader(body))}
+	r := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(body))}
 	for {
 		tok, err := r.dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -29,9 +29,12 @@ func decodeXML(t *Type, body []byte, v reflect.Value) error {
 	}
 }
 
-type xmlReader struct{ dec *xml.Decoder }
+type xmlReader struct {
+	dec        *xml.Decoder
+	structures int // so far
+}
 
-func (r xmlReader) bad(err error) error {
+func (r *xmlReader) bad(err error) error {
 	var m *Malformed
 	if errors.As(err, &m) {
 		return err
@@ -41,9 +44,9 @@ func (r xmlReader) bad(err error) error {
 
 // value reads an element, up to its end, into v. An item of a flat list is
 // appended.
-func (r xmlReader) value(t *Type, flat bool, start xml.StartElement, v reflect.Value, depth int) error {
+func (r *xmlReader) value(t *Type, flat bool, start xml.StartElement, v reflect.Value, depth int) error {
 	if depth > maxDepth {
-		return malformed("The request nests more than %d levels deep.", maxDepth)
+		return tooDeep()
 	}
 	switch {
 	case t.Kind == schema.Structure:
@@ -66,7 +69,7 @@ func (r xmlReader) value(t *Type, flat bool, start xml.StartElement, v reflect.V
 	return setText(t, v, text, start.Name.Local)
 }
 
-func (r xmlReader) item(t *Type, start xml.StartElement, v reflect.Value, depth int) error {
+func (r *xmlReader) item(t *Type, start xml.StartElement, v reflect.Value, depth int) error {
 	item := reflect.New(t.Go.Elem()).Elem()
 	err := r.value(t.Elem, false, start, item, depth+1)
 	v.Set(reflect.Append(v, item))
@@ -74,7 +77,7 @@ func (r xmlReader) item(t *Type, start xml.StartElement, v reflect.Value, depth 
 }
 
 // entry reads a map's entry: an element with a key and a value in it.
-func (r xmlReader) entry(t *Type, v reflect.Value, depth int) error {
+func (r *xmlReader) entry(t *Type, v reflect.Value, depth int) error {
 	if v.IsNil() {
 		v.Set(reflect.MakeMap(t.Go))
 	}
@@ -92,7 +95,10 @@ func (r xmlReader) entry(t *Type, v reflect.Value, depth int) error {
 	return err
 }
 
-func (r xmlReader) structure(t *Type, start xml.StartElement, v reflect.Value, depth int) error {
+func (r *xmlReader) structure(t *Type, start xml.StartElement, v reflect.Value, depth int) error {
+	if r.structures++; r.structures > maxStructures {
+		return tooMany()
+	}
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		for _, attr := range start.Attr {
@@ -121,7 +127,7 @@ func (r xmlReader) structure(t *Type, start xml.StartElement, v reflect.Value, d
 
 // children calls each for every child element, up to the end of the element
 // that is open.
-func (r xmlReader) children(each func(xml.StartElement) error) error {
+func (r *xmlReader) children(each func(xml.StartElement) error) error {
 	for {
 		tok, err := r.dec.Token()
 		if err != nil {
@@ -139,7 +145,7 @@ func (r xmlReader) children(each func(xml.StartElement) error) error {
 }
 
 // text reads an element's text, up to its end.
-func (r xmlReader) text() (string, error) {
+func (r *xmlReader) text() (string, error) {
 	var b strings.Builder
 	for {
 		tok, err := r.dec.Token()
