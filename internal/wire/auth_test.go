@@ -149,16 +149,23 @@ func TestHostsAndOrigins(t *testing.T) {
 	for _, c := range []struct {
 		host, site string
 		status     int
+		origin     string
 	}{
-		{"127.0.0.1:4566", "", 200}, {"localhost", "", 200}, {"localhost:4566", "", 200}, {"LOCALHOST:1", "", 200}, {"[::1]:4566", "", 200},
-		{"ecs.us-east-1.localhost:4566", "", 200}, {"169.254.170.2", "", 200}, {"localhost.", "", 200}, {"127.9.9.9", "", 200},
-		{"berth.example.com", "", 421}, {"127.0.0.1.nip.io", "", 421}, {"notlocalhost", "", 421}, {"192.168.1.5", "", 421}, {"", "", 421}, {"localhost.evil.com", "", 421},
-		{"localhost", "none", 200}, {"localhost", "same-origin", 200}, {"localhost", "cross-site", 403}, {"localhost", "same-site", 403},
+		{"127.0.0.1:4566", "", 200, ""}, {"localhost", "", 200, ""}, {"localhost:4566", "", 200, ""}, {"LOCALHOST:1", "", 200, ""}, {"[::1]:4566", "", 200, ""},
+		{"ecs.us-east-1.localhost:4566", "", 200, ""}, {"169.254.170.2", "", 200, ""}, {"localhost.", "", 200, ""}, {"127.9.9.9", "", 200, ""},
+		{"berth.example.com", "", 421, ""}, {"127.0.0.1.nip.io", "", 421, ""}, {"notlocalhost", "", 421, ""}, {"192.168.1.5", "", 421, ""}, {"", "", 421, ""}, {"localhost.evil.com", "", 421, ""},
+		{"localhost", "none", 200, ""}, {"localhost", "same-origin", 200, ""}, {"localhost", "cross-site", 403, ""}, {"localhost", "same-site", 403, ""},
+		{"localhost:4566", "", 200, "http://localhost:4566"}, {"localhost:4566", "same-origin", 200, "http://localhost:4566"},
+		{"localhost:4566", "", 403, "http://localhost:8080"}, {"localhost:4566", "", 403, "https://evil.example"}, {"localhost:4566", "", 403, "null"},
+		{"localhost:4566", "cross-site", 403, "http://localhost:4566"},
 	} {
 		r := httptest.NewRequest("GET", "/_berth/health", nil)
 		r.Host = c.host
 		if c.site != "" {
 			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
 		}
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
@@ -185,3 +192,11 @@ func TestRawRoutes(t *testing.T) {
 	want(t, raw("GET", "/nothing", "", false), 404, "names no operation")
 	want(t, raw("GET", "/", "", false), 404, "This is Berth")
 }
+	want(t, call(t, s, ecsTarget+"CreateCluster", strings.Repeat(" ", 1<<20)+"{}"), 200, "ACTIVE")
+}
+
+func TestNobodyHoldsAConnectionForEver(t *testing.T) {
+	s := newServer(atNoon).HTTP()
+	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 {
+		t.Errorf("%+v", s)
+	}

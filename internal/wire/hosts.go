@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -69,11 +70,25 @@ func (s *Server) foreign(r *http.Request) (why string, status int) {
 		return "Berth does not answer for the host " + quoteHost(r.Host) + ". Use localhost or an address of this machine, or start Berth with this name among its hosts.",
 			http.StatusMisdirectedRequest
 	}
-	switch site := r.Header.Get("Sec-Fetch-Site"); site {
-	case "", "none", "same-origin":
-		return "", 0
+	if crossSite(r) {
+		return "Berth does not answer requests that a web page of another site makes.", http.StatusForbidden
 	}
-	return "Berth does not answer requests that a web page of another site makes.", http.StatusForbidden
+	return "", 0
+}
+
+// crossSite reports whether a page of another site makes the request. Where a
+// browser does not say so in Sec-Fetch-Site, as when it opens a websocket, it
+// names the page's origin.
+func crossSite(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site != "none" && site != "same-origin"
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	page, err := url.Parse(origin)
+	return err != nil || page.Host != r.Host
 }
 
 func quoteHost(h string) string {
