@@ -170,8 +170,53 @@ func TestHostsAndOrigins(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		if w.Code != c.status {
-			t.Errorf("host %q from %q: %d %s", c.host, c.site, w.Code, w.Body)
+			t.Errorf("host %q from %q %q: %d %s", c.host, c.site, c.origin, w.Code, w.Body)
 		}
+	}
+}
+
+// A signed request is good for what was signed, whoever has got hold of it: what it asks for included.
+func TestATargetThatIsNotSigned(t *testing.T) {
+	s := newServer(atNoon)
+	r := httptest.NewRequest("POST", "http://localhost/", strings.NewReader("{}"))
+	sign(t, r, "{}", testKey, testSecret, "", "ecs", noon)
+	r.Header.Set("X-Amz-Target", ecsTarget+"CreateCluster")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	want(t, w, 400, "IncompleteSignatureException", "'X-Amz-Target' must be a 'SignedHeader'")
+}
+
+// readCounter counts what is read of a body without an end.
+type readCounter struct{ read int }
+
+func (c *readCounter) Read(p []byte) (int, error) {
+	c.read += len(p)
+	return len(p), nil
+}
+
+func TestLittleIsKeptOfAStrangersBody(t *testing.T) {
+	s := newServer(atNoon)
+	for name, path := range map[string]string{"an operation": "/", "a raw route": "/_berth/echo"} {
+		for key, code := range map[string]string{"AKIDOTHER": "UnrecognizedClientException", "": "MissingAuthenticationTokenException"} {
+			body := &readCounter{}
+			r := httptest.NewRequest("POST", "http://localhost"+path, body)
+			if key != "" {
+				sign(t, r, "", key, testSecret, "", "ecs", noon)
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if !strings.Contains(w.Body.String(), code) || body.read > 1<<18 {
+				t.Errorf("%s, key %q: read %d bytes, answered %d %s", name, key, body.read, w.Code, w.Body)
+			}
+		}
+	}
+	want(t, call(t, s, ecsTarget+"CreateCluster", strings.Repeat(" ", 1<<20)+"{}"), 200, "ACTIVE")
+}
+
+func TestNobodyHoldsAConnectionForEver(t *testing.T) {
+	s := newServer(atNoon).HTTP()
+	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -192,11 +237,3 @@ func TestRawRoutes(t *testing.T) {
 	want(t, raw("GET", "/nothing", "", false), 404, "names no operation")
 	want(t, raw("GET", "/", "", false), 404, "This is Berth")
 }
-	want(t, call(t, s, ecsTarget+"CreateCluster", strings.Repeat(" ", 1<<20)+"{}"), 200, "ACTIVE")
-}
-
-func TestNobodyHoldsAConnectionForEver(t *testing.T) {
-	s := newServer(atNoon).HTTP()
-	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 {
-		t.Errorf("%+v", s)
-	}

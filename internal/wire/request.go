@@ -20,18 +20,35 @@ import (
 // read takes in the whole body, as it was sent (the signature is over those
 // bytes) and inflated.
 func (x *exchange) read() *Error {
+	limit := x.MaxBody
+	var stranger error
+	if x.r.ContentLength < 0 || x.r.ContentLength > strangersBody {
+		if _, _, stranger = x.credential(x.r, scopeRules{}); stranger != nil {
+			limit = min(limit, strangersBody)
+		}
+	}
 	var err error
-	if x.sent, err = readBody(x.w, x.r, x.MaxBody); err == nil {
+	if x.sent, err = readBody(x.w, x.r, limit); err == nil {
 		x.body, err = inflate(x.r, x.sent, x.MaxBody)
 	}
-	if err != nil {
-		return x.bodyFault(err)
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case stranger != nil && errors.As(err, &large):
+		x.w.Header().Set("Connection", "close")
+		return x.unproven(stranger)
 	}
-	return nil
+	return x.bodyFault(err)
 }
 
-// firstRead bounds what is set aside on the word of Content-Length alone.
-const firstRead = 64 << 10
+const (
+	// strangersBody bounds what is kept of a body before it can be checked, for
+	// those whose key is not known: it is also what most requests stay below.
+	strangersBody = 64 << 10
+	// firstRead bounds what is set aside on the word of Content-Length alone.
+	firstRead = 64 << 10
+)
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
@@ -104,6 +121,11 @@ func (x *exchange) prove(rules scopeRules) *Error {
 	if x.caller, err = x.verify(x.r, x.sent, rules); err == nil {
 		return nil
 	}
+	return x.unproven(err)
+}
+
+// unproven is the answer, in the dialect, to a request of nobody known.
+func (x *exchange) unproven(err error) *Error {
 	if fault := x.dialect.authFault(err); fault != nil {
 		return fault
 	}
@@ -116,22 +138,36 @@ type scopeRules struct {
 	unsignedBody bool   // UNSIGNED-PAYLOAD is taken
 }
 
-// verify proves a request's signature and says whose it is.
-func (s *Server) verify(r *http.Request, body []byte, rules scopeRules) (Caller, error) {
+// credential reads a request's signature and finds the key that it names.
+// Nothing is proven yet.
+func (s *Server) credential(r *http.Request, rules scopeRules) (*sigv4.Signature, Credential, error) {
 	sig, err := sigv4.Parse(r)
 	if err != nil {
-		return Caller{}, err
+		return nil, Credential{}, err
 	}
-	if rules.service != "" && sig.Scope.Service != rules.service {
-		return Caller{}, &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to correct service: '" + rules.service + "'. "}
+	switch {
+	case rules.service != "" && sig.Scope.Service != rules.service:
+		err = &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to correct service: '" + rules.service + "'. "}
+	case !scopeName(sig.Scope.Service):
+		err = &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to a valid service."}
+	case !scopeName(sig.Scope.Region):
+		err = &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to a valid region."}
+	case r.Header["X-Amz-Target"] != nil && !sig.Signs("x-amz-target"):
+		// Whoever has a signed request could make another one of it.
+		err = &sigv4.Error{Reason: sigv4.Incomplete, Message: "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."}
+	default:
+		err = sig.CheckTime(s.Now(), s.Skew)
 	}
-	if !regionName(sig.Scope.Region) {
-		return Caller{}, &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to a valid region."}
-	}
-	if err := sig.CheckTime(s.Now(), s.Skew); err != nil {
-		return Caller{}, err
+	if err != nil {
+		return nil, Credential{}, err
 	}
 	cred, err := s.Credentials.Lookup(r.Context(), sig.AccessKeyID, sig.SessionToken, r)
+	return sig, cred, err
+}
+
+// verify proves a request's signature and says whose it is.
+func (s *Server) verify(r *http.Request, body []byte, rules scopeRules) (Caller, error) {
+	sig, cred, err := s.credential(r, rules)
 	if err != nil {
 		return Caller{}, err
 	}
@@ -149,9 +185,9 @@ func (s *Server) verify(r *http.Request, body []byte, rules scopeRules) (Caller,
 	return caller, nil
 }
 
-// regionName reports whether a region's name is one: it becomes part of keys
-// and ARNs.
-func regionName(s string) bool {
+// scopeName reports whether a region's or service's name is one: a region
+// becomes part of keys and ARNs, and both are remembered with signing keys.
+func scopeName(s string) bool {
 	return len(s) <= 64 && !slices.ContainsFunc([]byte(s), func(c byte) bool {
 		return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-')
 	})
@@ -180,8 +216,9 @@ func (s *Server) signedStream(h http.Handler) http.Handler {
 		if fault := x.prove(scopeRules{unsignedBody: true}); fault != nil {
 			return fault
 		}
-		// What is sent may take longer than a request does.
-		if err := http.NewResponseController(x.w).SetReadDeadline(time.Time{}); err != nil {
+		// What is sent may take longer than a request does, and so the answer.
+		c := http.NewResponseController(x.w)
+		if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{})); err != nil {
 			return x.bodyFault(err)
 		}
 		return nil

@@ -91,6 +91,10 @@ func Parse(r *http.Request) (*Signature, error) {
 	return nil, refuse(Missing, "Missing Authentication Token")
 }
 
+// Signs reports whether the signature covers a header, given in lower case. The
+// others may be anybody's.
+func (s *Signature) Signs(header string) bool { return slices.Contains(s.signedHeaders, header) }
+
 func parseHeader(r *http.Request, header string) (*Signature, error) {
 	algorithm, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
 	if algorithm != Algorithm {
@@ -131,7 +135,7 @@ func parseHeader(r *http.Request, header string) (*Signature, error) {
 		return nil, err
 	}
 	// A header that changes what is signed has to be signed itself.
-	s.Unsigned = s.Unsigned && slices.Contains(s.signedHeaders, "x-amz-content-sha256")
+	s.Unsigned = s.Unsigned && s.Signs("x-amz-content-sha256")
 	return s, nil
 }
 
@@ -185,7 +189,7 @@ func (s *Signature) read(credential, signedHeaders, signature, date string) erro
 	s.AccessKeyID, s.Scope = parts[0], Scope{parts[1], parts[2], parts[3]}
 
 	s.signedHeaders = strings.Split(strings.ToLower(signedHeaders), ";")
-	if !slices.Contains(s.signedHeaders, "host") {
+	if !s.Signs("host") {
 		return refuse(Incomplete, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if n, err := hex.Decode(s.signature[:], []byte(fit(signature, 64))); err != nil || n != 32 {
