@@ -15,11 +15,19 @@ import (
 	"github.com/berth-dev/berth/test/berthtest"
 )
 
-// named is a container that serves on a port and says its name.
+// named is a container that serves on a port, where it says its name; it logs that it does.
 func named(name, port string) types.ContainerDefinition {
 	c := logged(container(name, "serve", port))
 	c.Environment = []types.KeyValuePair{{Name: aws.String("NAME"), Value: aws.String(name)}}
 	return c
+}
+
+// serving waits until the containers of a task, which are all named, listen.
+func (w *world) serving(task types.Task) {
+	w.t.Helper()
+	for _, c := range task.Containers {
+		w.printed(task, aws.ToString(c.Name), 1)
+	}
 }
 
 // TestWhatATaskReaches looks at the network from inside tasks, and at tasks from the host.
@@ -36,6 +44,9 @@ func TestWhatATaskReaches(t *testing.T) {
 	private.Family = aws.String("private")
 	third := w.one(private, "RUNNING")
 	at := w.publicIP(pair)
+	for _, task := range []types.Task{pair, far, third} {
+		w.serving(task)
+	}
 
 	t.Run("its containers share localhost", func(t *testing.T) {
 		w := w.in(t)
@@ -220,6 +231,7 @@ func TestTheInternetBehindAFirewallThatDrops(t *testing.T) {
 				t.Errorf("it answers %q, want %q", got, want)
 			}
 			other := w.one(fargate(named("main", "8080")), "RUNNING")
+			w.serving(other)
 			if got := w.ask(at, "fetch", "url", "http://"+detail(other, "privateIPv4Address")+":8080/name"); got != "main" {
 				t.Errorf("another task answers %q", got)
 			}

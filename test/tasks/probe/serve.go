@@ -36,7 +36,7 @@ func serve(port string) {
 		},
 		"/keys": keys, "/identity": identity, "/tasks": tasks,
 	}
-	server := &http.Server{Addr: ":" + port}
+	server := &http.Server{}
 	for path, answer := range questions {
 		http.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			text, err := answer(r.Context(), r.URL.Query())
@@ -50,8 +50,12 @@ func serve(port string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, func() { server.Close() })()
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		fail(err)
+	}
 	fmt.Println("serving on", port)
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		fail(err)
 	}
 }
