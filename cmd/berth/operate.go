@@ -105,10 +105,14 @@ func (m *machine) Down(_ context.Context, keepTasks bool) error {
 	return nil
 }
 
-// endTimeout bounds how long the end waits for tasks: the longest stopTimeout, and some.
-const endTimeout = 150 * time.Second
+const (
+	// endTimeout bounds how long the end waits for tasks to stop: the longest stopTimeout, and some.
+	endTimeout = 150 * time.Second
+	// tidyTimeout bounds how long it waits for the output of stopped tasks to be shipped, and for what is left of them to go.
+	tidyTimeout = 15 * time.Second
+)
 
-// endTasks stops every task and waits until all have stopped, telling which have not. ended is the context that ended.
+// endTasks stops every task and waits until nothing is left of any, telling which have not stopped. ended is the context that ended.
 func (m *machine) endTasks(ended context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
@@ -120,7 +124,7 @@ func (m *machine) endTasks(ended context.Context) {
 			return
 		}
 		if len(live) == 0 {
-			m.progress.Done()
+			m.tidy()
 			return
 		}
 		if !told {
@@ -133,6 +137,23 @@ func (m *machine) endTasks(ended context.Context) {
 		m.progress.State("waiting for %s to stop", joinWords(names(live)))
 		if pause(ctx, 10*time.Millisecond) != nil {
 			m.progress.Step("%s did not stop within %s, and the next start adopts them", count(len(live), "task"), endTimeout)
+			return
+		}
+	}
+}
+
+// tidy waits until nothing is left of the tasks that have stopped.
+func (m *machine) tidy() {
+	defer m.progress.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), tidyTimeout)
+	defer cancel()
+	m.mu.Lock()
+	life := m.agent
+	m.mu.Unlock()
+	for life.Left() > 0 {
+		m.progress.State("waiting for the output of %s", count(life.Left(), "stopped task"))
+		if pause(ctx, 5*time.Millisecond) != nil {
+			m.progress.Step("the next start ships what is left of the output of %s", count(life.Left(), "stopped task"))
 			return
 		}
 	}

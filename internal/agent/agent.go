@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,14 +67,17 @@ type Identity struct {
 }
 
 // Agent is one life of the agent.
-type Agent struct{ Config }
+type Agent struct {
+	Config
+	runner atomic.Pointer[task.Runner] // nil before it runs
+}
 
 // New returns an agent that does not run yet.
 func New(cfg Config) *Agent {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Agent{cfg}
+	return &Agent{Config: cfg}
 }
 
 // Run adopts what an earlier agent left, joins the control plane and runs tasks until ctx ends. Tasks go on without it.
@@ -123,6 +127,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	if err != nil {
 		return err
 	}
+	a.runner.Store(runner)
 	defer runner.Wait()
 	var wg sync.WaitGroup
 	for _, s := range sessions {
@@ -135,6 +140,14 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	wg.Wait()
 	cancel(nil)
 	return context.Cause(ctx)
+}
+
+// Left is how many tasks something is left of on the machine: also of those that have stopped, until their output is shipped.
+func (a *Agent) Left() int {
+	if r := a.runner.Load(); r != nil {
+		return r.Left()
+	}
+	return 0
 }
 
 // sessions are the identities' sessions, by name.

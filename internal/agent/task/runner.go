@@ -156,6 +156,13 @@ func (r *Runner) Live(identity string) []string {
 	return live
 }
 
+// Left is how many tasks something is left of.
+func (r *Runner) Left() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.tasks)
+}
+
 // Has says whether a task is here.
 func (r *Runner) Has(arn string) bool {
 	id, err := ID(arn)
