@@ -94,8 +94,20 @@ func (r *resolver) handler(network string) dns.HandlerFunc {
 		if answer == nil {
 			answer = r.ask(network, question)
 		}
+		answer.Truncate(room(network, question))
 		_ = w.WriteMsg(answer) // the client may be gone: it asks again
 	}
+}
+
+// room is the size of answer that whoever asked takes. Names that an upstream has compressed have grown since.
+func room(network string, question *dns.Msg) int {
+	if network == "tcp" {
+		return dns.MaxMsgSize
+	}
+	if opt := question.IsEdns0(); opt != nil {
+		return int(opt.UDPSize())
+	}
+	return dns.MinMsgSize
 }
 
 // privateName matches the names that EC2 gives to addresses; nobody but the VPC's resolver knows them.
@@ -142,7 +154,7 @@ func (r *resolver) ask(network string, question *dns.Msg) *dns.Msg {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), questionTimeout)
 	defer cancel()
-	client := &dns.Client{Net: network, Timeout: tryTimeout}
+	client := &dns.Client{Net: network, Timeout: tryTimeout, UDPSize: dns.DefaultMsgSize}
 	forward := question.Copy()
 	servers := r.upstreams.current()
 	for range 2 {

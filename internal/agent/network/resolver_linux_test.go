@@ -25,6 +25,12 @@ func fakeUpstream(t *testing.T, address string, addr netip.Addr) {
 			answer.Rcode = dns.RcodeNameError
 		case strings.HasPrefix(name, "broken."):
 			answer.Rcode = dns.RcodeServerFailure
+		case strings.HasPrefix(name, "many."):
+			answer.Compress = true
+			for range 25 {
+				answer.Answer = append(answer.Answer, &dns.A{A: addr.AsSlice(),
+					Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}})
+			}
 		case strings.HasPrefix(name, "large.") && w.RemoteAddr().Network() == "udp":
 			answer.Truncated = true
 		default:
@@ -106,6 +112,10 @@ func TestResolverForwardsToALoopbackResolverOfTheHost(t *testing.T) {
 	}
 	if rcode := lookup(t, a.NetNS, "udp", dns.TypeA, "broken.example.com").Rcode; rcode != dns.RcodeServerFailure {
 		t.Errorf("a name whose servers are broken: %s", dns.RcodeToString[rcode])
+	}
+	// By the plain protocol a client of UDP takes 512 bytes, into which so many addresses fit if the name stands there once.
+	if got := len(lookup(t, a.NetNS, "udp", dns.TypeA, "many.addresses.of.a-load-balancer-with-a-long-name.eu-west-1.example.com").Answer); got != 25 {
+		t.Errorf("%d of 25 addresses came", got)
 	}
 	if !lookup(t, a.NetNS, "udp", dns.TypeA, "large.example.com").Truncated {
 		t.Error("an answer too large for UDP came without the mark that says so")
