@@ -130,3 +130,26 @@ func TestATaskIsReachableOnceAttached(t *testing.T) {
 		}
 	}
 }
+
+// What reached an address's last owner has noted its MAC address; the next owner has another.
+func TestAnAddressIsReachableAtOnceByItsNextOwner(t *testing.T) {
+	n := open(t, instance(t, "aaaa0001"))
+	client := attach(t, n, task(3))
+	neighbour := attach(t, n, inSubnet(task(4), 1)) // by the router
+	first := task(1)
+	serve(t, attach(t, n, first).NetNS, "first")
+	wantGet(t, client.NetNS, first.Address, "first to "+task(3).Address.String())
+	wantGet(t, neighbour.NetNS, first.Address, "first to "+inSubnet(task(4), 1).Address.String())
+	if err := n.Detach(context.Background(), first.Task); err != nil {
+		t.Fatal(err)
+	}
+	next := first
+	next.Task, next.MAC = task(2).Task, task(2).MAC
+	serve(t, attach(t, n, next).NetNS, "next")
+	begin := time.Now()
+	wantGet(t, client.NetNS, first.Address, "next to "+task(3).Address.String())
+	wantGet(t, neighbour.NetNS, first.Address, "next to "+inSubnet(task(4), 1).Address.String())
+	if took := time.Since(begin); took > 900*time.Millisecond {
+		t.Errorf("the answers took %v", took)
+	}
+}

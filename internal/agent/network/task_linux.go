@@ -18,12 +18,17 @@ func (r *router) attach(path string, t TaskNet, bridge int) error {
 			return err
 		}
 	}
+	mac, err := net.ParseMAC(t.MAC)
+	if err != nil {
+		return err
+	}
 	var leg int
-	err := createNamespace(path, func(ns int) (err error) {
+	var out announcer
+	err = createNamespace(path, func(ns int) (err error) {
 		if err := setSysctls(taskSysctls); err != nil {
 			return err
 		}
-		if leg, err = r.addLeg(t, bridge, ns); err != nil {
+		if leg, err = r.addLeg(t, mac, bridge, ns); err != nil {
 			return err
 		}
 		nl, err := newHandle()
@@ -31,26 +36,28 @@ func (r *router) attach(path string, t TaskNet, bridge int) error {
 			return err
 		}
 		defer nl.Close()
-		return configureTask(nl, t)
+		eth0, err := configureTask(nl, t)
+		if err != nil {
+			return err
+		}
+		out, err = newAnnouncer(eth0)
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	defer out.close()
 	r.nl.awaitUp(leg)
 	r.nl.awaitUp(bridge) // the subnet's first leg brings it up
-	return nil
+	return out.announce(t.Address, mac)
 }
 
 // addLeg makes the pair of links that joins the task's namespace to its subnet and returns the index of the router's end.
-func (r *router) addLeg(t TaskNet, bridge, ns int) (int, error) {
-	mac, err := net.ParseMAC(t.MAC)
-	if err != nil {
-		return 0, err
-	}
+func (r *router) addLeg(t TaskNet, mac net.HardwareAddr, bridge, ns int) (int, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.MasterIndex, attrs.Flags = legName(t.Address), r.mtu, bridge, net.FlagUp
 	leg := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(ns)}
-	err = r.nl.LinkAdd(leg)
+	err := r.nl.LinkAdd(leg)
 	if errors.Is(err, unix.EEXIST) {
 		// The leg of the address's last owner, whose namespace the kernel has not cleared away yet.
 		_ = r.nl.LinkDel(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: attrs.Name}})
@@ -62,22 +69,23 @@ func (r *router) addLeg(t TaskNet, bridge, ns int) (int, error) {
 	return leg.Index, nil
 }
 
-// configureTask sets the interfaces of the task's namespace up, which the calling thread is in.
-func configureTask(nl handle, t TaskNet) error {
+// configureTask sets the interfaces of the task's namespace up, which the calling thread is in, and returns the index of eth0.
+func configureTask(nl handle, t TaskNet) (int, error) {
 	const loopback = 1 // in every namespace
 	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: loopback}}
 	if err := nl.up(lo, &netlink.Addr{IPNet: hostNet(MetadataAddress)}); err != nil {
-		return err
+		return 0, err
 	}
 	if err := rewriteMetadataPort(); err != nil {
-		return err
+		return 0, err
 	}
 	eth0, err := nl.LinkByName("eth0")
 	if err != nil {
-		return fmt.Errorf("find eth0: %w", err)
+		return 0, fmt.Errorf("find eth0: %w", err)
 	}
 	if err := nl.up(eth0, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(t.Address, t.SubnetCIDR.Bits()))}); err != nil {
-		return err
+		return 0, err
 	}
-	return nl.route(&netlink.Route{LinkIndex: eth0.Attrs().Index, Dst: everywhere(), Gw: t.Gateway.AsSlice()})
+	index := eth0.Attrs().Index
+	return index, nl.route(&netlink.Route{LinkIndex: index, Dst: everywhere(), Gw: t.Gateway.AsSlice()})
 }
