@@ -49,8 +49,8 @@ type Engine interface {
 	StopContainer(ctx context.Context, task, name string, grace time.Duration) error
 	// Inspect returns the task as it is now. ErrNotFound when the engine has no such task.
 	Inspect(ctx context.Context, task string) (TaskStatus, error)
-	// Watch returns the task's states: the present one first, then one after each change. Slow readers see the
-	// latest, not every one. The channel closes when ctx ends or the task is removed.
+	// Watch returns the task's states: first the latest that the engine has heard of, which may be a moment behind
+	// what Inspect tells, then one after each change. Slow readers see the latest, not every one. The channel closes when ctx ends or the task is removed.
 	Watch(ctx context.Context, task string) (<-chan TaskStatus, error)
 	// Listener returns the listening socket on the task's own metadata address (TaskSpec.Listen). The engine keeps
 	// the socket open while no agent lives: connections wait, they are not refused.

@@ -174,7 +174,9 @@ func TestAKilledShimLosesItsTask(t *testing.T) {
 				must(t, e.CreateContainer(t.Context(), task, c))
 				must(t, e.StartContainer(t.Context(), task, c.Name))
 			}
-			await(t, e, task, "half done", func(s engine.TaskStatus) bool { return s.Containers[0].State == engine.Stopped })
+			await(t, e, task, "half done", func(s engine.TaskStatus) bool {
+				return len(s.Containers) > 0 && s.Containers[0].State == engine.Stopped
+			})
 			pid := shimPID(t, e, task)
 			if restarted {
 				e.Close()

@@ -21,7 +21,9 @@ func runIn(t testing.TB, m *machine, e *Engine, spec engine.TaskSpec, c engine.C
 	must(t, e.CreateTask(t.Context(), spec))
 	must(t, e.CreateContainer(t.Context(), spec.Task, c))
 	must(t, e.StartContainer(t.Context(), spec.Task, c.Name))
-	s := await(t, e, spec.Task, "stopped", func(s engine.TaskStatus) bool { return s.Containers[0].State == engine.Stopped })
+	s := await(t, e, spec.Task, "stopped", func(s engine.TaskStatus) bool {
+		return len(s.Containers) == 1 && s.Containers[0].State == engine.Stopped
+	})
 	var text strings.Builder
 	for _, l := range output(t, c.Log.Dir) {
 		text.Write(l.Text)
