@@ -22,9 +22,13 @@ import (
 
 var here = store.Scope{Account: "000000000000", Region: "us-east-1"}
 
-// as is a context of a caller.
+// as is a context of a caller; the agent is that of the machine m1.
 func as(ctx context.Context, kind wire.Kind) context.Context {
-	return wire.WithCaller(ctx, wire.Caller{Account: here.Account, Region: here.Region, Kind: kind, ARN: "arn:aws:iam::000000000000:root"})
+	caller := wire.Caller{Account: here.Account, Region: here.Region, Kind: kind, ARN: "arn:aws:iam::000000000000:root"}
+	if kind == wire.Agent {
+		caller.Machine = "m1"
+	}
+	return wire.WithCaller(ctx, caller)
 }
 
 // network is a VPC service of one subnet, with its interfaces in a table as the real one has.
@@ -125,7 +129,7 @@ func (w *world) instance(cpu, memory int32, attributes ...string) *Instance {
 		name, value, _ := strings.Cut(a, "=")
 		r.Attributes = append(r.Attributes, api.Attribute{Name: name, Value: value})
 	}
-	arn := got(w.RegisterContainerInstance(as(w.ctx, wire.Agent), r))(w).ContainerInstance.ContainerInstanceArn
+	arn := got(w.RegisterContainerInstance(w.ctx, r))(w).ContainerInstance.ContainerInstanceArn
 	id := arn[strings.LastIndexByte(arn, '/')+1:]
 	w.ok(w.AgentConnected(w.ctx, here, id, "session", Agent{Version: "1.0", Hash: "abc", Docker: "none"}))
 	w.until("the placer knows the instance", func() bool {

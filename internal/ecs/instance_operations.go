@@ -82,7 +82,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, r *api.ListContain
 // DeregisterContainerInstance takes an instance out of its cluster. With tasks on it that takes force; the task
 // reconciler closes them, for nobody is left to report on them.
 func (s *Service) DeregisterContainerInstance(ctx context.Context, r *api.DeregisterContainerInstanceRequest) (*api.DeregisterContainerInstanceResponse, error) {
-	if err := notFromTask(ctx); err != nil {
+	if _, err := AgentsOnly(ctx); err != nil {
 		return nil, err
 	}
 	scope := scopeOf(ctx)
@@ -109,7 +109,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, r *api.Deregi
 
 // UpdateContainerInstancesState drains instances, or takes them back. Draining keeps new tasks off; those that run stay.
 func (s *Service) UpdateContainerInstancesState(ctx context.Context, r *api.UpdateContainerInstancesStateRequest) (*api.UpdateContainerInstancesStateResponse, error) {
-	if err := notFromTask(ctx); err != nil {
+	if _, err := AgentsOnly(ctx); err != nil {
 		return nil, err
 	}
 	scope := scopeOf(ctx)
@@ -151,6 +151,9 @@ func (s *Service) changeInstance(ctx context.Context, scope store.Scope, cluster
 		old, ok := s.Instances.GetTx(tx, scope, id)
 		if !ok || old.Cluster != cluster || !old.shown() || old.Status == instanceInactive {
 			return invalidParameter("The referenced container instance was not found.")
+		}
+		if err := mayChange(ctx, old); err != nil {
+			return err
 		}
 		i := *old
 		if err := change(&i); err != nil {

@@ -12,19 +12,22 @@ import (
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
 	"github.com/berth-dev/berth/internal/store"
-	"github.com/berth-dev/berth/internal/wire"
 )
 
 // RegisterContainerInstance registers an identity of a machine, or registers it again: the agent calls it at every start,
 // with the ARN it got the first time. An ARN that is not known (any more) is registered under its id all the same, for
 // Amazon's agent goes on using it whatever the answer says.
 func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.RegisterContainerInstanceRequest) (*api.RegisterContainerInstanceResponse, error) {
-	if err := notFromTask(ctx); err != nil {
+	caller, err := AgentsOnly(ctx)
+	if err != nil {
 		return nil, err
 	}
 	scope := scopeOf(ctx)
-	fresh, err := s.newInstance(scope, r)
+	fresh, err := s.newInstance(scope, r, caller.Machine)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayChange(ctx, fresh); err != nil {
 		return nil, err
 	}
 	var instance *Instance
@@ -34,6 +37,9 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 		}
 		i := *fresh
 		if old, ok := s.Instances.GetTx(tx, scope, i.ID); ok {
+			if err := mayChange(ctx, old); err != nil {
+				return err
+			}
 			i.succeed(old)
 		}
 		instance = &i
@@ -45,17 +51,9 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 	return &api.RegisterContainerInstanceResponse{ContainerInstance: new(s.describeInstance(scope, instance, api.ContainerInstanceFieldTags))}, nil
 }
 
-// notFromTask refuses what only agents and people may do to the credentials of a task's containers.
-func notFromTask(ctx context.Context) error {
-	if c := wire.CallerOf(ctx); c.Kind == wire.Task {
-		return wire.Errorf(api.AccessDeniedException, "User: %s is not authorized to perform this operation", c.ARN)
-	}
-	return nil
-}
-
-// newInstance is the record that a request asks for.
-func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanceRequest) (*Instance, error) {
-	i := &Instance{ID: newID(), Status: instanceActive, RegisteredAt: time.Now().UTC(), Version: 1,
+// newInstance is the record that a request asks for, of the machine unless it names another.
+func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanceRequest, machine string) (*Instance, error) {
+	i := &Instance{ID: newID(), Machine: machine, Status: instanceActive, RegisteredAt: time.Now().UTC(), Version: 1,
 		Resources: r.TotalResources, Attributes: r.Attributes, Tags: r.Tags}
 	if v := r.VersionInfo; v != nil {
 		i.Agent = Agent{Version: v.AgentVersion, Hash: v.AgentHash, Docker: v.DockerVersion}

@@ -101,6 +101,39 @@ func TestAnOlderSessionsEndIsNothingToANewer(t *testing.T) {
 	}
 }
 
+// An agent is told of its machine's tasks, with their credentials: it can't make itself the agent of another.
+func TestAnAgentSpeaksForItsOwnMachine(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	other := w.instance(2048, 2048, "berth.machine=m2")
+	w.define(hostDefinition)
+	task := TaskARN(here, "default", w.run(onInstance()).ID)
+	agent := as(w.ctx, wire.Agent)
+	i := got(w.RegisterContainerInstance(agent, registration(t)))(w).ContainerInstance
+	row, _ := w.Instances.Get(here, i.ContainerInstanceArn[strings.LastIndexByte(i.ContainerInstanceArn, '/')+1:])
+	if row.Value.Machine != "m1" {
+		t.Errorf("an identity that names no machine is of %q", row.Value.Machine)
+	}
+	foreign := registration(t)
+	foreign.Attributes = append(foreign.Attributes, api.Attribute{Name: MachineAttribute, Value: "m2"})
+	taken := registration(t)
+	taken.ContainerInstanceArn = InstanceARN(here, "default", other.ID)
+	for name, err := range map[string]error{
+		"RegisterContainerInstance of another machine": second(w.RegisterContainerInstance(agent, foreign)),
+		"RegisterContainerInstance as another's":       second(w.RegisterContainerInstance(agent, taken)),
+		"DeregisterContainerInstance":                  second(w.DeregisterContainerInstance(agent, &api.DeregisterContainerInstanceRequest{ContainerInstance: other.ID})),
+		"UpdateContainerInstancesState":                second(w.UpdateContainerInstancesState(agent, &api.UpdateContainerInstancesStateRequest{ContainerInstances: []string{other.ID}, Status: "DRAINING"})),
+		"SubmitTaskStateChange":                        second(w.SubmitTaskStateChange(agent, &api.SubmitTaskStateChangeRequest{Task: task, Status: "STOPPED"})),
+		"SubmitContainerStateChange":                   second(w.SubmitContainerStateChange(agent, &api.SubmitContainerStateChangeRequest{Task: task, Status: "STOPPED"})),
+	} {
+		if code(err) != "AccessDeniedException" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.ok(second(w.DeregisterContainerInstance(agent, &api.DeregisterContainerInstanceRequest{ContainerInstance: i.ContainerInstanceArn})))
+	w.ok(second(w.SubmitTaskStateChange(w.ctx, &api.SubmitTaskStateChangeRequest{Task: task, Status: "RUNNING"})))
+}
+
 func TestATasksCredentialsAreNoAgents(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")

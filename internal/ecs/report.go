@@ -70,15 +70,20 @@ func (s *Service) SubmitContainerStateChange(ctx context.Context, r *api.SubmitC
 
 // SubmitAttachmentStateChanges is an agent's report on attachments of its instance. Those of tasks come with the task.
 func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, _ *api.SubmitAttachmentStateChangesRequest) (*api.SubmitAttachmentStateChangesResponse, error) {
-	if err := notFromTask(ctx); err != nil {
+	if _, err := AgentsOnly(ctx); err != nil {
 		return nil, err
 	}
 	return &api.SubmitAttachmentStateChangesResponse{Acknowledgment: acknowledged}, nil
 }
 
 func (s *Service) submit(ctx context.Context, taskARN string, r TaskReport) error {
-	if err := notFromTask(ctx); err != nil {
+	caller, err := AgentsOnly(ctx)
+	if err != nil {
 		return err
 	}
-	return s.ApplyTaskReport(ctx, scopeOf(ctx), taskARN[strings.LastIndexByte(taskARN, '/')+1:], r)
+	scope, id := scopeOf(ctx), taskARN[strings.LastIndexByte(taskARN, '/')+1:]
+	if row, ok := s.Tasks.Get(scope, id); ok && !SpeaksFor(caller, row.Value.Machine) {
+		return notAuthorized(caller)
+	}
+	return s.ApplyTaskReport(ctx, scope, id, r)
 }

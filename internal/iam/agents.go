@@ -64,13 +64,6 @@ func (s *Service) lookupAgent(id string) (wire.Credential, error) {
 		ARN:         "arn:aws:sts::" + a.Account + ":assumed-role/" + agentRole + "/" + a.Machine,
 		UserID:      s.roleID(agentRole) + ":" + a.Machine,
 		Kind:        wire.Agent,
+		Machine:     a.Machine,
 	}}, nil
-}
-
-// AgentMachine is the machine that an agent's key was issued for; empty when the caller is no agent.
-func AgentMachine(caller wire.Caller) string {
-	if caller.Kind != wire.Agent {
-		return ""
-	}
-	return lastPart(caller.ARN)
 }

@@ -119,7 +119,7 @@ func TestLongLivedKeys(t *testing.T) {
 		}
 	}
 	check(t, "an agent's key", whoami(t.Context(), url, agent, ""), account+" arn:aws:sts::"+account+":assumed-role/berth-agent/m1 AROA")
-	if c, err := s.Lookup(t.Context(), agent.ID, "", nil); err != nil || AgentMachine(c.Caller) != "m1" {
+	if c, err := s.Lookup(t.Context(), agent.ID, "", nil); err != nil || c.Caller.Machine != "m1" {
 		t.Errorf("the agent's machine: %+v, %v", c, err)
 	}
 	for range 2 {

@@ -26,7 +26,8 @@ type Caller struct {
 	ARN         string
 	UserID      string
 	Kind        Kind
-	TaskARN     string // of a Task
+	TaskARN     string // of a Task, or of the Role of one
+	Machine     string // of an Agent
 }
 
 // Credential is an access key's secret and whom it stands for. The Region of

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
 )
 
 // Paths of the sockets. An agent adds "/ws" to the endpoints that it is told, and remembers them for twelve hours: they
@@ -14,7 +15,10 @@ const (
 )
 
 // DiscoverPollEndpoint tells an agent where its sockets are.
-func (d *Dispatcher) DiscoverPollEndpoint(context.Context, *api.DiscoverPollEndpointRequest) (*api.DiscoverPollEndpointResponse, error) {
+func (d *Dispatcher) DiscoverPollEndpoint(ctx context.Context, _ *api.DiscoverPollEndpointRequest) (*api.DiscoverPollEndpointResponse, error) {
+	if _, err := ecs.AgentsOnly(ctx); err != nil {
+		return nil, err
+	}
 	base := d.Endpoint()
 	return &api.DiscoverPollEndpointResponse{Endpoint: base + acsPath, TelemetryEndpoint: base + tcsPath}, nil
 }

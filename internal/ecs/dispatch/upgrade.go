@@ -9,7 +9,6 @@ import (
 
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/store"
-	"github.com/berth-dev/berth/internal/wire"
 )
 
 // inactive is the status of an instance that was deregistered.
@@ -71,14 +70,17 @@ func (d *Dispatcher) serveTCS(w http.ResponseWriter, r *http.Request) {
 
 // identify finds the instance that an agent says it is, by ids or ARNs, and refuses what may not open a session as it.
 func (d *Dispatcher) identify(r *http.Request, cluster, instance string) (row store.Row[ecs.Instance], _ *refusal) {
-	caller := wire.CallerOf(r.Context())
-	if caller.Kind == wire.Task {
+	caller, err := ecs.AgentsOnly(r.Context())
+	if err != nil {
 		return row, refused("AccessDeniedException", "The credentials of a task don't open an agent's session.")
 	}
 	scope := store.Scope{Account: caller.Account, Region: caller.Region}
 	row, ok := d.Tables.Instances.Get(scope, lastPart(instance))
 	if !ok || strings.HasPrefix(instance, "arn:") && instance != ecs.InstanceARN(scope, row.Value.Cluster, row.ID) {
 		return row, refused("InvalidInstanceException", "The container instance "+short(instance)+" is not known. Register it again.")
+	}
+	if !ecs.SpeaksFor(caller, row.Value.Machine) {
+		return row, refused("AccessDeniedException", "The container instance "+row.ID+" is not of the machine whose agent asks.")
 	}
 	if lastPart(cmp.Or(cluster, "default")) != row.Value.Cluster {
 		return row, refused("InvalidClusterException", "The container instance "+row.ID+" is of the cluster "+row.Value.Cluster+".")

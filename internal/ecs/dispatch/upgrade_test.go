@@ -23,13 +23,17 @@ import (
 	"github.com/berth-dev/berth/internal/wire"
 )
 
-// keys knows an agent's key, and that of a task.
+// keys knows the keys of two agents, and those of a task.
 type keys struct{}
 
 func (keys) Lookup(_ context.Context, id, _ string, _ *http.Request) (wire.Credential, error) {
 	switch id {
 	case "AKIAAGENT":
-		return wire.Credential{Secret: "secret", Caller: wire.Caller{Account: scope.Account, Kind: wire.Agent}}, nil
+		return wire.Credential{Secret: "secret", Caller: wire.Caller{Account: scope.Account, Kind: wire.Agent, Machine: "m1"}}, nil
+	case "AKIAOTHER":
+		return wire.Credential{Secret: "secret", Caller: wire.Caller{Account: scope.Account, Kind: wire.Agent, Machine: "m2"}}, nil
+	case "ASIAEXECUTION":
+		return wire.Credential{Secret: "secret", Caller: wire.Caller{Account: scope.Account, Kind: wire.Role, TaskARN: "arn:aws:ecs:us-east-1:000000000000:task/default/a"}}, nil
 	case "ASIATASK":
 		return wire.Credential{Secret: "secret", Caller: wire.Caller{Account: scope.Account, Kind: wire.Task}}, nil
 	}
@@ -129,7 +133,7 @@ func TestSocketsAreRefused(t *testing.T) {
 	w, server := served(t)
 	gone := "22222222222222222222222222222222"
 	w.update(func(tx *store.Tx) error {
-		return w.Tables.Instances.Put(tx, scope, gone, &ecs.Instance{ID: gone, Cluster: "default", Status: inactive})
+		return w.Tables.Instances.Put(tx, scope, gone, &ecs.Instance{ID: gone, Cluster: "default", Machine: "m1", Status: inactive})
 	})
 	arn := ecs.InstanceARN(scope, "default", instance)
 	for _, c := range []struct {
@@ -143,6 +147,8 @@ func TestSocketsAreRefused(t *testing.T) {
 		{"another cluster", "AKIAAGENT", "prod", arn, 400, `{"type":"InvalidClusterException"`},
 		{"a deregistered instance", "AKIAAGENT", "default", ecs.InstanceARN(scope, "default", gone), 400, `{"type":"InactiveInstanceException","message":{"message":"`},
 		{"a task's credentials", "ASIATASK", "default", arn, 400, `{"type":"AccessDeniedException"`},
+		{"those of a task's execution role", "ASIAEXECUTION", "default", arn, 400, `{"type":"AccessDeniedException"`},
+		{"another machine's agent", "AKIAOTHER", "default", arn, 400, `{"type":"AccessDeniedException"`},
 		{"an unknown key", "AKIANOBODY", "default", arn, 403, "UnrecognizedClientException"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -175,7 +181,11 @@ func TestSocketsAreRefused(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	w := newWorld(t)
-	got, err := w.DiscoverPollEndpoint(t.Context(), &api.DiscoverPollEndpointRequest{})
+	as := func(kind wire.Kind) context.Context { return wire.WithCaller(t.Context(), wire.Caller{Kind: kind}) }
+	if _, err := w.DiscoverPollEndpoint(as(wire.Task), &api.DiscoverPollEndpointRequest{}); err == nil {
+		t.Error("a task is told where agents' sockets are")
+	}
+	got, err := w.DiscoverPollEndpoint(as(wire.Agent), &api.DiscoverPollEndpointRequest{})
 	if err != nil || got.Endpoint != "http://127.0.0.1:4566/acs" || got.TelemetryEndpoint != "http://127.0.0.1:4566/tcs" {
 		t.Errorf("%+v, %v", got, err)
 	}
