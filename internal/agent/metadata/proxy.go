@@ -11,27 +11,22 @@ import (
 
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/wire/codec"
+	"github.com/berth-dev/berth/internal/wire/sigv4"
 )
 
-// isSigned says that a request is one for the AWS API.
-func isSigned(r *http.Request) bool { return accessKey(r) != "" }
-
-// accessKey is the access key id that a request names, in its Authorization header or its presigned query. Nothing is
-// proven by it: the control plane checks the signature.
-func accessKey(r *http.Request) string {
-	credential := r.URL.Query().Get("X-Amz-Credential")
-	if _, after, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
-		credential = after
-	}
-	key, _, _ := strings.Cut(credential, "/")
-	return strings.TrimSpace(key)
+// isSigned says that a request is one for the AWS API, whatever its signature is worth.
+func isSigned(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || strings.Contains(r.URL.RawQuery, "X-Amz-Credential=")
 }
 
-// answerAPI passes a request on to the control plane if the key that it names is the task's own.
+// answerAPI passes a request on to the control plane if the key that it names is the task's own. The control plane checks
+// the signature, and reads it in the same way: what names one key here can't be another's there.
 func (s *Server) answerAPI(t Task, w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.credentials(r.Context(), t); ok && s.Keyring.Issued(t.ID, accessKey(r)) {
-		s.proxy.ServeHTTP(w, r)
-		return
+	if signature, err := sigv4.Parse(r); err == nil {
+		if _, ok := s.credentials(r.Context(), t); ok && s.Keyring.Issued(t.ID, signature.AccessKeyID) {
+			s.proxy.ServeHTTP(w, r)
+			return
+		}
 	}
 	deny(w, r, "AccessDenied", "Inside a task, Berth answers requests that are signed with the task's own credentials: "+
 		"those of its task role.")

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/net/netutil"
 )
 
 // Config is what a Server answers with.
@@ -30,6 +31,9 @@ type Config struct {
 	Patience time.Duration
 	Log      *slog.Logger // default slog.Default()
 }
+
+// maxConnections is how many connections to its listener a task may have; more wait until one is closed.
+const maxConnections = 128
 
 // Task is a task whose listener is served.
 type Task struct {
@@ -81,7 +85,7 @@ func (s *Server) Serve(t Task, l net.Listener) {
 	}
 	s.tasks[t.ID] = server
 	s.wg.Go(func() {
-		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(netutil.LimitListener(l, maxConnections)); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.Log.Debug("a task's metadata endpoint ended", "task", t.ID, "error", err)
 		}
 	})

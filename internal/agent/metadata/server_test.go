@@ -160,6 +160,8 @@ func TestAllOtherRequestsAreDeniedInTheirOwnProtocol(t *testing.T) {
 		{"another's key, EC2", withRole, []string{"Authorization", strings.Replace(foreign, "%s", "ec2", 1), "Content-Type", "application/x-www-form-urlencoded"}, "/", 403, "<Response><Errors><Error><Code>AccessDenied</Code>"},
 		{"another's key, presigned", withRole, nil, "/?Action=X&X-Amz-Credential=ASIAOTHER%2F20261120", 403, "<Code>AccessDenied</Code>"},
 		{"the execution role's key", withRole, []string{"Authorization", strings.Replace(foreign, "ASIAOTHER/20261120/us-east-1/%s", "ASIAEXEC/20261120/us-east-1/ecs", 1), "X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"AccessDeniedException"`},
+		{"another's key behind its own", withRole, []string{"Authorization", "AWS4-HMAC-SHA256 XCredential=ASIAEXAMPLE/20261120/us-east-1/ecs/aws4_request, " +
+			strings.Replace(strings.TrimPrefix(foreign, "AWS4-HMAC-SHA256 "), "%s", "ecs", 1), "X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"AccessDeniedException"`},
 		{"a task without a role", without, []string{"Authorization", strings.Replace(foreign, "%s", "ecs", 1), "X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"AccessDeniedException"`},
 		{"unsigned", withRole, []string{"X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"MissingAuthenticationTokenException"`},
 		{"a page that is not there", withRole, nil, "/v3/x/task", 404, "does not answer"},
@@ -218,8 +220,43 @@ func TestAControlPlaneThatIsAwayIsSaidToBe(t *testing.T) {
 	s := serve(t, Task{ID: taskID, HasRole: true})
 	s.keyring.Set(taskID, acs.RoleTypeTaskApplication, &roleCredentials)
 	s.plane.Close()
-	status, body, header := answered(t, s.request(t, "POST", "/", "{}", "X-Amz-Target", "X.Y", "Authorization", "AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/1/2/3"))
+	r := s.request(t, "POST", "/", "{}", "X-Amz-Target", "X.Y")
+	if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: "ASIAEXAMPLE"}, r, sigv4.PayloadHash([]byte("{}")), "ecs", "us-east-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	status, body, header := answered(t, r)
 	if status != 503 || !strings.Contains(body, "cannot be reached") || header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// A task that opens connections and leaves them open takes none from anybody but itself.
+func TestATaskHoldsSoManyConnections(t *testing.T) {
+	s := serve(t, Task{ID: taskID, Describe: func() Description { return Description{} }})
+	for range maxConnections {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET /v4/ HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 12)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := &http.Client{Timeout: 100 * time.Millisecond}
+	if _, err := one.Get(s.base + "/v4/"); err == nil {
+		t.Error("one more is answered")
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve(Task{ID: "another", Describe: func() Description { return Description{} }}, other)
+	one.Timeout = 10 * time.Second
+	if _, err := one.Get("http://" + other.Addr().String() + "/v4/"); err != nil {
+		t.Errorf("another task is not answered: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/netutil"
 )
 
 // resolver is a VPC's DNS server. It knows the private names of the tasks attached here and asks the host's resolvers
@@ -29,6 +30,7 @@ type resolver struct {
 }
 
 const (
+	// maxQuestions bounds the questions that others are asked at a time, and the TCP connections from tasks.
 	maxQuestions = 512
 	// A client that hears nothing asks again after 5 s: it gets an answer before that, be it a failure.
 	tryTimeout      = 1500 * time.Millisecond
@@ -42,7 +44,7 @@ func newResolver(udp net.PacketConn, tcp net.Listener, up *upstreams, log *slog.
 		addrs: map[string]netip.Addr{}, names: map[string]string{}}
 	r.servers = []*dns.Server{
 		{PacketConn: udp, Handler: r.handler("udp")},
-		{Listener: tcp, Handler: r.handler("tcp"), ReadTimeout: 5 * time.Second, MaxTCPQueries: 128},
+		{Listener: netutil.LimitListener(tcp, maxQuestions), Handler: r.handler("tcp"), ReadTimeout: 5 * time.Second, MaxTCPQueries: 128},
 	}
 	for _, server := range r.servers {
 		started := make(chan struct{})
