@@ -2,13 +2,19 @@ package tasks
 
 import (
 	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sys/unix"
 
+	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/test/berthtest"
 )
 
@@ -94,4 +100,71 @@ func TestAMachineThatIsDeregistered(t *testing.T) {
 		t.Errorf("after a restart: %+v", got)
 	}
 	w.exited(w.stop(w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING")), "main", 0)
+}
+
+// TestAMachineThatWasRestarted loses all that is not on disk: processes, namespaces, mounts, cgroups and /run.
+func TestAMachineThatWasRestarted(t *testing.T) {
+	w := start(t)
+	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, logged(container("main", "run"))), "RUNNING"), w.one(fargate(logged(container("main", "run"))), "RUNNING")}
+	for _, task := range tasks {
+		w.printed(task, "main", 1)
+	}
+	in, err := instance.Find(w.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.machine()
+	w.Kill()
+	powerOff(t, in.ID)
+	w.Restart()
+	for _, task := range tasks {
+		now := w.until("STOPPED", task)
+		if want := "The task's containers are gone: the machine was restarted, or they were removed behind the agent's back."; aws.ToString(now.StoppedReason) != want || now.StopCode == "" {
+			t.Errorf("%s stopped with %s: %q", id(now), now.StopCode, aws.ToString(now.StoppedReason))
+		}
+		if c := now.Containers[0]; c.ExitCode != nil || aws.ToString(c.LastStatus) != "STOPPED" {
+			t.Errorf("its container is %s with exit code %v", aws.ToString(c.LastStatus), c.ExitCode)
+		}
+	}
+	if after := w.machine(); aws.ToString(after.ContainerInstanceArn) != aws.ToString(before.ContainerInstanceArn) || after.RunningTasksCount != 0 {
+		t.Errorf("after: %+v", after)
+	}
+	for _, d := range []*ecs.RegisterTaskDefinitionInput{onEC2(types.NetworkModeHost, container("main", "run")), fargate(container("main", "run"))} {
+		w.exited(w.stop(w.one(d, "RUNNING")), "main", 0)
+	}
+	berthtest.Eventually(t, 5*time.Second, "nothing is left of the tasks", func() bool { return len(berthtest.TaskLeftovers(t, in.ID)) == 0 })
+}
+
+// powerOff removes from the machine all of an instance that a restart of the machine would.
+func powerOff(t *testing.T, instance string) {
+	t.Helper()
+	gone := func(kind string) (names []string) {
+		for _, l := range berthtest.Leftovers(t, instance) {
+			if fields := strings.Fields(l); fields[0] == kind {
+				names = append(names, fields[1])
+			}
+		}
+		slices.Reverse(names) // what is inside others comes first
+		return names
+	}
+	for _, pid := range gone("process") {
+		_ = exec.Command("kill", "-KILL", pid).Run() // one may end with another
+	}
+	berthtest.Eventually(t, 5*time.Second, "its processes are gone", func() bool { return len(gone("process")) == 0 })
+	for _, path := range gone("mount") {
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+			t.Fatalf("unmount %s: %v", path, err)
+		}
+	}
+	for _, name := range gone("link") {
+		_ = exec.Command("ip", "link", "del", name).Run() // it goes with its namespace
+	}
+	for _, dir := range gone("cgroup") {
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll("/run/berth/" + instance); err != nil {
+		t.Fatal(err)
+	}
 }
