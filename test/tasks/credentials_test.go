@@ -142,6 +142,16 @@ func TestATaskCallsTheAPI(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a role of RunTask is the task's", func(t *testing.T) {
+		t.Parallel()
+		w := w.in(t)
+		in := w.request(withRole(fargate(named("main", "8080")), "overridden"))
+		in.Overrides = &types.TaskOverride{TaskRoleArn: aws.String("arn:aws:iam::000000000000:role/path/another")}
+		task := w.until("RUNNING", w.run(in)[0])
+		if got, want := w.ask(w.publicIP(task)+":8080", "identity"), "arn:aws:sts::000000000000:assumed-role/another/"+id(task); got != want {
+			t.Errorf("it is %s, want %s", got, want)
+		}
+	})
 	t.Run("credentials end with their task", func(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)

@@ -40,7 +40,7 @@ func (w *world) describeMachine(arn string) types.ContainerInstance {
 // TestAMachineThatComesBack kills Berth while tasks run: the agent connects again as the same instance, and keeps them.
 func TestAMachineThatComesBack(t *testing.T) {
 	w := start(t)
-	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING"), w.one(fargate(container("main", "run")), "RUNNING")}
+	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, runs()), "RUNNING"), w.one(fargate(runs()), "RUNNING")}
 	before := w.machine()
 	if !before.AgentConnected || before.RunningTasksCount != 1 || aws.ToString(before.Status) != "ACTIVE" {
 		t.Errorf("before: %+v", before)
@@ -56,9 +56,9 @@ func TestAMachineThatComesBack(t *testing.T) {
 		if aws.ToString(now.Containers[0].RuntimeId) != aws.ToString(task.Containers[0].RuntimeId) || aws.ToString(now.LastStatus) != "RUNNING" {
 			t.Errorf("%s is %s in another container", id(task), aws.ToString(now.LastStatus))
 		}
-		w.exited(w.stop(now), "main", 0)
+		w.endsWell(now)
 	}
-	w.exited(w.stop(w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING")), "main", 0)
+	w.endsWell(w.one(onEC2(types.NetworkModeHost, runs()), "RUNNING"))
 }
 
 // TestAMachineThatIsDeregistered takes the container instance away under a task.
@@ -86,7 +86,7 @@ func TestAMachineThatIsDeregistered(t *testing.T) {
 	if got := w.describeMachine(aws.ToString(machine.ContainerInstanceArn)); aws.ToString(got.Status) != "INACTIVE" || got.AgentConnected {
 		t.Errorf("the instance is %s, connected: %t", aws.ToString(got.Status), got.AgentConnected)
 	}
-	_, err = w.ecs.RunTask(t.Context(), w.request(onEC2(types.NetworkModeHost, container("main", "run"))))
+	_, err = w.ecs.RunTask(t.Context(), w.request(onEC2(types.NetworkModeHost, runs())))
 	w.wantError(err, "InvalidParameterException", "No Container Instances were found in your cluster.")
 	if got := w.ask(w.publicIP(kept)+":8080", "name"); got != "main" || aws.ToString(w.describe(kept).LastStatus) != "RUNNING" {
 		t.Errorf("the task on Fargate is %s and answers %q", aws.ToString(w.describe(kept).LastStatus), got)
@@ -99,13 +99,13 @@ func TestAMachineThatIsDeregistered(t *testing.T) {
 	if got := w.machine(); aws.ToString(got.ContainerInstanceArn) != aws.ToString(machine.ContainerInstanceArn) || got.RunningTasksCount != 0 {
 		t.Errorf("after a restart: %+v", got)
 	}
-	w.exited(w.stop(w.one(onEC2(types.NetworkModeHost, container("main", "run")), "RUNNING")), "main", 0)
+	w.endsWell(w.one(onEC2(types.NetworkModeHost, runs()), "RUNNING"))
 }
 
 // TestAMachineThatWasRestarted loses all that is not on disk: processes, namespaces, mounts, cgroups and /run.
 func TestAMachineThatWasRestarted(t *testing.T) {
 	w := start(t)
-	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, logged(container("main", "run"))), "RUNNING"), w.one(fargate(logged(container("main", "run"))), "RUNNING")}
+	tasks := []types.Task{w.one(onEC2(types.NetworkModeHost, runs()), "RUNNING"), w.one(fargate(runs()), "RUNNING")}
 	for _, task := range tasks {
 		w.printed(task, "main", 1)
 	}
@@ -129,8 +129,8 @@ func TestAMachineThatWasRestarted(t *testing.T) {
 	if after := w.machine(); aws.ToString(after.ContainerInstanceArn) != aws.ToString(before.ContainerInstanceArn) || after.RunningTasksCount != 0 {
 		t.Errorf("after: %+v", after)
 	}
-	for _, d := range []*ecs.RegisterTaskDefinitionInput{onEC2(types.NetworkModeHost, container("main", "run")), fargate(container("main", "run"))} {
-		w.exited(w.stop(w.one(d, "RUNNING")), "main", 0)
+	for _, d := range []*ecs.RegisterTaskDefinitionInput{onEC2(types.NetworkModeHost, runs()), fargate(runs())} {
+		w.endsWell(w.one(d, "RUNNING"))
 	}
 	berthtest.Eventually(t, 5*time.Second, "nothing is left of the tasks", func() bool { return len(berthtest.TaskLeftovers(t, in.ID)) == 0 })
 }

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,11 +48,7 @@ func TestWhatContainersPrint(t *testing.T) {
 			w := w.in(t)
 			task := w.one(fargate(logged(container("main", "long", "1000000", printed))), "STOPPED")
 			w.exited(task, "main", 0)
-			var got []string
-			berthtest.Eventually(t, 20*time.Second, "it has logged the end", func() bool {
-				got = w.events("/tasks", "t/main/"+id(task))
-				return len(got) > 0 && got[len(got)-1] == "end"
-			})
+			got := w.output(task, "main").ends("end")
 			if line := strings.Join(got[:len(got)-1], ""); line != strings.Repeat(want, 1000000) {
 				t.Errorf("the line came as %d bytes in %d events: %.60q", len(line), len(got)-1, line)
 			}
@@ -78,13 +76,8 @@ func TestWhatContainersPrint(t *testing.T) {
 		c := logged(container("main", "count", "200000"), "mode", "non-blocking", "max-buffer-size", "64k")
 		task := w.one(fargate(c), "STOPPED")
 		w.exited(task, "main", 0)
-		var got []string
-		berthtest.Eventually(t, 20*time.Second, "it has logged the last line", func() bool {
-			got = w.events("/tasks", "t/main/"+id(task))
-			return len(got) > 0 && got[len(got)-1] == "line 200000"
-		})
 		before := 0
-		for _, line := range got {
+		for _, line := range w.output(task, "main").ends("line 200000") {
 			n, err := strconv.Atoi(strings.TrimPrefix(line, "line "))
 			if err != nil || n <= before {
 				t.Fatalf("after line %d comes %q", before, line)
@@ -113,6 +106,56 @@ func TestWhatContainersPrint(t *testing.T) {
 			t.Errorf("it logged %q", got)
 		}
 	})
+}
+
+// TestOutputWaitsForBerth has a container print more than its spool holds while nobody ships it: it waits, and goes on.
+func TestOutputWaitsForBerth(t *testing.T) {
+	const lines, length = 90000, 1000
+	w := start(t)
+	task := w.one(fargate(named("main", "8080")), "RUNNING")
+	w.serving(task)
+	at := w.publicIP(task) + ":8080"
+	w.Kill()
+	printed := make(chan error, 1)
+	go func() {
+		_, err := tryAsk(t.Context(), at, "print", "lines", fmt.Sprint(lines), "length", fmt.Sprint(length))
+		printed <- err
+	}()
+	spool := filepath.Join(w.Dir, "agent", "tasks", id(task), "spool", "main")
+	berthtest.Eventually(t, 20*time.Second, "the spool is full", func() bool { return sizeOf(t, spool) > 55<<20 })
+	select {
+	case err := <-printed:
+		t.Errorf("the container did not have to wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if size := sizeOf(t, spool); size > 80<<20 {
+		t.Errorf("the spool holds %d bytes", size)
+	}
+	w.Restart()
+	if err := <-printed; err != nil {
+		t.Fatal(err)
+	}
+	got := w.printed(task, "main", lines+1)
+	for i, line := range got[1:] {
+		if !strings.HasPrefix(line, fmt.Sprintf("line %d x", i+1)) || len(line) < length {
+			t.Fatalf("line %d is %.80q", i+1, line)
+		}
+	}
+}
+
+// sizeOf is what the files in a directory hold.
+func sizeOf(t *testing.T, dir string) (bytes int64) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // TestWhereLogsGo looks at groups and streams.
@@ -157,22 +200,19 @@ func TestWhereLogsGo(t *testing.T) {
 		w.exited(task, "main", 0)
 		if got := streams(t, "/unnamed"); len(got) != 1 || !strings.Contains(got[0], id(task)) {
 			t.Errorf("the streams are %q", got)
-		} else if events := w.events("/unnamed", got[0]); len(events) != 1 || events[0] != "m" {
-			t.Errorf("it logged %q", events)
+		} else {
+			w.stream("/unnamed", got[0]).ends("m")
 		}
 	})
 	t.Run("a group that is deleted under a task is made again", func(t *testing.T) {
 		w := w.in(t)
 		c := logged(container("main", "run"), "awslogs-group", "/deleted")
 		task := w.one(fargate(c), "RUNNING")
-		logs := func(want string) func() bool {
-			return func() bool { return strings.Join(w.events("/deleted", "t/main/"+id(task)), "|") == want }
-		}
-		berthtest.Eventually(t, 5*time.Second, "it logs", logs("running"))
+		w.stream("/deleted", "t/main/"+id(task)).ends("running")
 		if _, err := w.logs.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/deleted")}); err != nil {
 			t.Fatal(err)
 		}
 		w.exited(w.stop(task), "main", 0)
-		berthtest.Eventually(t, 5*time.Second, "it logs in the new group", logs("terminated"))
+		w.stream("/deleted", "t/main/"+id(task)).ends("terminated")
 	})
 }

@@ -69,6 +69,21 @@ func TestHowTasksFailToStart(t *testing.T) {
 			t.Logf("%s: %s%s", task.StopCode, aws.ToString(task.StoppedReason), reasons(task))
 		})
 	}
+	for name, broken := range map[string]types.ContainerDefinition{
+		"CannotPullContainerError: ":  of(r.host + "/nothing:1"),
+		"CannotStartContainerError: ": missing,
+	} {
+		t.Run(name+"of a container that is not essential", func(t *testing.T) {
+			t.Parallel()
+			w := w.in(t)
+			broken.Name, broken.Essential = aws.String("side"), aws.Bool(false)
+			task := w.one(fargate(broken, runs()), "RUNNING")
+			if side := w.byName(task, "side"); aws.ToString(side.LastStatus) != "STOPPED" || !strings.HasPrefix(aws.ToString(side.Reason), name) {
+				t.Errorf("it is %s: %s", aws.ToString(side.LastStatus), aws.ToString(side.Reason))
+			}
+			w.ended(w.endsWell(task), types.TaskStopCodeUserInitiated, "Task stopped by user")
+		})
+	}
 	t.Run("a registry that hangs does not hold up a stop", func(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)

@@ -201,6 +201,19 @@ func (w *world) stop(task types.Task) types.Task {
 	return w.until("STOPPED", task)
 }
 
+// runs is the container main, which says that it runs and ends well when told to.
+func runs() types.ContainerDefinition { return logged(container("main", "run")) }
+
+// endsWell stops a task once its container main has said that it runs: from then on SIGTERM does not end it otherwise
+// than it means to.
+func (w *world) endsWell(task types.Task) types.Task {
+	w.t.Helper()
+	w.output(task, "main").until("running", func(messages []string) bool { return slices.Contains(messages, "running") })
+	task = w.stop(task)
+	w.exited(task, "main", 0)
+	return task
+}
+
 func id(task types.Task) string {
 	arn := aws.ToString(task.TaskArn)
 	return arn[strings.LastIndexByte(arn, '/')+1:]
@@ -298,44 +311,6 @@ func tryAsk(ctx context.Context, at, question string, arguments ...string) (stri
 			err = errors.New(strings.TrimSpace(string(body)))
 		}
 		return string(body), err
-	}
-}
-
-// events are a log stream's, oldest first; nil while there is no such stream.
-func (w *world) events(group, stream string) (messages []string) {
-	w.t.Helper()
-	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: aws.String(stream), StartFromHead: aws.Bool(true)}
-	for {
-		out, err := w.logs.GetLogEvents(w.t.Context(), in)
-		if code(err) == "ResourceNotFoundException" {
-			return nil
-		}
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, e := range out.Events {
-			messages = append(messages, aws.ToString(e.Message))
-		}
-		if aws.ToString(out.NextForwardToken) == aws.ToString(in.NextToken) {
-			return messages
-		}
-		in.NextToken = out.NextForwardToken
-	}
-}
-
-// printed waits until a container's log holds that many lines, and returns them.
-func (w *world) printed(task types.Task, name string, lines int) (messages []string) {
-	w.t.Helper()
-	end := time.Now().Add(15 * time.Second)
-	for {
-		messages = w.events("/tasks", "t/"+name+"/"+id(task))
-		if len(messages) >= lines {
-			return messages
-		}
-		if time.Now().After(end) {
-			w.t.Fatalf("container %s of %s logged %d lines and not %d: %.300q", name, id(task), len(messages), lines, messages)
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 

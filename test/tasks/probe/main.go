@@ -3,7 +3,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -29,11 +29,7 @@ func main() {
 		fmt.Println("deaf")
 		time.Sleep(time.Hour)
 	case "count":
-		var text bytes.Buffer
-		for n := 1; n <= number(args[1]); n++ {
-			fmt.Fprintf(&text, "line %d\n", n)
-		}
-		os.Stdout.Write(text.Bytes())
+		printLines(number(args[1]), 0)
 	case "print": // exactly this, as Go would read it in quotes
 		text, err := strconv.Unquote(`"` + args[1] + `"`)
 		if err != nil {
@@ -83,6 +79,16 @@ func number(text string) int {
 		fail(err)
 	}
 	return n
+}
+
+// printLines prints numbered lines, each with that many bytes more.
+func printLines(lines, length int) {
+	out := bufio.NewWriterSize(os.Stdout, 1<<20)
+	more := strings.Repeat("x", length)
+	for n := 1; n <= lines; n++ {
+		fmt.Fprintln(out, strings.TrimSuffix(fmt.Sprintf("line %d %s", n, more), " "))
+	}
+	out.Flush()
 }
 
 func untilTerminated(code int) {

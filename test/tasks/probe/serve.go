@@ -34,6 +34,10 @@ func serve(port string) {
 			found, err := net.DefaultResolver.LookupHost(ctx, q.Get("name"))
 			return strings.Join(found, " "), err
 		},
+		"/print": func(_ context.Context, q url.Values) (string, error) {
+			printLines(number(q.Get("lines")), number(q.Get("length")))
+			return "", nil
+		},
 		"/keys": keys, "/identity": identity, "/tasks": tasks,
 	}
 	server := &http.Server{}
