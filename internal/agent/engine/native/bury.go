@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/spool"
 	"github.com/berth-dev/berth/internal/shim"
-	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // buryTime bounds how long killed processes may take to disappear.
@@ -44,15 +42,4 @@ func (e *Engine) bury(id, reason string, state *shim.TaskState) error {
 	}
 	state.Revision++
 	return errors.Join(append(errs, writeJSON(file, *state))...)
-}
-
-// Clean removes all that engines of an instance made, whatever became of them: processes, control groups and the run
-// directory's shims. Nothing of the instance may be running an engine. Images and log spools are their owners' to remove.
-func Clean(ctx context.Context, instance, runDir string) error {
-	tree, err := cgroup.Find()
-	if err != nil {
-		return err
-	}
-	group := tree.Group(shim.InstanceGroup(instance))
-	return errors.Join(group.Kill(ctx), group.Remove(ctx), os.RemoveAll(filepath.Join(runDir, "shims")))
 }

@@ -324,3 +324,27 @@ func TestCallsOfADeadAgentMayStillBeGoingOn(t *testing.T) {
 		next.Close()
 	}
 }
+
+// An agent is killed while shims come up, and its instance cleaned at once.
+func TestCleanFindsShimsThatAreNotUpYet(t *testing.T) {
+	for range 10 {
+		m := newMachine(t)
+		p := plan{Instance: m.instance, Dir: m.dir, Run: m.run, Shim: m.shim}
+		for range 8 {
+			p.Tasks = append(p.Tasks, planned{Task: randomID(16), Args: []string{"sleep"}})
+		}
+		file := filepath.Join(m.dir, "plan")
+		must(t, writeJSON(file, p))
+		agent := startAgent(t, file)
+		shims := filepath.Join(m.run, "shims")
+		for kept, err := "", error(nil); kept == ""; kept, err = keptTask(shims) {
+			must(t, err)
+		}
+		unix.Kill(-agent.Process.Pid, unix.SIGKILL)
+		agent.Wait()
+		must(t, Clean(t.Context(), m.instance, m.run))
+		if left := shimsIn(shims); len(left) > 0 {
+			t.Fatalf("shims are left: %v", left)
+		}
+	}
+}
