@@ -85,6 +85,9 @@ func (c *container) start() {
 }
 
 func (c *container) run() (*libcontainer.Process, error) {
+	if err := c.task.joined(); err != nil { // nothing runs that the agent's end could take along
+		return nil, err
+	}
 	p, err := process(c.spec.Spec)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ type task struct {
 	spec  shim.Task
 	group cgroup.Group
 	tree  cgroup.Tree
+	// joined waits until this process is in its own control group, and with it nothing of its starter's.
+	joined func() error
 	// netns is the namespace file that containers join; nil for the host's.
 	netns    *os.File
 	listener *os.File
@@ -49,10 +51,8 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	if err := shims.Create(); err != nil {
 		return nil, err
 	}
-	if err := shims.Join(); err != nil {
-		return nil, err
-	}
-	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{})}
+	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{}),
+		joined: begin(shims.Join)}
 	if err := t.group.Create(); err != nil {
 		return nil, err
 	}
@@ -68,6 +68,15 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	}
 	t.change(func() {})
 	return t, nil
+}
+
+// begin lets f go and returns what waits for its result. To move between control groups takes the kernel a grace period
+// of RCU, 8 ms and more, but for who comes soon after another: begun early, it passes while the container is made ready,
+// whose own move is then free.
+func begin(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return sync.OnceValue(func() error { return <-done })
 }
 
 // change changes the state, writes it down and tells watchers.
