@@ -73,6 +73,21 @@ func TestADirectoryThatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatWasThereIsClosedToOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	in, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+}
+
 func TestAFirstStartThatWasCutShortBeginsAgain(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"lock", "instance.json.new", "lost+found"} {
