@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,9 @@ type Tree struct {
 	mounts map[string]string
 }
 
+// root is where hierarchies are mounted. Others may mount some elsewhere for ends of their own (VPN clients, Cilium).
+const root = "/sys/fs/cgroup"
+
 // Find reads which hierarchies are mounted.
 func Find() (Tree, error) {
 	f, err := os.Open("/proc/self/mountinfo")
@@ -27,20 +31,25 @@ func Find() (Tree, error) {
 		return Tree{}, err
 	}
 	defer f.Close()
+	return find(f)
+}
+
+func find(mountinfo io.Reader) (Tree, error) {
 	t := Tree{mounts: map[string]string{}}
-	unified := ""
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	for lines := bufio.NewScanner(mountinfo); lines.Scan(); {
 		before, after, ok := strings.Cut(lines.Text(), " - ")
 		fields, kind := strings.Fields(before), strings.Fields(after)
 		if !ok || len(fields) < 5 || len(kind) < 3 {
 			continue
 		}
-		switch point := fields[4]; kind[0] {
-		case "cgroup2":
-			if unified == "" {
-				unified = point
-			}
-		case "cgroup":
+		point := fields[4]
+		switch {
+		case kind[0] == "cgroup2" && point == root: // v2 alone, whatever v1 hierarchy somebody has mounted beside it
+			return Tree{mounts: map[string]string{"": point}}, nil
+		case filepath.Dir(point) != root:
+		case kind[0] == "cgroup2":
+			t.mounts[""] = point
+		case kind[0] == "cgroup":
 			for option := range strings.SplitSeq(kind[2], ",") {
 				if option != "rw" && option != "xattr" {
 					t.mounts[option] = point
@@ -48,11 +57,8 @@ func Find() (Tree, error) {
 			}
 		}
 	}
-	if unified != "" {
-		t.mounts[""] = unified
-	}
 	if len(t.mounts) == 0 {
-		return Tree{}, errors.New("no control groups are mounted on /sys/fs/cgroup: containers need them")
+		return Tree{}, fmt.Errorf("no control groups are mounted on %s: containers need them", root)
 	}
 	return t, nil
 }

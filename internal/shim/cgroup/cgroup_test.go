@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -79,6 +81,35 @@ func TestGroupsAreMadeEmptiedAndRemoved(t *testing.T) {
 	}
 }
 
+func TestWhichHierarchiesAreMounted(t *testing.T) {
+	const v1 = `29 23 0:25 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
+30 29 0:26 / /sys/fs/cgroup/unified rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
+31 29 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,seclabel,cpu,cpuacct
+32 29 0:28 / /sys/fs/cgroup/systemd rw,nosuid - cgroup cgroup rw,xattr,name=systemd
+90 29 0:27 /x /srv/jail/sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+`
+	const v2 = `30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot
+`
+	for _, c := range []struct {
+		name, mountinfo string
+		unified         bool
+		points          []string
+	}{
+		{"v2", v2, true, []string{"/sys/fs/cgroup"}},
+		{"v2 with a VPN client's v1 hierarchy", "12 23 0:50 / /sys/fs/cgroup/net_cls rw - cgroup cgroup rw,net_cls\n" + v2, true, []string{"/sys/fs/cgroup"}},
+		{"v2 mounted a second time", "12 23 0:26 / /run/cilium/cgroupv2 rw - cgroup2 none rw\n" + v2, true, []string{"/sys/fs/cgroup"}},
+		{"hybrid", v1, false, []string{"/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"}},
+	} {
+		tree, err := find(strings.NewReader(c.mountinfo))
+		if err != nil || tree.Unified() != c.unified || !slices.Equal(tree.points(), c.points) {
+			t.Errorf("%s: unified %v, %v, %v", c.name, tree.Unified(), tree.points(), err)
+		}
+	}
+	if _, err := find(strings.NewReader("12 23 0:50 / /opt/vpn/net_cls rw - cgroup cgroup rw,net_cls\n")); err == nil {
+		t.Error("a hierarchy elsewhere is taken for the machine's")
+	}
+}
+
 // The files that limits are written to, and what is written, on both versions.
 func TestLimits(t *testing.T) {
 	limits := Limits{CPUShares: 512, CPUQuota: 50_000, Memory: 64 << 20}
@@ -123,6 +154,28 @@ func TestOOMKillsAreCounted(t *testing.T) {
 		tree := Tree{mounts: map[string]string{c.controller: dir}}
 		if n := tree.Group("/").OOMKills(); n != 2 {
 			t.Errorf("%s: %d", name, n)
+		}
+	}
+}
+
+func TestSwapIsLimitedWhereTheKernelCan(t *testing.T) {
+	for name, c := range map[string]struct{ controller, file string }{
+		"v1": {"memory", "memory.memsw.limit_in_bytes"},
+		"v2": {"", "memory.swap.max"},
+	} {
+		dir := t.TempDir()
+		group := Tree{mounts: map[string]string{c.controller: dir}}.Group("/berth/0a1b2c3d/shims")
+		if err := group.Create(); err != nil {
+			t.Fatal(err)
+		}
+		if group.LimitsSwap() {
+			t.Errorf("%s without swap accounting: swap is taken for limited", name)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "berth/0a1b2c3d/shims", c.file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if !group.LimitsSwap() {
+			t.Errorf("%s: swap is taken for not limited", name)
 		}
 	}
 }

@@ -64,6 +64,16 @@ func weight(shares uint64) uint64 {
 	return 1 + (shares-2)*9999/262142
 }
 
+// LimitsSwap says whether swap can be limited in the group, which exists: kernels can do without.
+func (g Group) LimitsSwap() bool {
+	file := filepath.Join(g.Dir("memory"), "memory.memsw.limit_in_bytes")
+	if g.tree.Unified() {
+		file = filepath.Join(g.Dir(""), "memory.swap.max") // the root has none
+	}
+	_, err := os.Stat(file)
+	return err == nil
+}
+
 func (g Group) set(controller, file, value string) error {
 	dir := g.Dir(controller)
 	if dir == "" {

@@ -90,8 +90,12 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 			return nil, err
 		}
 	}
+	shims := tree.Group(shim.ShimsGroup(config.Instance))
+	if err := shims.Create(); err != nil {
+		return nil, err
+	}
 	e.machine = spec.Machine{
-		UnifiedCgroups: tree.Unified(), SwapAccounting: swapAccounting(tree), Seccomp: !config.NoSeccomp,
+		UnifiedCgroups: tree.Unified(), SwapAccounting: shims.LimitsSwap(), Seccomp: !config.NoSeccomp,
 		OpenFiles: openFiles(),
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))

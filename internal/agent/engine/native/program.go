@@ -15,7 +15,6 @@ import (
 
 	"github.com/berth-dev/berth/internal/embedded"
 	"github.com/berth-dev/berth/internal/shim"
-	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // installShim writes the embedded shim under the hash of its content, unless it is there, and returns its path. Shims of
@@ -81,17 +80,6 @@ func checkSeccomp(features shim.Features) error {
 			"use another kernel, or accept that with --no-seccomp")
 	}
 	return nil
-}
-
-func swapAccounting(tree cgroup.Tree) bool {
-	file := "memory.memsw.limit_in_bytes"
-	if tree.Unified() {
-		// The root has no such file; every group below it has.
-		_, err := os.Stat("/proc/swaps")
-		return err == nil
-	}
-	_, err := os.Stat(filepath.Join(tree.Group("/").Dir("memory"), file))
-	return err == nil
 }
 
 // openFiles is Fargate's default limit, not whatever the agent's starter has, unless that forbids so many.
