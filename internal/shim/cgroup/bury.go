@@ -29,8 +29,8 @@ func (g Group) Processes() ([]int, error) {
 				return nil
 			}
 			procs, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
-				return nil // removed meanwhile
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+				return nil // removed meanwhile, or threaded: then a group above it lists what it holds
 			}
 			for p := range strings.FieldsSeq(string(procs)) {
 				if pid, err := strconv.Atoi(p); err == nil {

@@ -81,6 +81,46 @@ func TestGroupsAreMadeEmptiedAndRemoved(t *testing.T) {
 	}
 }
 
+// A privileged container may make threaded groups below its own, whose list of processes can't be read.
+func TestAThreadedGroupIsEmptiedToo(t *testing.T) {
+	tree, ok := trees(t)["unified"]
+	if !ok {
+		tree = trees(t)["the machine's"]
+	}
+	if !tree.Unified() {
+		t.Skip("the machine has no unified hierarchy")
+	}
+	group := tree.Group(fmt.Sprintf("/berth/test-%08x", rand.Uint32()))
+	if err := group.Create(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	defer group.Remove(ctx)
+	threaded := filepath.Join(group.Dir(""), "threaded")
+	if err := os.Mkdir(threaded, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(threaded, "cgroup.type"), []byte("threaded"), 0); err != nil {
+		t.Skip(err)
+	}
+	child := exec.Command("/bin/sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer child.Process.Kill()
+	if err := os.WriteFile(filepath.Join(group.Dir(""), "cgroup.procs"), fmt.Append(nil, child.Process.Pid), 0); err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := group.Processes(); err != nil || !slices.Equal(pids, []int{child.Process.Pid}) {
+		t.Errorf("the processes are %v, %v; the child is %d", pids, err, child.Process.Pid)
+	}
+	if err := group.Kill(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhichHierarchiesAreMounted(t *testing.T) {
 	const v1 = `29 23 0:25 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
 30 29 0:26 / /sys/fs/cgroup/unified rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
