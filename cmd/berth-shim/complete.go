@@ -82,7 +82,7 @@ func (c *container) resolveUser() error {
 	return nil
 }
 
-// open opens a file of the root file system without leaving it by a symbolic link. An absent file is empty.
+// open opens a regular file of the root file system without leaving it by a symbolic link. An absent file is empty.
 func (c *container) open(name string) (io.ReadCloser, error) {
 	handle, err := pathrs.OpenInRoot(c.rootfs(), name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
@@ -92,6 +92,13 @@ func (c *container) open(name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	defer handle.Close()
+	info, err := handle.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("the image's %s is not a regular file", name)
+	}
 	return os.Open("/proc/self/fd/" + strconv.Itoa(int(handle.Fd())))
 }
 

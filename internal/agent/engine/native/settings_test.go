@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"golang.org/x/sys/unix"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
@@ -162,6 +164,27 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		})
 	}
 	nothingLeft(t, m, e)
+}
+
+// What an image passes off as a file is not opened: a FIFO would hold the shim for ever, a device do who knows what.
+func TestAnImagesUsersComeFromRegularFiles(t *testing.T) {
+	for name, mode := range map[string]uint32{"a FIFO": unix.S_IFIFO, "a device": unix.S_IFCHR} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			e := m.open(t)
+			passwd := filepath.Join(m.images.lower, "etc/passwd")
+			must(t, os.Remove(passwd))
+			must(t, unix.Mknod(passwd, mode|0o644, int(unix.Mkdev(1, 5))))
+			task := randomID(16)
+			must(t, e.CreateTask(t.Context(), engine.TaskSpec{Task: task}))
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := e.CreateContainer(ctx, task, m.container(task, "app", "exit", "0")); err == nil || !strings.Contains(err.Error(), "etc/passwd is not a regular file") {
+				t.Errorf("the error is %v", err)
+			}
+			must(t, e.RemoveTask(t.Context(), task))
+		})
+	}
 }
 
 func TestStartErrorsReadLikeDockers(t *testing.T) {
