@@ -14,16 +14,18 @@ import (
 // buryTime bounds how long killed processes may take to disappear.
 const buryTime = 10 * time.Second
 
-// bury removes what a dead shim left running: processes and control groups. Its mounts went with its mount namespace.
-// It brings state, as last heard, up to what the shim wrote down, and ends there every container whose end is unknown.
-func (e *Engine) bury(id, reason string, state *shim.TaskState) error {
-	ctx, cancel := context.WithTimeout(context.Background(), buryTime)
+// clear removes what a shim left running: processes and control groups. Its mounts went with its mount namespace.
+func (e *Engine) clear(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, buryTime)
 	defer cancel()
 	group := e.group(id)
-	errs := []error{group.Kill(ctx), group.Remove(ctx)}
-	if state == nil {
-		return errors.Join(errs...)
-	}
+	return errors.Join(group.Kill(ctx), group.Remove(ctx))
+}
+
+// bury clears what a dead shim left and brings state, as last heard, up to what the shim wrote down; it ends there every
+// container whose end is unknown.
+func (e *Engine) bury(id, reason string, state *shim.TaskState) error {
+	errs := []error{e.clear(context.Background(), id)}
 	file := filepath.Join(e.dir(id), shim.StateFile)
 	var written shim.TaskState
 	if err := readJSON(file, &written); err == nil && written.Revision > state.Revision {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -228,6 +229,30 @@ func TestAShimKilledWhileStartingLeavesNothing(t *testing.T) {
 		}
 		must(t, e.RemoveTask(t.Context(), task))
 	}
+	nothingLeft(t, m, e)
+}
+
+// What a dead shim left and cannot be killed, such as a process that waits for a dead disk, is not forgotten.
+func TestATaskIsThereUntilNothingOfItRuns(t *testing.T) {
+	m := newMachine(t)
+	e := m.open(t)
+	task := randomID(16)
+	must(t, e.CreateTask(t.Context(), engine.TaskSpec{Task: task, NoNetwork: true}))
+	await(t, e, task, "known", func(engine.TaskStatus) bool { return true })
+	must(t, unix.Kill(shimPID(t, e, task), unix.SIGKILL))
+	await(t, e, task, "lost", func(s engine.TaskStatus) bool { return s.Lost })
+	// This process spares itself: it stands for one that does not die.
+	must(t, e.group(task).Create())
+	group, own := e.group(task).Dir("pids"), e.tree.Group("/").Dir("pids")
+	must(t, os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte("0"), 0))
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err := e.RemoveTask(ctx, task)
+	must(t, os.WriteFile(filepath.Join(own, "cgroup.procs"), []byte("0"), 0))
+	if ids, _ := e.Tasks(t.Context()); err == nil || len(ids) != 1 {
+		t.Errorf("RemoveTask returned %v, and there are the tasks %v", err, ids)
+	}
+	must(t, e.RemoveTask(t.Context(), task))
 	nothingLeft(t, m, e)
 }
 

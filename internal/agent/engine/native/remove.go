@@ -62,7 +62,7 @@ func (e *Engine) removeTask(ctx context.Context, id string) error {
 // shutdownTime bounds how long a shim may take to end its containers before it is killed.
 const shutdownTime = 15 * time.Second
 
-// end shuts the shim down and returns once it is dead and buried.
+// end shuts the shim down and returns once it is dead and nothing of the task runs.
 func (t *task) end(ctx context.Context) error {
 	t.set(func() { t.ending = true })
 	patient, cancel := context.WithTimeout(ctx, shutdownTime)
@@ -77,7 +77,7 @@ func (t *task) end(ctx context.Context) error {
 	}
 	select {
 	case <-t.dead:
-		return nil
+		return t.engine.clear(ctx, t.id)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-t.engine.life.Done():
@@ -95,5 +95,5 @@ func (e *Engine) endUnknown(ctx context.Context, id string) error {
 		return err
 	}
 	defer lock.Close()
-	return e.bury(id, "", nil)
+	return e.clear(ctx, id)
 }

@@ -53,7 +53,7 @@ func (e *Engine) create(ctx context.Context, spec engine.TaskSpec) error {
 	defer lock.Close()
 	process, err := e.spawn(ctx, spec, lock)
 	if err != nil {
-		return errors.Join(err, e.bury(spec.Task, "", nil), os.RemoveAll(dir))
+		return errors.Join(err, e.clear(context.WithoutCancel(ctx), spec.Task), os.RemoveAll(dir))
 	}
 	t := newTask(e, spec.Task)
 	t.process = process

@@ -88,7 +88,7 @@ func (t *task) dial(ctx context.Context) (*shim.Conn, error) {
 	}
 }
 
-// buried removes what the dead shim left and marks the task lost, unless it was to end.
+// buried buries what the dead shim left and marks the task lost, unless it was to end.
 func (t *task) buried(reason error) {
 	defer close(t.dead)
 	if t.process != nil {
@@ -98,10 +98,7 @@ func (t *task) buried(reason error) {
 	state, ending := t.state, t.ending
 	t.mu.Unlock()
 	if ending {
-		if err := t.engine.bury(t.id, "", nil); err != nil {
-			t.engine.config.Log.Error("remove what a shim left", "task", t.id, "error", err)
-		}
-		return
+		return // RemoveTask clears the rest
 	}
 	if err := t.engine.bury(t.id, reason.Error(), &state); err != nil {
 		t.engine.config.Log.Error("remove what a dead shim left", "task", t.id, "error", err)
