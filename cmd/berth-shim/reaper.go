@@ -43,10 +43,9 @@ func reap(args []string) {
 		os.Exit(126)
 	}
 	for s := range signals {
-		number := s.(unix.Signal)
-		if number != unix.SIGCHLD && number != unix.SIGURG {
+		// A full channel drops what comes, SIGCHLD too: any signal has the dead looked for.
+		if number := s.(unix.Signal); number != unix.SIGCHLD && number != unix.SIGURG {
 			unix.Kill(cmd.Process.Pid, number)
-			continue
 		}
 		for {
 			var status unix.WaitStatus
