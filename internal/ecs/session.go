@@ -29,16 +29,19 @@ func (s *Service) AgentConnected(ctx context.Context, scope store.Scope, instanc
 	})
 }
 
-// AgentDisconnected records that a session has ended. It is nothing to an instance that has a newer one.
+// AgentDisconnected records that a session has ended. It is nothing to an instance that has a newer one, but is written all the same: should
+// the record that the session began be on its way still, it comes to nothing.
 func (s *Service) AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error {
 	return s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.Instances.GetTx(tx, scope, instance)
-		if !ok || old.Session == nil || old.Session.ID != session {
+		if !ok {
 			return nil
 		}
 		i := *old
-		i.Session, i.DisconnectedAt = nil, time.Now().UTC()
-		i.Version++
+		if i.Session != nil && i.Session.ID == session {
+			i.Session, i.DisconnectedAt = nil, time.Now().UTC()
+			i.Version++
+		}
 		return s.Instances.Put(tx, scope, instance, &i)
 	})
 }

@@ -64,16 +64,22 @@ func (d *Dispatcher) Close() {
 
 // Run tells sessions what changes, until ctx ends or the store closes.
 func (d *Dispatcher) Run(ctx context.Context) {
-	_, tasks := d.Tables.Tasks.Watch(ctx)
+	before, tasks := d.Tables.Tasks.Watch(ctx)
+	for _, row := range before { // a session that is there already has been told of none that came since it began
+		d.tell(row)
+	}
 	_, instances := d.Tables.Instances.Watch(ctx)
 	for tasks != nil || instances != nil {
 		select {
 		case e, ok := <-tasks:
-			if !ok {
+			switch {
+			case !ok:
 				tasks = nil
-				continue
+			case e.New != nil:
+				d.tell(*e.New)
+			default:
+				d.tell(*e.Old)
 			}
-			d.taskChanged(e)
 		case e, ok := <-instances:
 			if !ok {
 				instances = nil
@@ -84,11 +90,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-func (d *Dispatcher) taskChanged(e store.Event[ecs.Task]) {
-	row := e.New
-	if row == nil {
-		row = e.Old
-	}
+// tell has a task's session look at it.
+func (d *Dispatcher) tell(row store.Row[ecs.Task]) {
 	if s := d.sessions.get(instanceKey{row.Scope, row.Value.Instance}); s != nil {
 		s.mail.put(row.ID)
 	}

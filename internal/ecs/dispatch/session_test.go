@@ -301,6 +301,36 @@ func TestTheAgentIsConnectedWhileASessionIsOpen(t *testing.T) {
 	})
 }
 
+func TestASessionThatBeganBeforeTheDispatcherMissesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, run := newIdleWorld(t)
+		a := w.connect()
+		synctest.Wait()
+		w.run(id('a'))
+		run()
+		if m := must[acs.PayloadMessage](a); len(m.Tasks) != 1 {
+			t.Errorf("payload of %d tasks", len(m.Tasks))
+		}
+	})
+}
+
+func TestAnAgentThatGoesWhileItIsRecordedIsNotConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		done := make(chan struct{})
+		w.disk.busy.Store(&done)
+		a := w.connect()
+		synctest.Wait() // its record is on its way to the disk
+		a.Close(websocket.StatusAbnormalClosure, "gone")
+		synctest.Wait()
+		close(done)
+		synctest.Wait()
+		if s := w.instance().Value.Session; s != nil {
+			t.Errorf("its session %s is said to be open", s.ID)
+		}
+	})
+}
+
 func TestAReconnectStormLeavesOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

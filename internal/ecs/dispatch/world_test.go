@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,27 +43,46 @@ type world struct {
 	issued  sync.Map // key: how often
 	life    time.Duration
 	hosts   sync.Map // attachment ARN: address
+	disk    *disk
+}
+
+// disk is a backend whose commits wait while it is busy.
+type disk struct {
+	store.Backend
+	busy atomic.Pointer[chan struct{}] // closed when it no longer is
+}
+
+func (d *disk) Commit(ctx context.Context, b store.Batch) (store.Outcome, error) {
+	if busy := d.busy.Load(); busy != nil {
+		<-*busy
+	}
+	return d.Backend.Commit(ctx, b)
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, life: 6 * time.Hour}
-	db := store.Memory()
+	w, run := newIdleWorld(t)
+	run()
+	return w
+}
+
+// newIdleWorld is a world whose dispatcher is yet to run.
+func newIdleWorld(t testing.TB) (w *world, run func()) {
+	t.Helper()
+	w = &world{t: t, life: 6 * time.Hour}
+	w.disk = &disk{Backend: store.NewMemory(store.MemoryConfig{})}
+	db := store.New(w.disk, store.Config{CheckValues: true})
 	w.service = ecs.New(db, nil, ecs.Config{})
 	w.Dispatcher = New(Config{DB: db, Tables: w.service.Tables, Observer: w, Issuer: w, Endpoint: func() string { return "http://127.0.0.1:4566" }})
 	if err := db.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan struct{})
-	go func() {
-		defer close(ran)
-		w.Run(ctx)
-	}()
+	var running sync.WaitGroup
 	t.Cleanup(func() {
 		w.Close()
 		cancel()
-		<-ran
+		running.Wait()
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
@@ -74,7 +94,7 @@ func newWorld(t testing.TB) *world {
 			w.Tables.Instances.Put(tx, scope, instance, &ecs.Instance{ID: instance, Cluster: "default", Machine: "m1", Status: "ACTIVE", Protocol: 1}),
 		)
 	})
-	return w
+	return w, func() { running.Go(func() { w.Run(ctx) }) }
 }
 
 func (w *world) update(fn func(tx *store.Tx) error) {
