@@ -1,8 +1,10 @@
 package db
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +104,37 @@ func TestWritesOfManyShareTransactions(t *testing.T) {
 	tasks, err := d.Tasks()
 	if err != nil || len(tasks) != 200 {
 		t.Fatalf("%d tasks, %v", len(tasks), err)
+	}
+}
+
+// What a caller that has gone was told is so: a task that was said not to be written, and is, would run once more after a restart.
+func TestAWriteThatFailedIsNotThere(t *testing.T) {
+	d := opened(t, filepath.Join(t.TempDir(), "agent.db"))
+	defer d.Close()
+	var wg sync.WaitGroup
+	errs := make([]error, 400)
+	for i := range errs {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(rand.N(2*time.Millisecond), cancel)
+			var b Batch
+			b.PutTask(Task{ID: fmt.Sprint(i), Payload: jsontext.Value(`{}`)})
+			errs[i] = d.Write(ctx, b)
+		})
+	}
+	wg.Wait()
+	tasks, err := d.Tasks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, task := range tasks {
+		there[task.ID] = true
+	}
+	for i, err := range errs {
+		if there[fmt.Sprint(i)] != (err == nil) {
+			t.Errorf("write %d answered %v; it is there: %t", i, err, there[fmt.Sprint(i)])
+		}
 	}
 }
 

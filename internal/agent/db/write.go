@@ -81,7 +81,8 @@ type write struct {
 	done  chan error
 }
 
-// Write makes a batch durable. An error says that none of it is, unless it is ctx's: then it may be.
+// Write makes a batch durable. An error says that none of it is. A ctx that ends keeps a batch from being written that has not begun to
+// be; one that has is waited for.
 func (d *DB) Write(ctx context.Context, b Batch) error {
 	if b.err != nil {
 		return b.err
@@ -94,12 +95,7 @@ func (d *DB) Write(ctx context.Context, b Batch) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	select {
-	case err := <-w.done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return <-w.done
 }
 
 // commit owns writing. Batches that arrive while one transaction goes to disk share the next, so that a hundred tasks
