@@ -33,10 +33,11 @@ func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
 	}
 	var ground *groundwork
 	var failed map[string]error
+	adopted := t.progress.Running // which the report of a delay writes, beside the steps
 	attached := make(chan struct{})
 	step(func() (err error) {
 		ground, err = t.layGround(attached)
-		if err != nil && t.progress.Running { // what runs is not ended over a restart of the agent
+		if err != nil && adopted { // what runs is not ended over a restart of the agent
 			t.log.Error("task runs, but what surrounds it could not be adopted", "error", err)
 			return nil
 		}

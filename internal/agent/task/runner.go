@@ -99,7 +99,7 @@ func (r *Runner) Apply(ctx context.Context, identity db.Identity, assigned []Ass
 		if stop {
 			stops = append(stops, t)
 		}
-		if !known || stop && !t.isStopping() {
+		if !known || stop && !t.isStopping() && !t.over.Load() { // one that is over is about to be deleted there
 			b.PutTask(t.stored(stop))
 		}
 	}
@@ -127,9 +127,10 @@ func (r *Runner) Stop(ctx context.Context, arns []string) error {
 	var stops []*task
 	r.mu.Lock()
 	for _, arn := range arns {
-		if id, err := ID(arn); err == nil && r.tasks[id] != nil {
-			stops = append(stops, r.tasks[id])
-			b.PutTask(r.tasks[id].stored(true))
+		id, err := ID(arn)
+		if t := r.tasks[id]; err == nil && t != nil && !t.over.Load() {
+			stops = append(stops, t)
+			b.PutTask(t.stored(true))
 		}
 	}
 	r.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -538,4 +539,35 @@ func TestManyTasksAtOnce(t *testing.T) {
 			t.Errorf("left over: %s", left)
 		}
 	})
+}
+
+// A task may be told to stop for the first time while the last of it goes.
+func TestAStopThatComesAsTheTaskIsForgottenLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.machine.Script("web:1", fake.Behaviour{Runs: time.Millisecond})
+	a := w.start(&executioner{})
+	defer a.die()
+	var stops sync.WaitGroup
+	for i := range 200 {
+		stops.Go(func() {
+			arn := fmt.Sprintf("%s%03d", arnA[:len(arnA)-3], i)
+			named := func(task *acs.Task) { task.Arn = arn }
+			if err := a.apply(payload(named)); err != nil {
+				t.Error(err)
+			}
+			for len(w.statuses(arn)) < 2 {
+				time.Sleep(100 * time.Microsecond)
+			}
+			if err := a.apply(payload(named, toStop)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	stops.Wait()
+	for a.Left() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if left := a.remembered(); len(left) > 0 {
+		t.Errorf("nobody runs what the database has: %v", left)
+	}
 }
