@@ -23,7 +23,7 @@ func TestAFullDiskLosesOnlyWhatItDidNotTake(t *testing.T) {
 	if err := os.WriteFile(ballast, make([]byte, 56<<10), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := create(t, dir, Options{})
+	w := create(t, dir, Options{NonBlocking: true})
 	const some = 400
 	w.Copy(Stdout, strings.NewReader(numbered(0, some))) // one write, larger than the room
 	size := w.active.size

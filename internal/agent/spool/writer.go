@@ -14,12 +14,15 @@ import (
 // DefaultMaxBytes is the bound of a spool whose Options name none.
 const DefaultMaxBytes = 16 << 20
 
+// retryAfter is how long a disk that took no lines is left alone.
+const retryAfter = 100 * time.Millisecond
+
 // Options of a spool.
 type Options struct {
 	// MaxBytes bounds what is kept and not yet released; 0 is DefaultMaxBytes, and less than 64 KiB is 64 KiB.
 	// It is kept to within one segment, which is an eighth of it.
 	MaxBytes int64
-	// NonBlocking drops the oldest segment when the spool is full. Otherwise Copy waits for room.
+	// NonBlocking drops the oldest segment when the spool is full, and what a full disk doesn't take. Otherwise Copy waits for room.
 	NonBlocking bool
 }
 
@@ -74,8 +77,9 @@ func (w *Writer) open() (err error) {
 	return err
 }
 
-// append writes lines, whose offsets it sets. It returns errors only of a spool that is closing: lines that the disk
-// doesn't take are lost and counted, as a container must not die of its logs.
+// append writes lines, whose offsets it sets. It returns errors only of a spool that is closing. For lines that the disk
+// doesn't take it waits in blocking mode, until the spool closes; otherwise they are lost and counted, as a container must
+// not die of its logs.
 func (w *Writer) append(lines []Line) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,14 +102,24 @@ func (w *Writer) flush() {
 	if len(w.buf) == 0 {
 		return
 	}
-	n, err := w.file.WriteAt(w.buf, w.active.size)
-	if err != nil {
-		// The reader may have read the records that are there whole. How many they are the file alone tells.
-		end, _ := w.file.Seek(0, io.SeekEnd)
-		n = wholeRecords(w.buf[:max(end-w.active.size, 0)])
-		w.file.Truncate(w.active.size + int64(n))
+	for {
+		n, err := w.file.WriteAt(w.buf, w.active.size)
+		if err != nil {
+			// The reader may have read the records that are there whole. How many they are the file alone tells.
+			end, _ := w.file.Seek(0, io.SeekEnd)
+			n = wholeRecords(w.buf[:max(end-w.active.size, 0)])
+			w.file.Truncate(w.active.size + int64(n))
+		}
+		w.active.size += int64(n)
+		w.buf = w.buf[:copy(w.buf, w.buf[n:])]
+		if err == nil || w.nonBlocking || w.closing.Load() {
+			break
+		}
+		if n > 0 {
+			w.data.ring()
+		}
+		time.Sleep(retryAfter)
 	}
-	w.active.size += int64(n)
 	w.buf = w.buf[:0]
 	w.data.ring()
 }
