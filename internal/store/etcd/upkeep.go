@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -76,6 +77,9 @@ func (b *backend) tendNow() error {
 		if err := b.defragment(size); err != nil {
 			return err
 		}
+	}
+	if err := b.reserve(); err != nil {
+		return fmt.Errorf("reserve room for the database: %w", err)
 	}
 	return b.relieve()
 }
