@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/berth-dev/berth/internal/instance"
+	"github.com/berth-dev/berth/internal/operator"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // is left alone.
 func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 	if in, err := instance.Find(g.dir()); err == nil && in.Running() {
-		return g.alreadyRuns(dev.Context(), in, out)
+		return g.alreadyRuns(dev, in, out)
 	}
 	log, err := openLog(g.logPath())
 	if err != nil {
@@ -60,7 +61,7 @@ func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 		background.Wait()
 		cancel()
 	}()
-	_, err = g.waitReady(ctx)
+	health, err := g.waitHealth(ctx, "ok", "impaired")
 	select {
 	case <-ended:
 		return errors.New(lastWords(log.Name(), from))
@@ -77,15 +78,18 @@ func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	warn(dev.ErrOrStderr(), health)
 	return g.welcome(out, announced, log.Name())
 }
 
-func (g *globals) alreadyRuns(ctx context.Context, in *instance.Instance, out io.Writer) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("berth runs already, but is not ready"))
+func (g *globals) alreadyRuns(dev *cobra.Command, in *instance.Instance, out io.Writer) error {
+	ctx, cancel := context.WithTimeoutCause(dev.Context(), startTimeout, errors.New("berth runs already, but is not ready"))
 	defer cancel()
-	if _, err := g.waitReady(ctx); err != nil {
+	health, err := g.waitHealth(ctx, "ok", "impaired")
+	if err != nil {
 		return err
 	}
+	warn(dev.ErrOrStderr(), health)
 	announced, err := in.Announced()
 	if err != nil {
 		return err
@@ -95,6 +99,13 @@ func (g *globals) alreadyRuns(ctx context.Context, in *instance.Instance, out io
 	}
 	_, err = fmt.Fprintf(out, "berth runs already, at %s\n", announced.Endpoint)
 	return err
+}
+
+// warn tells what is wrong with a Berth that runs all the same.
+func warn(errOut io.Writer, health operator.Health) {
+	for _, problem := range health.Problems {
+		fmt.Fprintln(errOut, "berth:", problem)
+	}
 }
 
 // inForeground are the arguments of the same `berth dev` without --detach.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/progress"
 )
@@ -116,6 +117,9 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 	if err := in.Withdraw(); err != nil {
 		return err
 	}
+	if err := roomToStart(in); err != nil {
+		return err
+	}
 	listener, err := g.listen(o.listen)
 	if err != nil {
 		return err
@@ -127,6 +131,21 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 	}
 	m.progress = progress.To(errOut)
 	return m.run(ctx, func() { g.welcome(out, m.announcement(), "") })
+}
+
+// What a start writes at least, in bytes: the state's files have their whole size from the first moment.
+const (
+	firstStart = 192 << 20
+	nextStart  = 32 << 20
+)
+
+// roomToStart refuses a full disk before anything on it is touched: what opens its files there takes them for damaged.
+func roomToStart(in *instance.Instance) error {
+	need := uint64(nextStart)
+	if !in.Began("etcd") {
+		need = firstStart
+	}
+	return disk.NewGuard(in.Dir, need).Room()
 }
 
 // started is what `berth dev` says once it is ready.

@@ -11,7 +11,7 @@ func (m *machine) openEngine(ctx context.Context) error {
 	if m.o.engine == "native" {
 		return m.openNative(ctx)
 	}
-	m.engine, m.network = watchPulls(fake.NewMachine().Engine()), fake.NewNetwork()
+	m.engine, m.network = watchPulls(fake.NewMachine().Engine(), m.disk.Room), fake.NewNetwork()
 	m.closeLater(m.engine.Close)
 	return nil
 }

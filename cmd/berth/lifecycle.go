@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ func waitCommand(flags *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not ready after %s", timeout))
 			defer cancel()
-			health, err := flags.waitReady(ctx)
+			health, err := flags.waitHealth(ctx, "ok")
 			if err != nil {
 				return err
 			}
@@ -41,21 +42,25 @@ func waitCommand(flags *globals) *cobra.Command {
 	return cmd
 }
 
-// waitReady asks for the health of the instance until it is ok.
-func (g *globals) waitReady(ctx context.Context) (operator.Health, error) {
+// waitHealth asks for the health of the instance until it is one of statuses.
+func (g *globals) waitHealth(ctx context.Context, statuses ...string) (operator.Health, error) {
+	var last error
 	for {
 		health, err := g.health(ctx)
-		if err == nil && health.Status == "ok" {
+		if err == nil && slices.Contains(statuses, health.Status) {
 			return health, nil
 		}
 		if errors.Is(err, errNotOurs) || errors.Is(err, instance.ErrDamaged) || errors.Is(err, instance.ErrTooNew) {
 			return health, err // waiting helps nobody
 		}
-		if waitErr := pause(ctx, 20*time.Millisecond); waitErr != nil {
-			if err == nil {
-				err = fmt.Errorf("berth is %s: %s", health.Status, joinWords(health.Problems))
-			}
-			return operator.Health{}, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		switch {
+		case err == nil:
+			last = fmt.Errorf("berth is %s: %s", health.Status, joinWords(health.Problems))
+		case last == nil || ctx.Err() == nil: // an attempt that was cut short says nothing
+			last = err
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			return operator.Health{}, fmt.Errorf("%w: %w", context.Cause(ctx), last)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent"
 	"github.com/berth-dev/berth/internal/agent/task"
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -31,6 +32,7 @@ type machine struct {
 	endpoint string
 	listener net.Listener
 	progress *progress.Writer // of its end, for people
+	disk     *disk.Guard      // of the data directory
 
 	db      *store.DB
 	journal *journal.Pebble
@@ -62,6 +64,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 		return nil, err
 	}
 	m := &machine{in: in, o: o, log: log, listener: listener, endpoint: "http://" + listener.Addr().String(),
+		disk: disk.NewGuard(in.Dir, disk.Reserve),
 		down: make(chan bool, 1), broken: make(chan error, 1)}
 	var opening sync.WaitGroup // the parts are independent of each other, and the first answer is to come soon
 	var engineErr error
@@ -73,7 +76,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Settle: settle, Endpoint: func() string { return m.endpoint }, Operator: m, Log: log,
+		StrictCapacity: o.strict, Settle: settle, Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Log: log,
 	})
 	return m, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/store"
@@ -30,6 +31,9 @@ func (m *machine) Health(ctx context.Context) operator.Health {
 	if !m.server.Joined(m.in.ID, len(identities)) {
 		problem("starting", "this machine's agent has not joined yet")
 	}
+	if err := m.disk.Room(); err != nil {
+		problem("impaired", err.Error())
+	}
 	if state.Full {
 		problem("impaired", fmt.Sprintf("the store is full (%s of %s): only deletions are accepted", bytesText(state.Size), bytesText(state.Quota)))
 	}
@@ -47,8 +51,21 @@ func (m *machine) Images(ctx context.Context) ([]operator.Image, error) {
 
 // ImportImage imports the images of a tar.
 func (m *machine) ImportImage(ctx context.Context, archive io.Reader) ([]operator.Image, error) {
-	images, err := m.engine.ImportImage(ctx, archive, nil)
+	images, err := m.engine.ImportImage(ctx, &bounded{archive, m.disk}, nil)
 	return imagesOf(images), err
+}
+
+// bounded is read as long as there is room for it on the disk.
+type bounded struct {
+	io.Reader
+	disk *disk.Guard
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.disk.Room(); err != nil {
+		return 0, err
+	}
+	return b.Reader.Read(p)
 }
 
 // RemoveImage removes an image's name.

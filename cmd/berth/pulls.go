@@ -3,22 +3,25 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/operator"
 )
 
-// pulls is an engine whose pulls under way can be seen, for people who wait for them.
+// pulls is an engine whose pulls under way can be seen, for people who wait for them, and end when the disk gets full.
 type pulls struct {
 	engine.Engine
-	mu  sync.Mutex
+	room func() error
+	mu   sync.Mutex
 	now map[*operator.Pull]struct{}
 }
 
-func watchPulls(e engine.Engine) *pulls {
-	return &pulls{Engine: e, now: map[*operator.Pull]struct{}{}}
+func watchPulls(e engine.Engine, room func() error) *pulls {
+	return &pulls{Engine: e, room: room, now: map[*operator.Pull]struct{}{}}
 }
 
 // PullImage pulls as the engine does, and notes how far it is.
@@ -26,12 +29,21 @@ func (p *pulls) PullImage(ctx context.Context, req engine.PullRequest, progress 
 	pull := &operator.Pull{Reference: req.Reference}
 	p.note(func() { p.now[pull] = struct{}{} })
 	defer p.note(func() { delete(p.now, pull) })
-	return p.Engine.PullImage(ctx, req, func(at engine.PullProgress) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	image, err := p.Engine.PullImage(ctx, req, func(at engine.PullProgress) {
+		if full := p.room(); full != nil && at.Complete < at.Bytes {
+			end(full)
+		}
 		p.note(func() { pull.Status, pull.Bytes, pull.Complete = at.Status, at.Bytes, at.Complete })
 		if progress != nil {
 			progress(at)
 		}
 	})
+	if full := context.Cause(ctx); err != nil && errors.Is(full, disk.ErrFull) {
+		return image, &engine.Error{Kind: engine.CannotPullContainer, Err: full}
+	}
+	return image, err
 }
 
 func (p *pulls) note(change func()) {

@@ -71,11 +71,6 @@ func (o *runOptions) check() error {
 }
 
 func (t *target) run(ctx context.Context, definition *ecs.TaskDefinition, o runOptions, out, errOut io.Writer) error {
-	if !strings.HasPrefix(t.cluster, "arn:") { // it is made on its first use
-		if _, err := client.Call(ctx, t.client, ecs.CreateCluster, &ecs.CreateClusterRequest{ClusterName: t.cluster}); err != nil {
-			return err
-		}
-	}
 	in := ecs.RunTaskRequest{
 		Cluster: t.cluster, TaskDefinition: definition.TaskDefinitionArn, Count: new(int32(o.count)),
 		LaunchType: ecs.LaunchType(o.launchType), StartedBy: "berth run",
@@ -94,6 +89,12 @@ func (t *target) run(ctx context.Context, definition *ecs.TaskDefinition, o runO
 		in.NetworkConfiguration = network
 	}
 	answer, err := client.Call(ctx, t.client, ecs.RunTask, &in)
+	if hasCode(err, "ClusterNotFoundException") && !strings.HasPrefix(t.cluster, "arn:") { // it is made on its first use
+		if _, err := client.Call(ctx, t.client, ecs.CreateCluster, &ecs.CreateClusterRequest{ClusterName: t.cluster}); err != nil {
+			return err
+		}
+		answer, err = client.Call(ctx, t.client, ecs.RunTask, &in)
+	}
 	if err != nil {
 		return t.clusterError(err)
 	}

@@ -38,6 +38,8 @@ type Config struct {
 	Settle time.Duration
 	// Endpoint is where agents reach this server: "http://127.0.0.1:4566".
 	Endpoint func() string
+	// Room returns an error, which is told, while nothing may be taken on that needs room on the disk. Nil: there is always room.
+	Room func() error
 	// Operator answers the paths of the operator's API. Nil: they are not there.
 	Operator operator.Backend
 	Log      *slog.Logger
@@ -70,7 +72,7 @@ func New(config Config) *Server {
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Endpoint: config.Endpoint, Log: config.Log,
 	})
 
-	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Log: config.Log})
+	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log})
 	s.IAM.Register(s.Wire)
 	s.VPC.Register(s.Wire)
 	s.Logs.Register(s.Wire)

@@ -94,6 +94,11 @@ func (x *exchange) serve() *Error {
 	if fault != nil {
 		return fault
 	}
+	if x.Admit != nil {
+		if err := x.Admit(op.Decl); err != nil {
+			return x.failure("%v", err)
+		}
+	}
 	in := op.newIn()
 	request := codec.Request{HTTP: x.r, Body: x.body, Form: to.form, Labels: to.labels}
 	if err := x.codec.Decode(op.Operation, &request, in); err != nil {
@@ -173,9 +178,14 @@ func (x *exchange) handlerFault(err error) *Error {
 	return x.internal()
 }
 
-// internal is a failure of ours, in the service's own code where it has one.
+// internal is a failure of ours whose reason is for the log alone.
 func (x *exchange) internal() *Error {
-	e := x.dialect.internal.error("Internal failure. Berth's log tells more under the request id %s.", x.id)
+	return x.failure("Internal failure. Berth's log tells more under the request id %s.", x.id)
+}
+
+// failure is a failure of ours, in the service's own code where it has one.
+func (x *exchange) failure(format string, args ...any) *Error {
+	e := x.dialect.internal.error(format, args...)
 	if x.to.service != nil {
 		for _, ex := range x.to.service.api.Errors {
 			if ex.Status >= 500 {

@@ -13,17 +13,20 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/wire/sigv4"
 )
 
 // Config is what a Server needs.
 type Config struct {
-	Credentials Credentials      // knows the access keys
-	Log         *slog.Logger     // nil: slog.Default
-	Hosts       []string         // names beside the local ones that clients may use: "berth.example.com", "*.example.com"
-	MaxBody     int64            // bytes of a request, also after inflation; 0 is 4 MiB
-	Skew        time.Duration    // how far a client's clock may be off; 0 is 5 minutes
-	Now         func() time.Time // nil: time.Now
+	Credentials Credentials  // knows the access keys
+	Log         *slog.Logger // nil: slog.Default
+	Hosts       []string     // names beside the local ones that clients may use: "berth.example.com", "*.example.com"
+	// Admit, when set, may refuse an operation for want of means: its error's text is answered as a failure of the service.
+	Admit   func(op *schema.Operation) error
+	MaxBody int64            // bytes of a request, also after inflation; 0 is 4 MiB
+	Skew    time.Duration    // how far a client's clock may be off; 0 is 5 minutes
+	Now     func() time.Time // nil: time.Now
 }
 
 // Server is the handler. Register everything before it serves.

@@ -15,7 +15,7 @@ func (p *Pebble) Append(ctx context.Context, group GroupID, name string, add Bat
 	if err != nil {
 		return err
 	}
-	if err := p.disk.room(); err != nil {
+	if err := p.room(); err != nil {
 		return err
 	}
 	batch := p.db.NewBatch()

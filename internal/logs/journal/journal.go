@@ -142,7 +142,7 @@ var (
 	// ErrStreamExists means that the group has a stream of that name.
 	ErrStreamExists = errors.New("journal: stream exists")
 	// ErrNoSpace means that the disk is too full to append safely. Reading and deleting still work.
-	ErrNoSpace = errors.New("journal: disk is full")
+	ErrNoSpace = errors.New("the log journal takes nothing more")
 )
 
 // OffsetError refuses a batch that begins at an offset of its source that was appended before.

@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/berth-dev/berth/internal/disk"
 )
 
 // Pebble is the journal of one machine: an LSM tree in a directory of its own.
@@ -20,7 +22,7 @@ import (
 // memtables and the block cache (Options), not by what is stored.
 type Pebble struct {
 	db    *pebble.DB
-	disk  *disk
+	disk  *disk.Guard
 	locks locks
 }
 
@@ -34,7 +36,7 @@ func OpenPebble(dir string, log *slog.Logger) (*Pebble, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log journal in %s: %w", dir, err)
 	}
-	return &Pebble{db: db, disk: &disk{dir: dir}, locks: locks{seed: maphash.MakeSeed()}}, nil
+	return &Pebble{db: db, disk: disk.NewGuard(dir, disk.Reserve), locks: locks{seed: maphash.MakeSeed()}}, nil
 }
 
 // Options are the settings of the journal's Pebble: small caches, for what is read is mostly what was just written.
@@ -48,6 +50,7 @@ func Options(log *slog.Logger) *pebble.Options {
 		MaxOpenFiles:                256,
 		Logger:                      logger{log},
 	}
+	options.EventListener = &pebble.EventListener{BackgroundError: patiently(log)}
 	options.EnsureDefaults()
 	return options
 }
@@ -63,7 +66,7 @@ func (p *Pebble) CreateStream(ctx context.Context, group GroupID, name string, n
 	case !errors.Is(err, ErrNoStream):
 		return err
 	}
-	if err := p.disk.room(); err != nil {
+	if err := p.room(); err != nil {
 		return err
 	}
 	batch := p.db.NewBatch()
@@ -160,6 +163,15 @@ func (p *Pebble) Groups(ctx context.Context) ([]GroupID, error) {
 		groups = append(groups, GroupID(binary.BigEndian.Uint64(it.Key()[1:])))
 	}
 	return groups, it.Error()
+}
+
+// room returns ErrNoSpace while appends are to be refused: Pebble ends the process when its log can't be written, and needs
+// room to compact before it can give any back.
+func (p *Pebble) room() error {
+	if err := p.disk.Room(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return nil
 }
 
 // commit makes the batch durable.
