@@ -87,10 +87,6 @@ func (in *Instance) own() (err error) {
 		return err
 	}
 	in.ID = in.record.ID
-	// Logs, images and what tasks wrote are nobody else's on this machine; a directory that was there may be open to all.
-	if err := os.Chmod(in.Dir, 0o700); err != nil {
-		return fmt.Errorf("close the data directory to others: %w", err)
-	}
 	if in.claim, err = claimID(in.ID); err != nil {
 		return fmt.Errorf("%s (instance %s): %w; end that one first", in.Dir, in.ID, err)
 	}
