@@ -17,7 +17,7 @@ type pulls struct {
 	engine.Engine
 	room func() error
 	mu   sync.Mutex
-	now map[*operator.Pull]struct{}
+	now  map[*operator.Pull]struct{}
 }
 
 func watchPulls(e engine.Engine, room func() error) *pulls {
