@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
 // agents answers for the agents: every task that is committed goes to RUNNING, and to STOPPED once it is ordered to.
@@ -138,8 +139,8 @@ for call, code in [(lambda: c.list_tasks(cluster="x"), "ClusterNotFoundException
 `
 
 func TestWithBoto3(t *testing.T) {
-	if exec.Command("python3", "-c", "import boto3").Run() != nil {
-		t.Skip("python3 with boto3 is not installed")
+	if exec.Command(berthtest.Tool(t, "python3"), "-c", "import boto3").Run() != nil {
+		berthtest.Missing(t, "boto3 of python3")
 	}
 	w := newWorld(t, Config{})
 	endpoint, _ := w.wire()

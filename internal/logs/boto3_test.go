@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/berth-dev/berth/test/berthtest"
 )
 
 //go:embed testdata/client.py
@@ -12,12 +14,9 @@ var boto3Client string
 
 // TestBoto3 runs what people's scripts do with boto3, paginators included. boto3 checks no types, but it reads all answers its own way.
 func TestBoto3(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("there is no python3")
-	}
+	python := berthtest.Tool(t, "python3")
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-		t.Skip("there is no boto3")
+		berthtest.Missing(t, "boto3 of python3")
 	}
 	f := newFixture(t)
 	script := exec.CommandContext(t.Context(), python, "-c", boto3Client)
