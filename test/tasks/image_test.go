@@ -62,3 +62,20 @@ func probeImage(t *testing.T) (layer, config []byte) {
 		}
 	}
 }
+
+// layerOf is a layer that holds one executable file.
+func layerOf(t *testing.T, name, content string) []byte {
+	t.Helper()
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return layer.Bytes()
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
@@ -43,6 +44,20 @@ func TestImagesOfAPrivateRegistry(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a program for another kind of machine", func(t *testing.T) { // it ends as on AWS, where people look for this line
+		w := w.in(t)
+		layer, settings := probeImage(t)
+		foreign := layerOf(t, "main", "\x7fELF for another kind of machine")
+		r.push("foreign", foreign, bytes.Replace(settings, []byte(digest.FromBytes(layer)), []byte(digest.FromBytes(foreign)), 1))
+		c := logged(container("main", "run"))
+		c.Image = aws.String(r.host + "/foreign:1")
+		task := w.one(fargate(c), "STOPPED")
+		w.ended(task, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited")
+		w.exited(task, "main", 255)
+		if got := w.printed(task, "main", 1); got[0] != "exec /main: exec format error" {
+			t.Errorf("it printed %q", got)
+		}
+	})
 	t.Run("a digest that is another's", func(t *testing.T) {
 		w := w.in(t)
 		c := container("main", "exit", "9")
@@ -57,8 +72,9 @@ func TestImagesOfAPrivateRegistry(t *testing.T) {
 // registry is a private registry on this host's loopback that has the probe as probe:1.
 type registry struct {
 	t      *testing.T
+	url    string
 	host   string // "127.0.0.1:PORT"
-	digest string // of the manifest
+	digest string // of probe:1
 }
 
 func newRegistry(t *testing.T) *registry {
@@ -70,8 +86,15 @@ func newRegistry(t *testing.T) *registry {
 	}
 	server := httptest.NewServer(handlers.NewApp(context.Background(), config))
 	t.Cleanup(server.Close)
-	r := &registry{t: t, host: strings.TrimPrefix(server.URL, "http://")}
+	r := &registry{t: t, url: server.URL, host: strings.TrimPrefix(server.URL, "http://")}
 	layer, settings := probeImage(t)
+	r.digest = r.push("probe", layer, settings)
+	return r
+}
+
+// push puts an image of one layer into the registry as NAME:1 and returns its digest.
+func (r *registry) push(name string, layer, config []byte) string {
+	r.t.Helper()
 	type descriptor struct {
 		MediaType string `json:"mediaType"`
 		Digest    string `json:"digest"`
@@ -81,23 +104,22 @@ func newRegistry(t *testing.T) *registry {
 		return descriptor{"application/vnd.oci.image." + kind, digest.FromBytes(data).String(), len(data)}
 	}
 	manifest, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-		"config": describe("config.v1+json", settings), "layers": []descriptor{describe("layer.v1.tar", layer)}})
+		"config": describe("config.v1+json", config), "layers": []descriptor{describe("layer.v1.tar", layer)}}, json.Deterministic(true))
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	for _, blob := range [][]byte{layer, settings} {
-		place, err := url.Parse(r.do(http.MethodPost, server.URL+"/v2/probe/blobs/uploads/", "", nil).Get("Location"))
+	for _, blob := range [][]byte{layer, config} {
+		place, err := url.Parse(r.do(http.MethodPost, r.url+"/v2/"+name+"/blobs/uploads/", "", nil).Get("Location"))
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		query := place.Query()
 		query.Set("digest", digest.FromBytes(blob).String())
 		place.RawQuery = query.Encode()
 		r.do(http.MethodPut, place.String(), "application/octet-stream", blob)
 	}
-	r.do(http.MethodPut, server.URL+"/v2/probe/manifests/1", "application/vnd.oci.image.manifest.v1+json", manifest)
-	r.digest = digest.FromBytes(manifest).String()
-	return r
+	r.do(http.MethodPut, r.url+"/v2/"+name+"/manifests/1", "application/vnd.oci.image.manifest.v1+json", manifest)
+	return digest.FromBytes(manifest).String()
 }
 
 // do sends a request, which has to succeed, and returns the answer's header.

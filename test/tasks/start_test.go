@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"testing"
@@ -28,6 +29,14 @@ func TestHowTasksFailToStart(t *testing.T) {
 	}
 	missing := container("main")
 	missing.EntryPoint = []string{"/no/such/program"}
+	layer, settings := probeImage(t)
+	r.push("bare", layer, bytes.Replace(settings, []byte(`"Entrypoint"`), []byte(`"Ignored"`), 1))
+	bare := of(r.host + "/bare:1")
+	bare.Command = nil
+	directory := container("main")
+	directory.EntryPoint = []string{"/etc"}
+	stranger := container("main", "run")
+	stranger.User = aws.String("stranger")
 	noGroup := logged(container("main", "run"), "awslogs-group", "/no/such/group", "awslogs-create-group", "false")
 	for name, c := range map[string]struct {
 		container types.ContainerDefinition
@@ -39,6 +48,9 @@ func TestHowTasksFailToStart(t *testing.T) {
 		"a registry that is not there":             {of(closed + "/probe:1"), []string{"CannotPullContainerError: ", closed + "/probe:1", "connection refused"}, true},
 		"an image of no registry":                  {of("no/such/image"), []string{"CannotPullContainerError: ", "no/such/image"}, true},
 		"a program that is not in the image":       {missing, []string{"CannotStartContainerError: ", "/no/such/program", "no such file or directory"}, true},
+		"a directory for a program":                {directory, []string{"CannotStartContainerError: ", "/etc", "is a directory"}, true},
+		"an image without a program":               {bare, []string{"CannotCreateContainerError: ", "no command specified"}, true},
+		"a user whom the image does not know":      {stranger, []string{"Cannot", "stranger"}, true},
 		"a log group that is not there":            {noGroup, []string{"ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
