@@ -53,11 +53,13 @@ func (c *container) create() error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: c.spec.Name, Spec: c.spec.Spec})
+	// The id is unique on the machine: it names the container's session keyring, which those of one name share.
+	id := c.spec.RuntimeID
+	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: id, Spec: c.spec.Spec})
 	if err != nil {
 		return err
 	}
-	if c.runtime, err = libcontainer.Create(filepath.Join(c.task.dir, "libcontainer"), c.spec.Name, config); err != nil {
+	if c.runtime, err = libcontainer.Create(filepath.Join(c.task.dir, "libcontainer"), id, config); err != nil {
 		return err
 	}
 	if c.spec.Log.Path != "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -35,6 +36,7 @@ func reap(args []string) {
 	signal.Notify(signals)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to its own group is not for this process
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, os.ErrNotExist) {

@@ -69,6 +69,9 @@ func TestSettingsReachTheProcess(t *testing.T) {
 		{name: "a writable root", args: []string{"write", "/file"}},
 		{name: "a read-only root", args: []string{"write", "/file"}, code: 1, want: "open /file: read-only file system\n",
 			with: func(c *engine.ContainerSpec) { c.Host.ReadonlyRootfs = true }},
+		{name: "the files of /etc on a read-only root", args: []string{"write", "/etc/hostname"}, code: 1,
+			want: "open /etc/hostname: read-only file system\n",
+			with: func(c *engine.ContainerSpec) { c.Host.ReadonlyRootfs = true }},
 		{name: "tmpfs on a read-only root", args: []string{"write", "/scratch/file"},
 			with: func(c *engine.ContainerSpec) {
 				c.Host.ReadonlyRootfs, c.Host.Tmpfs = true, map[string]string{"/scratch": "rw,size=1m"}
@@ -118,6 +121,37 @@ func TestSettingsReachTheProcess(t *testing.T) {
 				t.Errorf("exit %d, error %q, output %q; wanted exit %d, output %q", s.ExitCode, s.Error, out, c.code, c.want)
 			}
 		})
+	}
+}
+
+// The kernel has containers whose keyrings have one name share it, and other tasks' containers have the same names.
+func TestAContainersKeyringIsItsOwn(t *testing.T) {
+	m := newMachine(t)
+	e := m.open(t)
+	task := randomID(16)
+	must(t, e.CreateTask(t.Context(), engine.TaskSpec{Task: task}))
+	c := m.container(task, "app", "cat", "/proc/keys")
+	c.Host.Privileged = true // or it is masked
+	must(t, e.CreateContainer(t.Context(), task, c))
+	must(t, e.StartContainer(t.Context(), task, "app"))
+	var keys strings.Builder
+	for _, l := range output(t, c.Log.Dir) {
+		fmt.Fprintf(&keys, "%s\n", l.Text)
+	}
+	if !strings.Contains(keys.String(), "_ses."+RuntimeID(task, "app")) {
+		t.Errorf("there is no keyring of its own among these:\n%s", &keys)
+	}
+	must(t, e.RemoveTask(t.Context(), task))
+}
+
+func TestAnInitsChildLeadsItsProcessGroup(t *testing.T) {
+	m := newMachine(t)
+	e := m.open(t)
+	yes := true
+	c := m.container("", "app", "status", "NSpgid")
+	c.Host.Init = &yes
+	if _, out := run(t, m, e, c); out == "1\n" || out == "" {
+		t.Errorf("what it sends to its group the init hears too: its group is %q", out)
 	}
 }
 

@@ -18,11 +18,15 @@ const defaultShmSize = 64 << 20
 // so that a mount comes after those above it.
 func mounts(req Request) ([]specs.Mount, error) {
 	all := defaultMounts(req)
+	access := "rw"
+	if req.Host.ReadonlyRootfs {
+		access = "ro"
+	}
 	for destination, source := range map[string]string{
 		"/etc/resolv.conf": req.ResolvConf, "/etc/hosts": req.Hosts, "/etc/hostname": req.HostnameFile,
 	} {
 		if source != "" {
-			all = append(all, specs.Mount{Destination: destination, Type: "bind", Source: source, Options: []string{"rbind", "rprivate"}})
+			all = append(all, specs.Mount{Destination: destination, Type: "bind", Source: source, Options: []string{"rbind", access, "rprivate"}})
 		}
 	}
 	asked, err := askedMounts(req)
