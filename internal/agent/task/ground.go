@@ -38,11 +38,15 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 		close(attached)
 	case "host":
 		spec.Listen = "127.0.0.1:0"
-		if err := t.hostFiles(&spec); err != nil {
+		if err := t.asHost(&spec); err != nil {
 			return nil, initialization(err)
 		}
 	case "none":
 		spec.NoNetwork = true
+		var err error
+		if spec.Hosts, err = t.file("hosts", []byte("127.0.0.1 localhost\n::1 localhost\n")); err != nil {
+			return nil, initialization(err)
+		}
 	}
 	if err := t.Engine.CreateTask(t.life, spec); err != nil {
 		return nil, initialization(err)
@@ -93,8 +97,11 @@ func (t *task) attach(spec *engine.TaskSpec) error {
 	return nil
 }
 
-// hostFiles copies the host's own: a container that writes to them writes to its task's.
-func (t *task) hostFiles(spec *engine.TaskSpec) error {
+// asHost gives the task the host's name and copies of its files: a container that writes to them writes to its task's.
+func (t *task) asHost(spec *engine.TaskSpec) (err error) {
+	if spec.Hostname, err = os.Hostname(); err != nil {
+		return err
+	}
 	for name, path := range map[string]*string{"resolv.conf": &spec.ResolvConf, "hosts": &spec.Hosts} {
 		content, err := os.ReadFile("/etc/" + name)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -125,7 +125,7 @@ func TestATaskInHostModeHasItsEndpointOnTheLoopback(t *testing.T) {
 		}
 		after(0)
 		shared, web, _ := w.machine.Spec(idA, "web")
-		if shared.NetNS != "" || shared.Listen != "127.0.0.1:0" || shared.Hosts == "" {
+		if host, _ := os.Hostname(); shared.NetNS != "" || shared.Listen != "127.0.0.1:0" || shared.Hosts == "" || shared.Hostname != host {
 			t.Errorf("the task is %+v", shared)
 		}
 		for _, want := range []string{"AWS_ENDPOINT_URL=http://127.0.0.1:20001", "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:20001/v2/credentials/cid", "AWS_EXECUTION_ENV=AWS_ECS_EC2"} {
@@ -136,6 +136,22 @@ func TestATaskInHostModeHasItsEndpointOnTheLoopback(t *testing.T) {
 		c := w.last(arnA).Containers[0]
 		if len(c.NetworkBindings) != 1 || *c.NetworkBindings[0].HostPort != 8080 || c.NetworkBindings[0].BindIP != "0.0.0.0" {
 			t.Errorf("the bindings are %+v", c.NetworkBindings)
+		}
+	})
+}
+
+func TestATaskWithoutANetworkKnowsItself(t *testing.T) {
+	lived(t, func(t *testing.T, w *world, a *agent) {
+		err := a.apply(payload(func(task *acs.Task) {
+			task.NetworkMode, task.ElasticNetworkInterfaces, task.LaunchType = "none", nil, "EC2"
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		after(0)
+		shared, _, _ := w.machine.Spec(idA, "web")
+		if hosts, err := os.ReadFile(shared.Hosts); !shared.NoNetwork || !strings.HasPrefix(string(hosts), "127.0.0.1 localhost\n") {
+			t.Errorf("the task is %+v, its hosts %q, %v", shared, hosts, err)
 		}
 	})
 }
