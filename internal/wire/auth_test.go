@@ -9,6 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/berth-dev/berth/internal/wire/sigv4"
 )
 
 // form posts a query-protocol request at noon.
@@ -171,6 +176,24 @@ func TestHostsAndOrigins(t *testing.T) {
 		s.ServeHTTP(w, r)
 		if w.Code != c.status {
 			t.Errorf("host %q from %q %q: %d %s", c.host, c.site, c.origin, w.Code, w.Body)
+		}
+	}
+}
+
+// A region becomes part of keys and ARNs, where "-" stands for none.
+func TestRegionsHaveNames(t *testing.T) {
+	s := newServer(atNoon)
+	for region, status := range map[string]int{"us-east-1": 200, "local": 200, "-": 400, "1": 400, "US": 400, "a/b": 400, strings.Repeat("a", 65): 400} {
+		r := httptest.NewRequest("POST", "http://localhost/", strings.NewReader("{}"))
+		r.Header.Set("X-Amz-Target", ecsTarget+"CreateCluster")
+		creds := awssdk.Credentials{AccessKeyID: testKey, SecretAccessKey: testSecret}
+		if err := v4.NewSigner().SignHTTP(t.Context(), creds, r, sigv4.PayloadHash([]byte("{}")), "ecs", region, noon); err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("region %q: %d %s", region, w.Code, w.Body)
 		}
 	}
 }

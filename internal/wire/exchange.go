@@ -38,7 +38,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := x.Now()
 	w.Header()["X-Amzn-Requestid"] = []string{x.id}
 	defer x.recover()
-	if why, status := s.foreign(r); why != "" {
+	if why, status := foreign(r); why != "" {
 		http.Error(w, why, status)
 		return
 	}

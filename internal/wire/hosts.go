@@ -8,33 +8,14 @@ import (
 	"strings"
 )
 
-// hostRules are the names by which a client may call this server. A name that
-// is not among them is that of some web site whose DNS answer points here
-// (DNS rebinding), and its pages are not to talk to Berth.
-type hostRules struct {
-	names    map[string]bool
-	suffixes []string // ".example.com"
-}
-
 // taskAddress is where a task's own listener answers for Berth.
 var taskAddress = netip.MustParseAddr("169.254.170.2")
 
-func newHostRules(extra []string) hostRules {
-	rules := hostRules{names: map[string]bool{"localhost": true}, suffixes: []string{".localhost"}}
-	for _, h := range extra {
-		h = strings.ToLower(h)
-		if suffix, ok := strings.CutPrefix(h, "*"); ok {
-			rules.suffixes = append(rules.suffixes, suffix)
-		} else {
-			rules.names[h] = true
-		}
-	}
-	return rules
-}
-
-// allows reports whether a request came by a name or address of this server:
-// an address is one of ours when it is the one that the connection came to.
-func (rules hostRules) allows(r *http.Request) bool {
+// isOurs reports whether a request came by a name or address of this server: an
+// address is one of ours when it is the one that the connection came to. Any
+// other name is that of some web site whose DNS answer points here (DNS
+// rebinding), and its pages are not to talk to Berth.
+func isOurs(r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -43,15 +24,7 @@ func (rules hostRules) allows(r *http.Request) bool {
 	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return ip.IsLoopback() || ip == taskAddress || ip.Unmap() == localAddress(r)
 	}
-	if rules.names[host] {
-		return true
-	}
-	for _, suffix := range rules.suffixes {
-		if strings.HasSuffix(host, suffix) {
-			return true
-		}
-	}
-	return false
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // localAddress is the address that the request's connection came to.
@@ -65,9 +38,9 @@ func localAddress(r *http.Request) netip.Addr {
 
 // foreign is why a request is refused before anything of it is read, and with
 // which status; empty when it is not.
-func (s *Server) foreign(r *http.Request) (why string, status int) {
-	if !s.hosts.allows(r) {
-		return "Berth does not answer for the host " + quoteHost(r.Host) + ". Use localhost or an address of this machine, or start Berth with this name among its hosts.",
+func foreign(r *http.Request) (why string, status int) {
+	if !isOurs(r) {
+		return "Berth does not answer for the host " + quoteHost(r.Host) + ". Use localhost or an address of this machine.",
 			http.StatusMisdirectedRequest
 	}
 	if crossSite(r) {

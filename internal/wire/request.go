@@ -188,7 +188,7 @@ func (s *Server) verify(r *http.Request, body []byte, rules scopeRules) (Caller,
 // scopeName reports whether a region's or service's name is one: a region
 // becomes part of keys and ARNs, and both are remembered with signing keys.
 func scopeName(s string) bool {
-	return len(s) <= 64 && !slices.ContainsFunc([]byte(s), func(c byte) bool {
+	return len(s) <= 64 && 'a' <= s[0] && s[0] <= 'z' && !slices.ContainsFunc([]byte(s), func(c byte) bool {
 		return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-')
 	})
 }

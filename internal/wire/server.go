@@ -21,7 +21,6 @@ import (
 type Config struct {
 	Credentials Credentials  // knows the access keys
 	Log         *slog.Logger // nil: slog.Default
-	Hosts       []string     // names beside the local ones that clients may use: "berth.example.com", "*.example.com"
 	// Admit, when set, may refuse an operation for want of means: its error's text is answered as a failure of the service.
 	Admit   func(op *schema.Operation) error
 	MaxBody int64            // bytes of a request, also after inflation; 0 is 4 MiB
@@ -34,7 +33,6 @@ type Server struct {
 	Config
 	routes routes
 	mux    http.ServeMux // the raw routes
-	hosts  hostRules
 	keys   sigv4.Keys
 }
 
@@ -52,7 +50,7 @@ func New(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Server{Config: c, hosts: newHostRules(c.Hosts)}
+	return &Server{Config: c}
 }
 
 // Handle adds a raw route (a pattern of http.ServeMux, not "/") whose requests
