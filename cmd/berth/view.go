@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/api/ecs"
@@ -159,7 +160,8 @@ func viewTable(views []view) table {
 	return t
 }
 
-// stopText is why a task stopped: its own reason, and its containers'.
+// stopText is why a task stopped: its own reason, and its containers'. Reasons hold what images and registries say: on a
+// terminal they stay text.
 func stopText(task *ecs.Task) string {
 	parts := []string{task.StoppedReason}
 	for _, c := range task.Containers {
@@ -170,7 +172,12 @@ func stopText(task *ecs.Task) string {
 			parts = append(parts, fmt.Sprintf("%s: exit code %d", c.Name, *c.ExitCode))
 		}
 	}
-	return strings.Join(parts, "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.Join(parts, "; "))
 }
 
 // shortID is the part of a task's id that people type.
