@@ -76,7 +76,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Settle: settle, Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Log: log,
+		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Log: log,
 	})
 	return m, nil
 }

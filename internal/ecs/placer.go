@@ -26,6 +26,7 @@ type placer struct {
 	ledger  *placement.Ledger
 	pools   map[pool][]placement.Instance
 	home    map[string]pool // of each identity
+	came    map[string]bool // identities that have connected since the start
 }
 
 // pool is a set of instances among which a task may be placed: a cluster's container instances, or the Fargate machines.
@@ -43,7 +44,7 @@ func poolOf(scope store.Scope, i *Instance) pool {
 
 func newPlacer(s *Service) *placer {
 	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(),
-		pools: map[pool][]placement.Instance{}, home: map[string]pool{}}
+		pools: map[pool][]placement.Instance{}, home: map[string]pool{}, came: map[string]bool{}}
 }
 
 // run keeps the ledger until ctx ends.
@@ -101,6 +102,9 @@ func (p *placer) setInstance(scope store.Scope, i *Instance) {
 	at := poolOf(scope, i)
 	p.home[i.ID] = at
 	p.pools[at] = append(p.pools[at], c)
+	if c.Connected {
+		p.came[i.ID] = true
+	}
 	p.tell()
 }
 
@@ -166,7 +170,7 @@ func (p *placer) wait(ctx context.Context, at pool, r placement.Request) error {
 	for {
 		p.mu.Lock()
 		left, changed := p.service.config.Settle-time.Since(p.started), p.changed
-		if left > 0 && !p.awaits(at, r) {
+		if left > 0 && (p.complete() || !p.awaits(at, r)) {
 			left = 0
 		}
 		p.mu.Unlock()
@@ -184,6 +188,12 @@ func (p *placer) wait(ctx context.Context, at pool, r placement.Request) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// complete tells whether all have come that are expected.
+func (p *placer) complete() bool {
+	expected := p.service.config.Expected
+	return expected > 0 && len(p.came) >= expected
 }
 
 // awaits tells whether a request fits nowhere for want of agents alone.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -76,6 +77,28 @@ func TestRunTaskPlacesWhatFits(t *testing.T) {
 	}
 	if n := w.interfaces(); n != 3 {
 		t.Errorf("%d network interfaces", n)
+	}
+}
+
+func TestAPlacementWaitsForAgentsThatAreExpected(t *testing.T) {
+	w := newWorld(t, Config{Settle: time.Minute, Expected: 2})
+	w.cluster("default")
+	w.cluster("empty")
+	w.define(hostDefinition)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "host", Cluster: "empty"})
+		answered <- err
+	}()
+	w.instance(1024, 1024)
+	select {
+	case err := <-answered:
+		t.Fatalf("answered before all have come: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	w.fargate(1024, 1024)
+	if err := <-answered; err == nil || !strings.Contains(err.Error(), "No Container Instances") {
+		t.Errorf("once all have come: %v", err)
 	}
 }
 

@@ -21,6 +21,8 @@ type Config struct {
 	LostAfter time.Duration
 	// Settle is how long after the start a placement waits for agents that have not connected again; 0: not at all.
 	Settle time.Duration
+	// Expected is how many identities of machines will connect: once they have, no placement waits. 0: nobody knows.
+	Expected int
 	// Logger may be nil.
 	Logger *slog.Logger
 }

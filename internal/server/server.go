@@ -36,6 +36,8 @@ type Config struct {
 	StrictCapacity bool
 	// Settle is how long after the start a placement waits for agents that have not connected again.
 	Settle time.Duration
+	// Expected is how many identities of machines will connect: once they have, no placement waits. 0: nobody knows.
+	Expected int
 	// Endpoint is where agents reach this server: "http://127.0.0.1:4566".
 	Endpoint func() string
 	// Room returns an error, which is told, while nothing may be taken on that needs room on the disk. Nil: there is always room.
@@ -63,7 +65,7 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{config: config}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
-	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Logger: config.Log})
+	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected, Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
