@@ -76,7 +76,7 @@ func TestAMachineThatIsDeregistered(t *testing.T) {
 	}
 	task = w.until("STOPPED", task)
 	w.ended(task, types.TaskStopCodeUserInitiated, "Container instance deregistration forced by user")
-	berthtest.Eventually(t, 5*time.Second, "nobody listens on the task's port", func() bool {
+	berthtest.Eventually(t, 20*time.Second, "nobody listens on the task's port", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:7071")
 		if err == nil {
 			conn.Close()
@@ -132,7 +132,7 @@ func TestAMachineThatWasRestarted(t *testing.T) {
 	for _, d := range []*ecs.RegisterTaskDefinitionInput{onEC2(types.NetworkModeHost, runs()), fargate(runs())} {
 		w.endsWell(w.one(d, "RUNNING"))
 	}
-	berthtest.Eventually(t, 5*time.Second, "nothing is left of the tasks", func() bool { return len(berthtest.TaskLeftovers(t, in.ID)) == 0 })
+	berthtest.Eventually(t, 20*time.Second, "nothing is left of the tasks", func() bool { return len(berthtest.TaskLeftovers(t, in.ID)) == 0 })
 }
 
 // powerOff removes from the machine all of an instance that a restart of the machine would.
@@ -150,7 +150,7 @@ func powerOff(t *testing.T, instance string) {
 	for _, pid := range gone("process") {
 		_ = exec.Command("kill", "-KILL", pid).Run() // one may end with another
 	}
-	berthtest.Eventually(t, 5*time.Second, "its processes are gone", func() bool { return len(gone("process")) == 0 })
+	berthtest.Eventually(t, 20*time.Second, "its processes are gone", func() bool { return len(gone("process")) == 0 })
 	for _, path := range gone("mount") {
 		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
 			t.Fatalf("unmount %s: %v", path, err)

@@ -96,7 +96,7 @@ func TestTheNetworkInterfaceOfATask(t *testing.T) {
 		}
 	})
 	t.Run("nothing is left of those that stopped", func(t *testing.T) {
-		berthtest.Eventually(t, 5*time.Second, "one interface is left", func() bool {
+		berthtest.Eventually(t, 20*time.Second, "one interface is left", func() bool {
 			out, err := w.ec2.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{})
 			return err == nil && len(out.NetworkInterfaces) == 1
 		})

@@ -57,11 +57,7 @@ func TestHowTasksFailToStart(t *testing.T) {
 			t.Parallel()
 			w := w.in(t)
 			side := container("side", "run", "0")
-			began := time.Now()
 			task := w.one(fargate(c.container, side), "STOPPED")
-			if took := time.Since(began); took > 15*time.Second {
-				t.Errorf("it took %s", took)
-			}
 			if task.StopCode != types.TaskStopCodeTaskFailedToStart || task.StartedAt != nil {
 				t.Errorf("stop code %s, started at %v", task.StopCode, task.StartedAt)
 			}
@@ -78,7 +74,6 @@ func TestHowTasksFailToStart(t *testing.T) {
 					t.Errorf("container %s is %s", name, got)
 				}
 			}
-			t.Logf("%s: %s%s", task.StopCode, aws.ToString(task.StoppedReason), reasons(task))
 		})
 	}
 	for name, broken := range map[string]types.ContainerDefinition{
@@ -102,7 +97,7 @@ func TestHowTasksFailToStart(t *testing.T) {
 		task := w.one(fargate(of(hung.Addr().String()+"/probe:1")), "PENDING")
 		began := time.Now()
 		task = w.stop(task)
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > 15*time.Second {
 			t.Errorf("it took %s", took)
 		}
 		w.ended(task, types.TaskStopCodeUserInitiated, "Task stopped by user")

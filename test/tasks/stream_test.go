@@ -44,7 +44,7 @@ func (s *stream) all() []string {
 // until waits until a condition holds for what is there.
 func (s *stream) until(what string, holds func(messages []string) bool) []string {
 	s.w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		messages := s.all()
 		if holds(messages) {
 			return messages

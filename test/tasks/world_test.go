@@ -169,7 +169,7 @@ func (w *world) describe(task types.Task) types.Task {
 // until waits until a task has a status.
 func (w *world) until(status string, task types.Task) types.Task {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(40 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		now := w.describe(task)
 		switch last := aws.ToString(now.LastStatus); {
 		case last == status:
@@ -263,7 +263,7 @@ func detail(task types.Task, name string) string {
 // publicIP waits until the network interface shows the address by which the host reaches the task.
 func (w *world) publicIP(task types.Task) (address string) {
 	w.t.Helper()
-	berthtest.Eventually(w.t, 5*time.Second, "the task has a public address", func() bool {
+	berthtest.Eventually(w.t, 20*time.Second, "the task has a public address", func() bool {
 		a := w.eni(task).Association
 		if a != nil {
 			address = aws.ToString(a.PublicIp)
