@@ -57,11 +57,14 @@ func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 	defer cancel()
 	ended := make(chan struct{})
 	go func() {
-		defer close(ended)
 		background.Wait()
+		close(ended)
 		cancel()
 	}()
 	health, err := g.waitHealth(ctx, "ok", "impaired")
+	if err != nil {
+		<-ctx.Done() // what can't be read is told by the one that ends of it
+	}
 	select {
 	case <-ended:
 		return errors.New(lastWords(log.Name(), from))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -143,19 +144,10 @@ func urls(definition *ecs.TaskDefinition, host string) []string {
 }
 
 func viewTable(views []view) table {
-	t := table{header: []string{"TASK", "DEFINITION", "STATUS", "CONTAINERS", "ADDRESS", "AGE"}}
+	t := table{header: []string{"TASK", "DEFINITION", "STATUS", "AGE", "CONTAINERS", "ADDRESS OR REASON"}}
 	for _, v := range views {
-		status, address := v.Status, v.Host
-		if len(v.URLs) > 0 {
-			address = strings.Join(v.URLs, " ")
-		}
-		if v.Stopped != "" {
-			address = v.Stopped
-		}
-		if address == "" {
-			address = "-"
-		}
-		t.rows = append(t.rows, []string{v.Task, v.Definition, status, v.text, address, ageText(v.Created, time.Now())})
+		address := cmp.Or(v.Stopped, strings.Join(v.URLs, " "), v.Host, v.Address, "-")
+		t.rows = append(t.rows, []string{v.Task, v.Definition, v.Status, ageText(v.Created, time.Now()), v.text, address})
 	}
 	return t
 }
@@ -166,6 +158,7 @@ func stopText(task *ecs.Task) string {
 	parts := []string{task.StoppedReason}
 	for _, c := range task.Containers {
 		switch {
+		case c.Reason != "" && strings.Contains(task.StoppedReason, c.Reason): // it is the task's
 		case c.Reason != "":
 			parts = append(parts, c.Name+": "+c.Reason)
 		case c.ExitCode != nil && *c.ExitCode != 0:

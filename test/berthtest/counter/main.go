@@ -1,5 +1,6 @@
 // Command counter is a container's program for tests: it writes numbered lines, so that a lost or doubled one shows, and
-// ends as it is told: counter [LINES [MILLISECONDS [EXIT]]]. LINES 0 counts for ever; SIGTERM ends it with 0.
+// ends as it is told: counter [LINES [MILLISECONDS [EXIT [stubborn]]]]. LINES 0 counts for ever; SIGTERM ends it with 0,
+// unless it is stubborn.
 package main
 
 import (
@@ -21,6 +22,9 @@ func main() {
 		select {
 		case <-tick.C:
 		case <-terminated:
+			if len(os.Args) > 4 {
+				continue
+			}
 			fmt.Println("terminated")
 			return
 		}
