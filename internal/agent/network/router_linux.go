@@ -34,6 +34,8 @@ type router struct {
 	rules *routerRules
 	dns   *resolver
 
+	closing sync.WaitGroup // of what attached tasks no longer need
+
 	mu      sync.Mutex // guards what follows
 	record  vpcRecord
 	bridges map[netip.Prefix]int // index by subnet
@@ -98,6 +100,7 @@ func (r *router) open(host handle, tasks []taskRecord) (err error) {
 
 // close lets go of the namespace, which stays.
 func (r *router) close() error {
+	r.closing.Wait()
 	var errs []error
 	if r.dns != nil {
 		r.dns.close()

@@ -46,7 +46,7 @@ func (r *router) attach(path string, t TaskNet, bridge int) error {
 	if err != nil {
 		return err
 	}
-	defer out.close()
+	defer r.closing.Go(out.close) // for which the kernel takes a grace period of RCU, 8 ms and more
 	r.nl.awaitUp(leg)
 	r.nl.awaitUp(bridge) // the subnet's first leg brings it up
 	return out.announce(t.Address, mac)
