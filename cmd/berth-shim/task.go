@@ -51,8 +51,7 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	if err := shims.Create(); err != nil {
 		return nil, err
 	}
-	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{}),
-		joined: begin(shims.Join)}
+	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{})}
 	if err := t.group.Create(); err != nil {
 		return nil, err
 	}
@@ -63,6 +62,7 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	if err := t.group.Limit(limits); err != nil {
 		return nil, err
 	}
+	t.joined = begin(shims.Join) // when the groups stand: while it waits, the kernel lets nobody make one
 	if err := t.openNetwork(); err != nil {
 		return nil, err
 	}
