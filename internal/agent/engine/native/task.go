@@ -20,9 +20,10 @@ type task struct {
 	engine  *Engine
 	id      string
 	dir     string
-	process *os.Process   // the shim, if it is this process's child
-	known   chan struct{} // closed once state is the shim's or the task is lost
-	dead    chan struct{} // closed once the shim is dead and buried
+	process *os.Process     // the shim, if it is this process's child
+	known   chan struct{}   // closed once state is the shim's or the task is lost
+	dead    chan struct{}   // closed once the shim is dead and buried
+	idle    chan *shim.Conn // holds one that is between two calls
 
 	mu      sync.Mutex
 	state   shim.TaskState
@@ -33,7 +34,7 @@ type task struct {
 }
 
 func newTask(e *Engine, id string) *task {
-	return &task{engine: e, id: id, dir: e.dir(id), known: make(chan struct{}), dead: make(chan struct{}), changed: make(chan struct{})}
+	return &task{engine: e, id: id, dir: e.dir(id), known: make(chan struct{}), dead: make(chan struct{}), idle: make(chan *shim.Conn, 1), changed: make(chan struct{})}
 }
 
 var errShimDied = errors.New("the process that kept the task died; the exit codes and last output of its running containers died with it")
@@ -41,6 +42,7 @@ var errShimDied = errors.New("the process that kept the task died; the exit code
 // follow keeps state the shim's until the engine closes or the shim dies.
 func (t *task) follow() {
 	ctx := t.engine.life
+	defer t.hangUp()
 	var once sync.Once
 	for ctx.Err() == nil {
 		conn, err := t.dial(ctx)
@@ -142,10 +144,10 @@ func (t *task) now() (status engine.TaskStatus, removed bool, changed <-chan str
 // there is nobody to speak with.
 func (t *task) call(ctx context.Context, talk func(*shim.Conn) error) error {
 	for {
-		conn, err := shim.Dial(ctx, filepath.Join(t.dir, shim.SocketFile))
+		conn, err := t.connect(ctx)
 		if err == nil {
 			err = talk(conn)
-			conn.Close()
+			t.release(conn, ctx.Err() == nil && !shim.Broken(err))
 		}
 		switch {
 		case ctx.Err() != nil && err != nil:
@@ -162,5 +164,36 @@ func (t *task) call(ctx context.Context, talk func(*shim.Conn) error) error {
 			return errors.New("the engine is closed")
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+}
+
+// connect returns a connection that nobody else uses.
+func (t *task) connect(ctx context.Context) (*shim.Conn, error) {
+	select {
+	case conn := <-t.idle:
+		return conn, nil
+	default:
+		return shim.Dial(ctx, filepath.Join(t.dir, shim.SocketFile))
+	}
+}
+
+// release keeps a connection for the next call, if it is good for that and there is none yet.
+func (t *task) release(conn *shim.Conn, good bool) {
+	if good && t.engine.life.Err() == nil {
+		select {
+		case t.idle <- conn:
+			return
+		default:
+		}
+	}
+	conn.Close()
+}
+
+// hangUp closes the connection that is between two calls.
+func (t *task) hangUp() {
+	select {
+	case conn := <-t.idle:
+		conn.Close()
+	default:
 	}
 }
