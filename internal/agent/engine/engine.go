@@ -89,6 +89,9 @@ type PullRequest struct {
 	Reference string // as in the task definition: "busybox", "repo:tag", "repo@sha256:..."
 	Policy    PullPolicy
 	Auth      *RegistryAuth // nil: anonymous
+	// Task and Container say who needs it: the engine keeps the image for them until RemoveTask, whatever becomes of its name
+	// or its task meanwhile, and may begin to prepare it. Empty: nobody does yet.
+	Task, Container string
 }
 
 // RegistryAuth is a registry login. It is never logged.

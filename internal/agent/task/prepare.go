@@ -120,7 +120,7 @@ func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed ma
 	defer cancel(nil)
 	for _, c := range containers {
 		wg.Go(func() {
-			_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull}, nil)
+			_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Task: t.id, Container: c.Name}, nil)
 			if err == nil || ctx.Err() != nil {
 				return
 			}

@@ -11,7 +11,7 @@ import (
 )
 
 // Images is what the engine needs of an image store (package image). Its methods may be called at the same time, but
-// for one task Prepare and Release are called by one goroutine at a time.
+// Prepare for one container by one goroutine, and Release for a task for which nobody calls Prepare.
 type Images interface {
 	// Pull makes an image present, as engine.Engine.PullImage says.
 	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error)
@@ -29,6 +29,8 @@ type Images interface {
 	// Release lets go of all that Prepare made for the task and deletes what its containers wrote. Nothing of it is
 	// mounted any more. Releasing an unknown task succeeds.
 	Release(ctx context.Context, task string) error
+	// Tasks lists the tasks for which Prepare made something, in any process, and that were not released.
+	Tasks(ctx context.Context) ([]string, error)
 }
 
 // Rootfs is the root file system of one container.

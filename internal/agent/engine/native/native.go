@@ -113,9 +113,15 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// PullImage makes an image present.
+// PullImage makes an image present. The root file system of the container that it is for is prepared at once: it is
+// several syncs of the disk, which pass while the task's shim comes up. What fails there fails again, and is told, when
+// the container is created.
 func (e *Engine) PullImage(ctx context.Context, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error) {
-	return e.config.Images.Pull(ctx, req, progress)
+	image, err := e.config.Images.Pull(ctx, req, progress)
+	if err == nil && req.Task != "" {
+		_, _ = e.config.Images.Prepare(ctx, req.Task, req.Container, req.Reference)
+	}
+	return image, err
 }
 
 // ImportImage reads images from an archive.
@@ -133,13 +139,27 @@ func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 	return e.config.Images.Remove(ctx, name)
 }
 
-// Tasks lists all tasks that have a directory, in order.
-func (e *Engine) Tasks(context.Context) ([]string, error) {
+// Tasks lists all tasks that have a directory or hold an image, in order.
+func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
+	kept, err := e.kept()
+	if err != nil {
+		return nil, err
+	}
+	held, err := e.config.Images.Tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := append(kept, held...)
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// kept lists all tasks that have a directory.
+func (e *Engine) kept() (ids []string, err error) {
 	entries, err := os.ReadDir(e.shims())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var ids []string
 	for _, entry := range entries {
 		ids = append(ids, entry.Name())
 	}
@@ -169,7 +189,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 	if err := os.MkdirAll(e.shims(), 0o700); err != nil {
 		return fmt.Errorf("make the run directory: %w; sockets and namespaces live there, so /run must be writable", err)
 	}
-	ids, err := e.Tasks(ctx)
+	ids, err := e.kept()
 	if err != nil {
 		return err
 	}

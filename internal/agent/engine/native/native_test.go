@@ -177,6 +177,16 @@ func (d *dirImages) Prepare(_ context.Context, task, container, reference string
 	}, nil
 }
 
+func (d *dirImages) Tasks(context.Context) (tasks []string, err error) {
+	entries, err := os.ReadDir(d.dir)
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != filepath.Base(d.lower) {
+			tasks = append(tasks, e.Name())
+		}
+	}
+	return tasks, err
+}
+
 func (d *dirImages) Release(_ context.Context, task string) error {
 	return os.RemoveAll(filepath.Join(d.dir, task))
 }

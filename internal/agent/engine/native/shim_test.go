@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,5 +176,19 @@ func TestAShimThatCannotStartIsReported(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/run/netns/never-there") || time.Since(begun) > 5*time.Second {
 		t.Errorf("after %v: %v", time.Since(begun), err)
 	}
+	nothingLeft(t, m, e)
+}
+
+// A task that got no further than its images is known, and removed like any other.
+func TestAPulledImageIsHeldForItsTask(t *testing.T) {
+	m := newMachine(t)
+	e := m.open(t)
+	task := randomID(16)
+	_, err := e.PullImage(t.Context(), engine.PullRequest{Reference: testImage, Task: task, Container: "app"}, nil)
+	must(t, err)
+	if ids, err := e.Tasks(t.Context()); err != nil || !slices.Equal(ids, []string{task}) {
+		t.Errorf("tasks are %v, %v", ids, err)
+	}
+	must(t, e.RemoveTask(t.Context(), task))
 	nothingLeft(t, m, e)
 }
