@@ -128,6 +128,9 @@ var quieten = sync.OnceFunc(func() { log.L.Logger.SetOutput(io.Discard) })
 func (s *Store) open() (err error) {
 	quieten()
 	dir := s.config.Dir
+	if strings.ContainsAny(dir, `:,\`) {
+		return errors.New("overlay mounts can't name layers under a path with a colon, comma or backslash in it: choose a data directory elsewhere")
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -184,6 +184,13 @@ func TestOpenRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a path that mounts of layers can't name", func(t *testing.T) {
+		for _, name := range []string{"a:b", "a,b", `a\b`} {
+			if _, err := Open(t.Context(), Config{Dir: filepath.Join(t.TempDir(), name)}); err == nil || !strings.Contains(err.Error(), "choose a data directory") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 	t.Run("a damaged database", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "meta.db"), bytes.Repeat([]byte("garbage "), 4096), 0o600); err != nil {
