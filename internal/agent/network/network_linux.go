@@ -126,9 +126,11 @@ func (n *Network) dismantle(t taskRecord) error {
 		return dropNamespace(n.namespace(t.Task))
 	}
 	r.dns.remove(t.DNSName, t.Address)
-	err := errors.Join(r.rules.remove(t.HostAddress, t.Address), dropNamespace(n.namespace(t.Task)))
+	if err := errors.Join(r.rules.remove(t.HostAddress, t.Address), dropNamespace(n.namespace(t.Task))); err != nil {
+		return err // its addresses stay its own until the next try
+	}
 	r.release(t.TaskNet, t.HostAddress)
-	return err
+	return nil
 }
 
 // Detach removes the task's network. Detaching an unknown task succeeds. Processes that are still in the namespace keep
@@ -139,7 +141,6 @@ func (n *Network) Detach(_ context.Context, task string) error {
 	}
 	n.mu.Lock()
 	record, ok := n.tasks[task]
-	delete(n.tasks, task)
 	n.mu.Unlock()
 	if !ok {
 		return dropNamespace(n.namespace(task))
@@ -147,6 +148,9 @@ func (n *Network) Detach(_ context.Context, task string) error {
 	if err := n.dismantle(record); err != nil {
 		return fmt.Errorf("detach task %s: %w", task, err)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.tasks, task)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package network
 import (
 	"context"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,31 @@ func TestATaskIsReachableOnceAttached(t *testing.T) {
 			t.Errorf("the answer to task %d took %v: a frame was lost", i, took)
 		}
 	}
+}
+
+func TestADetachThatFailsCanBeRepeated(t *testing.T) {
+	n := open(t, instance(t, "aaaa0001"))
+	first := task(1)
+	attach(t, n, first)
+	record := n.records.path(first.Task)
+	if err := os.Rename(record, record+".kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(record, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Detach(context.Background(), first.Task); err == nil {
+		t.Error("a detach that could not remove the task's record succeeded")
+	}
+	if err := os.RemoveAll(record); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Detach(context.Background(), first.Task); err != nil {
+		t.Fatal(err)
+	}
+	next := first
+	next.Task = task(2).Task
+	attach(t, n, next)
 }
 
 // What reached an address's last owner has noted its MAC address; the next owner has another.
