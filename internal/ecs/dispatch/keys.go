@@ -113,8 +113,9 @@ func (s *session) refreshKey(name keyName, old *given, now time.Time) {
 		old.tries++
 		return
 	}
+	task := identifier(row)
 	m := acs.IAMRoleCredentialsMessage{
-		MessageId: uuid.NewString(), TaskArn: ecs.TaskARN(s.key.scope, s.cluster, name.task), TaskClusterArn: s.clusterARN,
+		MessageId: uuid.NewString(), TaskArn: task.TaskArn, TaskClusterArn: task.TaskClusterArn,
 		RoleType: name.kind, RoleCredentials: c,
 	}
 	g := s.keys.given[name]

@@ -45,18 +45,19 @@ func (s *session) sendManifest(now time.Time) {
 		GeneratedAt: now.UnixMilli(), Timeline: timeline, Tasks: []acs.TaskIdentifier{},
 	}
 	for row := range s.d.Tables.Tasks.Find(s.key.scope, ecs.LiveByInstance, s.key.instance) {
-		list.Tasks = append(list.Tasks, s.identifier(row.ID, row.Value.Desired()))
+		list.Tasks = append(list.Tasks, identifier(row))
 	}
 	m.message, m.again = list.MessageId, now.Add(patience(m.tries))
 	m.tries++
 	s.send(list)
 }
 
-func (s *session) identifier(task string, desired api.DesiredStatus) acs.TaskIdentifier {
+// identifier names a task by its own cluster, which is not its instance's on a machine of the Fargate pool.
+func identifier(row taskRow) acs.TaskIdentifier {
 	return acs.TaskIdentifier{
-		TaskArn:        ecs.TaskARN(s.key.scope, s.cluster, task),
-		TaskClusterArn: s.clusterARN,
-		DesiredStatus:  string(desired),
+		TaskArn:        ecs.TaskARN(row.Scope, row.Value.Cluster, row.ID),
+		TaskClusterArn: ecs.ClusterARN(row.Scope, row.Value.Cluster),
+		DesiredStatus:  string(row.Value.Desired()),
 	}
 }
 

@@ -24,7 +24,6 @@ type session struct {
 	log   *slog.Logger
 
 	// Of the instance, as it was when the session began.
-	cluster             string
 	clusterARN, selfARN string
 	protocol            int    // version of Berth's additions that the agent speaks; 0: none
 	dockerAPI           string // highest version that the agent can speak to its Docker
@@ -40,7 +39,7 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 	i := row.Value
 	s := &session{
 		link: newLink(ctx, c), d: d, key: instanceKey{row.Scope, row.ID}, id: uuid.NewString(), agent: agent,
-		cluster: i.Cluster, clusterARN: ecs.ClusterARN(row.Scope, i.Cluster), selfARN: ecs.InstanceARN(row.Scope, i.Cluster, row.ID),
+		clusterARN: ecs.ClusterARN(row.Scope, i.Cluster), selfARN: ecs.InstanceARN(row.Scope, i.Cluster, row.ID),
 		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes),
 		mail:     newMailbox(),
 		sequence: sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},

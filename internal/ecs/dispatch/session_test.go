@@ -188,6 +188,27 @@ func TestStopsAreVerified(t *testing.T) {
 	})
 }
 
+func TestTasksAreNamedByTheirOwnCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.life = time.Minute
+		w.run(id('a'), func(t *ecs.Task) { t.Cluster, t.TaskRole = "other", "arn:aws:iam::000000000000:role/app" })
+		a := w.connect()
+		manifest := must[acs.TaskManifestMessage](a)
+		a.ack(manifest.MessageId)
+		payload := must[acs.PayloadMessage](a)
+		a.ack(payload.MessageId)
+		renewed, _ := hear[acs.IAMRoleCredentialsMessage](a, 70*time.Second)
+		want := ecs.TaskARN(scope, "other", id('a'))
+		if manifest.Tasks[0].TaskArn != want || payload.Tasks[0].Arn != want || renewed.TaskArn != want {
+			t.Errorf("manifest %s, payload %s, credentials %s; want %s", manifest.Tasks[0].TaskArn, payload.Tasks[0].Arn, renewed.TaskArn, want)
+		}
+		if want := ecs.ClusterARN(scope, "other"); manifest.Tasks[0].TaskClusterArn != want || renewed.TaskClusterArn != want {
+			t.Errorf("manifest %s, credentials %s; want %s", manifest.Tasks[0].TaskClusterArn, renewed.TaskClusterArn, want)
+		}
+	})
+}
+
 func TestAManifestIsRepeatedWithAHigherNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
