@@ -136,7 +136,7 @@ func (s *session) take(f frame) error {
 	case "NackRequest":
 		m, err := message[acs.NackRequest](f)
 		if err == nil {
-			s.log.Warn("the agent refused a message", "message", m.MessageId, "reason", m.Reason)
+			s.log.Warn("the agent refused a message", "message", m.MessageId, "reason", short(m.Reason))
 		}
 		return err
 	case "IAMRoleCredentialsAckRequest":
