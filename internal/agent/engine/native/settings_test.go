@@ -60,6 +60,8 @@ func TestSettingsReachTheProcess(t *testing.T) {
 		{name: "system calls are filtered", args: []string{"status", "Seccomp"}, want: "2\n"},
 		{name: "the filter forbids new user namespaces", args: []string{"unshare"}, code: 1,
 			want: "fork/exec /proc/self/exe: operation not permitted\n"},
+		{name: "the filter lets through what an added capability is for", args: []string{"unshare"},
+			with: func(c *engine.ContainerSpec) { c.Host.CapAdd = []string{"SYS_ADMIN"} }},
 		{name: "seccomp=unconfined", args: []string{"status", "Seccomp"}, want: "0\n",
 			with: func(c *engine.ContainerSpec) { c.Host.SecurityOpt = []string{"seccomp=unconfined"} }},
 		{name: "no new privileges", args: []string{"status", "NoNewPrivs"}, want: "1\n",
