@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/berth-dev/berth/internal/agent/engine/native"
 	"github.com/berth-dev/berth/internal/agent/image"
 	"github.com/berth-dev/berth/internal/agent/network"
@@ -15,6 +17,8 @@ import (
 
 // openNative opens the engine and the network that need nothing but a Linux kernel.
 func (m *machine) openNative(ctx context.Context) error {
+	// Containers' directories and files get the modes that are asked for, whatever the starter lets others see of root's.
+	unix.Umask(0o022)
 	images, err := image.Open(ctx, image.Config{Dir: m.in.Path("agent", "images"), Hello: embedded.Hello})
 	if err != nil {
 		return fmt.Errorf("open the images: %w", err)

@@ -51,6 +51,12 @@ func main() {
 		fmt.Println(strings.Repeat(text, number(args[1])) + "\nend")
 	case "hog": // MiB
 		hog(number(args[1]))
+	case "read": // files
+		for _, path := range os.Args[2:] {
+			if _, err := os.ReadFile(path); err != nil {
+				fail(err)
+			}
+		}
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "addresses":
