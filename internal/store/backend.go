@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Backend is an ordered map of keys to values in which every commit gets the next revision: etcd's model, no more of it than
 // the store needs. The DB is its only caller. It calls Commit from several goroutines, Watch from one.
@@ -62,6 +65,13 @@ type Batch struct {
 	// Guard, when set, must hold or the whole batch fails.
 	Guard     *Compare
 	Mutations []Mutation
+}
+
+// Grows tells whether the batch writes values: it is no deletion alone.
+func (b Batch) Grows() bool { return slices.ContainsFunc(b.Mutations, Mutation.grows) }
+
+func (m Mutation) grows() bool {
+	return slices.ContainsFunc(m.Writes, func(w Write) bool { return !w.Delete })
 }
 
 // Outcome is what became of a batch.

@@ -97,7 +97,7 @@ func (q *queue) next() *batch {
 			left = append(left, q.waiting[i:]...)
 			break
 		}
-		if len(b.jobs) > 0 && !sameGuard(b.guard, j.guard) || busy.feeds(j) || putOff.feeds(j) || putOff.starves(j) {
+		if len(b.jobs) > 0 && !b.suits(j) || busy.feeds(j) || putOff.feeds(j) || putOff.starves(j) {
 			putOff.add(j)
 			left = append(left, j)
 			continue
@@ -110,6 +110,11 @@ func (q *queue) next() *batch {
 		return nil
 	}
 	return b
+}
+
+// suits says whether the job may join the others: under the same guard, and not deletions with what a full store refuses.
+func (b *batch) suits(j *job) bool {
+	return sameGuard(b.guard, j.guard) && b.jobs[0].mutation.grows() == j.mutation.grows()
 }
 
 func (b *batch) full(j *job) bool {

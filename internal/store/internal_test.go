@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// reader makes a job that reads some keys and writes others, which it reads too: "a b>c" reads a, b and c and writes c.
+// reader makes a job that reads some keys and writes others, which it reads too: "a b>c" reads a, b and c and writes c; ">d!" deletes d.
 func reader(name, does string) *job {
 	reads, writes, _ := strings.Cut(does, ">")
 	j := &job{guard: &Compare{Key: name}}
@@ -18,8 +18,9 @@ func reader(name, does string) *job {
 		j.mutation.Compares = append(j.mutation.Compares, c)
 	}
 	for _, key := range strings.Fields(writes) {
+		key, deletes := strings.CutSuffix(key, "!")
 		j.mutation.Compares = append(j.mutation.Compares, Compare{Key: key})
-		j.mutation.Writes = append(j.mutation.Writes, Write{Key: key})
+		j.mutation.Writes = append(j.mutation.Writes, Write{Key: key, Delete: deletes})
 	}
 	return j
 }
@@ -39,6 +40,7 @@ func TestBatchesKeepWhatSharesAKeyInOrderOfArrival(t *testing.T) {
 		{"a read after a write", []string{">c", "c>x"}, "[0][1]"},
 		{"each reads what the other writes", []string{"b>a", "a>b"}, "[0][1]"},
 		{"a prefix after a write in it", []string{">t/1", "t/*>c", ">t/2"}, "[0][1 2]"},
+		{"deletions beside what a full store refuses", []string{">a", ">b!", ">c", ">d!"}, "[0 2][1 3]"},
 		{"a write after a prefix", []string{"t/*>c", ">t/1"}, "[0 1]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/store"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
@@ -65,6 +66,7 @@ type backend struct {
 	server *etcdserver.EtcdServer
 	client *clientv3.Client
 
+	disk      *disk.Guard
 	compacted atomic.Int64
 	full      atomic.Bool
 	tend      chan struct{} // holds one when the upkeep has something to do now
@@ -81,7 +83,7 @@ func open(ctx context.Context, config Config) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{config: config, server: server, client: v3client.New(server), tend: make(chan struct{}, 1)}
+	b := &backend{config: config, server: server, client: v3client.New(server), disk: disk.NewGuard(config.Dir, untouched), tend: make(chan struct{}, 1)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if err := b.identify(ctx); err != nil {
 		b.Close()

@@ -83,6 +83,12 @@ func itemOf(kv *mvccpb.KeyValue) store.Item {
 }
 
 func (b *backend) Commit(ctx context.Context, batch store.Batch) (store.Outcome, error) {
+	if batch.Grows() {
+		if err := b.disk.Room(); err != nil {
+			b.tendSoon()
+			return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrFull, err)
+		}
+	}
 	var guards []clientv3.Cmp
 	if batch.Guard != nil {
 		guards = []clientv3.Cmp{compare(*batch.Guard)}

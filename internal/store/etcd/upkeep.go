@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/store"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
@@ -17,6 +18,11 @@ import (
 // wasteful is how many free bytes the database may keep before it is defragmented, which stops writes for as long as it takes to copy
 // what is live. It also has to be most of it.
 const wasteful = 128 << 20
+
+// untouched is how much of the disk, in bytes, is left to deletions: the process ends when etcd can't write, which makes the next file of
+// its log, of 64 MB, ahead of time, and lets its database grow by 16 MB. Berth refuses what people ask for before that ([disk.Reserve]);
+// what others write onto the disk, it can't.
+const untouched = 96 << 20
 
 // keep looks after the size of the state until the backend closes: it forgets history, gives free space back to the disk, and takes the
 // alarm down when there is room again.
@@ -64,7 +70,8 @@ func (b *backend) tendSoon() {
 func (b *backend) tendNow() error {
 	revision := b.server.KV().Rev()
 	history := b.config.History
-	if b.full.Load() {
+	full := b.full.Load() || b.disk.Room() != nil
+	if full {
 		history = 0
 	}
 	if revision-b.compacted.Load() > history {
@@ -73,8 +80,8 @@ func (b *backend) tendNow() error {
 		}
 	}
 	size, used := b.server.Backend().Size(), b.server.Backend().SizeInUse()
-	if free := size - used; b.full.Load() && free > size/8 || free > wasteful && free > size/2 {
-		if err := b.defragment(size); err != nil {
+	if free := size - used; full && free > size/8 || free > wasteful && free > size/2 {
+		if err := b.defragment(size, used); err != nil {
 			return err
 		}
 	}
@@ -98,7 +105,11 @@ func (b *backend) Compact(ctx context.Context, revision int64) error {
 	return nil
 }
 
-func (b *backend) defragment(before int64) error {
+// defragment makes the database anew, beside the old one, if the disk has room for what is in use of it.
+func (b *backend) defragment(before, used int64) error {
+	if disk.NewGuard(b.config.Dir, uint64(used)+untouched/2).Room() != nil {
+		return nil
+	}
 	start := time.Now()
 	if err := b.server.Backend().Defrag(); err != nil {
 		return err
