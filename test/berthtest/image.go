@@ -8,18 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 )
 
 // Archive builds the Go program of a package of this module and wraps it into a docker-archive tar: an image of that
-// name whose entry point is the program, /main.
+// name whose entry point is the program, /main. It is built with the flags of `go test`, whose compiled packages it shares.
 func Archive(t testing.TB, name, pkg string) string {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "main")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, pkg)
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, pkg)
 	build.Dir, build.Env = Root(t), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
@@ -30,7 +31,7 @@ func Archive(t testing.TB, name, pkg string) string {
 	}
 	layer := tarOf(t, []entry{{"main", binary, 0o755}})
 	config := marshal(t, map[string]any{
-		"architecture": "amd64", "os": "linux",
+		"architecture": runtime.GOARCH, "os": "linux",
 		"config": map[string]any{"Entrypoint": []string{"/main"}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + digest(layer)}},
 	})
