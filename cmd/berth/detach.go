@@ -61,7 +61,7 @@ func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 		close(ended)
 		cancel()
 	}()
-	health, err := g.waitHealth(ctx, "ok", "impaired")
+	health, err := g.waitHealth(ctx, operator.OK, operator.Impaired)
 	if err != nil {
 		<-ctx.Done() // what can't be read is told by the one that ends of it
 	}
@@ -88,7 +88,7 @@ func (g *globals) startDetached(dev *cobra.Command, out io.Writer) error {
 func (g *globals) alreadyRuns(dev *cobra.Command, in *instance.Instance, out io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(dev.Context(), startTimeout, errors.New("berth runs already, but is not ready"))
 	defer cancel()
-	health, err := g.waitHealth(ctx, "ok", "impaired")
+	health, err := g.waitHealth(ctx, operator.OK, operator.Impaired)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func waitCommand(flags *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not ready after %s", timeout))
 			defer cancel()
-			health, err := flags.waitHealth(ctx, "ok")
+			health, err := flags.waitHealth(ctx, operator.OK)
 			if err != nil {
 				return err
 			}

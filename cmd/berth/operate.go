@@ -21,24 +21,24 @@ import (
 func (m *machine) Health(ctx context.Context) operator.Health {
 	state := m.db.Health(ctx)
 	health := operator.Health{
-		Status: "ok", Version: version, Instance: m.in.ID, Engine: m.o.engine, Endpoint: m.endpoint, Problems: []string{},
+		Status: operator.OK, Version: version, Instance: m.in.ID, Engine: m.o.engine, Endpoint: m.endpoint, Problems: []string{},
 		Store: operator.StoreHealth{Revision: state.Revision, Bytes: state.Size, Quota: state.Quota},
 	}
 	problem := func(status, what string) {
 		health.Status = status
 		health.Problems = append(health.Problems, what)
 	}
-	if !m.server.Joined(m.in.ID, len(identities)) {
-		problem("starting", "this machine's agent has not joined yet")
-	}
 	if err := m.disk.Room(); err != nil {
-		problem("impaired", err.Error())
+		problem(operator.Impaired, err.Error())
 	}
 	if state.Full {
-		problem("impaired", fmt.Sprintf("the store is full (%s of %s): only deletions are accepted", bytesText(state.Size), bytesText(state.Quota)))
+		problem(operator.Impaired, fmt.Sprintf("the store is full (%s of %s): only deletions are accepted", bytesText(state.Size), bytesText(state.Quota)))
 	}
 	if state.Err != nil {
-		problem("impaired", "the store does not work: "+state.Err.Error())
+		problem(operator.Impaired, "the store does not work: "+state.Err.Error())
+	}
+	if !m.server.Joined(m.in.ID, len(identities)) {
+		problem(operator.Starting, "this machine's agent has not joined yet")
 	}
 	return health
 }

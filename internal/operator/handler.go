@@ -17,7 +17,7 @@ func HealthHandler(b Backend) http.Handler {
 		}
 		health := b.Health(r.Context())
 		status := http.StatusOK
-		if health.Status != "ok" {
+		if health.Status != OK {
 			status = http.StatusServiceUnavailable
 		}
 		answer(w, status, health)

@@ -23,7 +23,7 @@ const (
 
 // Health is the answer of GET /_berth/health.
 type Health struct {
-	Status   string `json:"status"` // "ok", "starting" or "impaired"
+	Status   string `json:"status"` // OK, Starting or Impaired
 	Version  string `json:"version"`
 	Instance string `json:"instance"`
 	Engine   string `json:"engine"`
@@ -33,6 +33,13 @@ type Health struct {
 	// Problems says what is wrong, a sentence each.
 	Problems []string `json:"problems"`
 }
+
+// The statuses of Health.
+const (
+	OK       = "ok"
+	Starting = "starting" // this machine's agent has not joined yet
+	Impaired = "impaired" // it answers, but not all that it is asked for can be done
+)
 
 // StoreHealth tells how full the store is.
 type StoreHealth struct {
