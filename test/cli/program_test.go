@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,10 +28,13 @@ type call struct {
 	code           int
 }
 
+// progress are the lines that tell how far a verb is.
+var progress = regexp.MustCompile(`(?m)^ *[0-9.]+s  .*\n`)
+
 // line is what the program said of a mistake: one line, on standard error, for people.
 func (c call) line(t *testing.T) string {
 	t.Helper()
-	line, rest, _ := strings.Cut(c.stderr, "\n")
+	line, rest, _ := strings.Cut(progress.ReplaceAllString(c.stderr, ""), "\n")
 	if !strings.HasPrefix(line, "berth: ") || rest != "" {
 		t.Errorf("the mistake is not told in one line:\n%s", c.stderr)
 	}

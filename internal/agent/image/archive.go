@@ -24,6 +24,7 @@ import (
 )
 
 var (
+	errEmpty      = errors.New("the archive is empty")
 	errNotArchive = errors.New("not an OCI or docker-archive tar")
 	errCutShort   = errors.New("the archive is cut short or damaged")
 	errNoName     = errors.New("the archive names no image; save it with one, as `docker save NAME` does")
@@ -143,24 +144,29 @@ func archiveError(err error) error {
 // decompressed looks at the first bytes of an archive and undoes its compression.
 func decompressed(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	magic, err := buffered.Peek(4)
+	const header = 512 // a tar has one at least
+	magic, err := buffered.Peek(header)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	switch {
+	case len(magic) == 0:
+		return nil, errEmpty
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		plain, err := gzip.NewReader(buffered)
 		if err != nil {
 			return nil, errCutShort
 		}
 		return plain, nil
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		// One goroutine, so that the archive is read by the caller's.
 		plain, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 		if err != nil {
 			return nil, err
 		}
 		return plain.IOReadCloser(), nil
+	case len(magic) < header:
+		return nil, errNotArchive
 	}
 	return io.NopCloser(buffered), nil
 }

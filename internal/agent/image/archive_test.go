@@ -84,7 +84,8 @@ func TestImportOfBadArchives(t *testing.T) {
 		archive []byte
 		says    string
 	}{
-		{"nothing", nil, "not an OCI or docker-archive tar"},
+		{"nothing", nil, "the archive is empty"},
+		{"a few words", []byte("FROM scratch"), "not an OCI or docker-archive tar"},
 		{"something else", []byte(strings.Repeat("this is no tar ", 100)), "not an OCI or docker-archive tar"},
 		{"another tar", tarOf(t, file{"readme", "hi"}), "not an OCI or docker-archive tar"},
 		{"a tar cut short", whole[:len(whole)/2], "cut short or damaged"},
