@@ -21,36 +21,56 @@ var API = schema.Service{
 
 // The operations that Berth has types for.
 var (
+	CreateCapacityProvider        = schema.Op[CreateCapacityProviderRequest, CreateCapacityProviderResponse]{Service: &API, Name: "CreateCapacityProvider"}
 	CreateCluster                 = schema.Op[CreateClusterRequest, CreateClusterResponse]{Service: &API, Name: "CreateCluster"}
+	DeleteAccountSetting          = schema.Op[DeleteAccountSettingRequest, DeleteAccountSettingResponse]{Service: &API, Name: "DeleteAccountSetting"}
+	DeleteAttributes              = schema.Op[DeleteAttributesRequest, DeleteAttributesResponse]{Service: &API, Name: "DeleteAttributes"}
+	DeleteCapacityProvider        = schema.Op[DeleteCapacityProviderRequest, DeleteCapacityProviderResponse]{Service: &API, Name: "DeleteCapacityProvider"}
 	DeleteCluster                 = schema.Op[DeleteClusterRequest, DeleteClusterResponse]{Service: &API, Name: "DeleteCluster"}
+	DeleteTaskDefinitions         = schema.Op[DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse]{Service: &API, Name: "DeleteTaskDefinitions"}
 	DeregisterContainerInstance   = schema.Op[DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse]{Service: &API, Name: "DeregisterContainerInstance"}
 	DeregisterTaskDefinition      = schema.Op[DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse]{Service: &API, Name: "DeregisterTaskDefinition"}
+	DescribeCapacityProviders     = schema.Op[DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse]{Service: &API, Name: "DescribeCapacityProviders"}
 	DescribeClusters              = schema.Op[DescribeClustersRequest, DescribeClustersResponse]{Service: &API, Name: "DescribeClusters"}
 	DescribeContainerInstances    = schema.Op[DescribeContainerInstancesRequest, DescribeContainerInstancesResponse]{Service: &API, Name: "DescribeContainerInstances"}
 	DescribeTaskDefinition        = schema.Op[DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse]{Service: &API, Name: "DescribeTaskDefinition"}
 	DescribeTasks                 = schema.Op[DescribeTasksRequest, DescribeTasksResponse]{Service: &API, Name: "DescribeTasks"}
 	DiscoverPollEndpoint          = schema.Op[DiscoverPollEndpointRequest, DiscoverPollEndpointResponse]{Service: &API, Name: "DiscoverPollEndpoint"}
+	GetTaskProtection             = schema.Op[GetTaskProtectionRequest, GetTaskProtectionResponse]{Service: &API, Name: "GetTaskProtection"}
+	ListAccountSettings           = schema.Op[ListAccountSettingsRequest, ListAccountSettingsResponse]{Service: &API, Name: "ListAccountSettings"}
+	ListAttributes                = schema.Op[ListAttributesRequest, ListAttributesResponse]{Service: &API, Name: "ListAttributes"}
 	ListClusters                  = schema.Op[ListClustersRequest, ListClustersResponse]{Service: &API, Name: "ListClusters"}
 	ListContainerInstances        = schema.Op[ListContainerInstancesRequest, ListContainerInstancesResponse]{Service: &API, Name: "ListContainerInstances"}
 	ListTagsForResource           = schema.Op[ListTagsForResourceRequest, ListTagsForResourceResponse]{Service: &API, Name: "ListTagsForResource"}
 	ListTaskDefinitionFamilies    = schema.Op[ListTaskDefinitionFamiliesRequest, ListTaskDefinitionFamiliesResponse]{Service: &API, Name: "ListTaskDefinitionFamilies"}
 	ListTaskDefinitions           = schema.Op[ListTaskDefinitionsRequest, ListTaskDefinitionsResponse]{Service: &API, Name: "ListTaskDefinitions"}
 	ListTasks                     = schema.Op[ListTasksRequest, ListTasksResponse]{Service: &API, Name: "ListTasks"}
+	PutAccountSetting             = schema.Op[PutAccountSettingRequest, PutAccountSettingResponse]{Service: &API, Name: "PutAccountSetting"}
+	PutAccountSettingDefault      = schema.Op[PutAccountSettingDefaultRequest, PutAccountSettingDefaultResponse]{Service: &API, Name: "PutAccountSettingDefault"}
+	PutAttributes                 = schema.Op[PutAttributesRequest, PutAttributesResponse]{Service: &API, Name: "PutAttributes"}
+	PutClusterCapacityProviders   = schema.Op[PutClusterCapacityProvidersRequest, PutClusterCapacityProvidersResponse]{Service: &API, Name: "PutClusterCapacityProviders"}
 	RegisterContainerInstance     = schema.Op[RegisterContainerInstanceRequest, RegisterContainerInstanceResponse]{Service: &API, Name: "RegisterContainerInstance"}
 	RegisterTaskDefinition        = schema.Op[RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse]{Service: &API, Name: "RegisterTaskDefinition"}
 	RunTask                       = schema.Op[RunTaskRequest, RunTaskResponse]{Service: &API, Name: "RunTask"}
+	StartTask                     = schema.Op[StartTaskRequest, StartTaskResponse]{Service: &API, Name: "StartTask"}
 	StopTask                      = schema.Op[StopTaskRequest, StopTaskResponse]{Service: &API, Name: "StopTask"}
 	SubmitAttachmentStateChanges  = schema.Op[SubmitAttachmentStateChangesRequest, SubmitAttachmentStateChangesResponse]{Service: &API, Name: "SubmitAttachmentStateChanges"}
 	SubmitContainerStateChange    = schema.Op[SubmitContainerStateChangeRequest, SubmitContainerStateChangeResponse]{Service: &API, Name: "SubmitContainerStateChange"}
 	SubmitTaskStateChange         = schema.Op[SubmitTaskStateChangeRequest, SubmitTaskStateChangeResponse]{Service: &API, Name: "SubmitTaskStateChange"}
 	TagResource                   = schema.Op[TagResourceRequest, TagResourceResponse]{Service: &API, Name: "TagResource"}
 	UntagResource                 = schema.Op[UntagResourceRequest, UntagResourceResponse]{Service: &API, Name: "UntagResource"}
+	UpdateCapacityProvider        = schema.Op[UpdateCapacityProviderRequest, UpdateCapacityProviderResponse]{Service: &API, Name: "UpdateCapacityProvider"}
+	UpdateCluster                 = schema.Op[UpdateClusterRequest, UpdateClusterResponse]{Service: &API, Name: "UpdateCluster"}
+	UpdateClusterSettings         = schema.Op[UpdateClusterSettingsRequest, UpdateClusterSettingsResponse]{Service: &API, Name: "UpdateClusterSettings"}
+	UpdateContainerAgent          = schema.Op[UpdateContainerAgentRequest, UpdateContainerAgentResponse]{Service: &API, Name: "UpdateContainerAgent"}
 	UpdateContainerInstancesState = schema.Op[UpdateContainerInstancesStateRequest, UpdateContainerInstancesStateResponse]{Service: &API, Name: "UpdateContainerInstancesState"}
+	UpdateTaskProtection          = schema.Op[UpdateTaskProtectionRequest, UpdateTaskProtectionResponse]{Service: &API, Name: "UpdateTaskProtection"}
 )
 
 // The codes of the service's errors.
 const (
 	AccessDeniedException                          = "AccessDeniedException"
+	AttributeLimitExceededException                = "AttributeLimitExceededException"
 	BlockedException                               = "BlockedException"
 	ClientException                                = "ClientException"
 	ClusterContainsCapacityProviderException       = "ClusterContainsCapacityProviderException"
@@ -61,37 +81,41 @@ const (
 	ConflictException                              = "ConflictException"
 	InvalidParameterException                      = "InvalidParameterException"
 	LimitExceededException                         = "LimitExceededException"
+	MissingVersionException                        = "MissingVersionException"
 	NamespaceNotFoundException                     = "NamespaceNotFoundException"
+	NoUpdateAvailableException                     = "NoUpdateAvailableException"
 	PlatformTaskDefinitionIncompatibilityException = "PlatformTaskDefinitionIncompatibilityException"
 	PlatformUnknownException                       = "PlatformUnknownException"
+	ResourceInUseException                         = "ResourceInUseException"
 	ResourceNotFoundException                      = "ResourceNotFoundException"
 	ServerException                                = "ServerException"
 	ServiceNotFoundException                       = "ServiceNotFoundException"
+	TargetNotFoundException                        = "TargetNotFoundException"
 	UnsupportedFeatureException                    = "UnsupportedFeatureException"
 	UpdateInProgressException                      = "UpdateInProgressException"
 )
 
 var operations = []schema.Operation{
 	{Name: "ContinueServiceDeployment"},
-	{Name: "CreateCapacityProvider"},
+	{Name: "CreateCapacityProvider", Built: true, Input: "CreateCapacityProviderRequest", Output: "CreateCapacityProviderResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "CreateCluster", Built: true, Input: "CreateClusterRequest", Output: "CreateClusterResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "CreateDaemon"},
 	{Name: "CreateExpressGatewayService"},
 	{Name: "CreateService"},
 	{Name: "CreateTaskSet"},
-	{Name: "DeleteAccountSetting"},
-	{Name: "DeleteAttributes"},
-	{Name: "DeleteCapacityProvider"},
+	{Name: "DeleteAccountSetting", Built: true, Input: "DeleteAccountSettingRequest", Output: "DeleteAccountSettingResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
+	{Name: "DeleteAttributes", Built: true, Input: "DeleteAttributesRequest", Output: "DeleteAttributesResponse", Errors: []string{"AccessDeniedException", "TargetNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
+	{Name: "DeleteCapacityProvider", Built: true, Input: "DeleteCapacityProviderRequest", Output: "DeleteCapacityProviderResponse", Errors: []string{"AccessDeniedException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "DeleteCluster", Built: true, Input: "DeleteClusterRequest", Output: "DeleteClusterResponse", Errors: []string{"ClusterContainsContainerInstancesException", "AccessDeniedException", "ClusterContainsServicesException", "ClusterContainsCapacityProviderException", "ClusterContainsTasksException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DeleteDaemon"},
 	{Name: "DeleteDaemonTaskDefinition"},
 	{Name: "DeleteExpressGatewayService"},
 	{Name: "DeleteService"},
-	{Name: "DeleteTaskDefinitions"},
+	{Name: "DeleteTaskDefinitions", Built: true, Input: "DeleteTaskDefinitionsRequest", Output: "DeleteTaskDefinitionsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "DeleteTaskSet"},
 	{Name: "DeregisterContainerInstance", Built: true, Input: "DeregisterContainerInstanceRequest", Output: "DeregisterContainerInstanceResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DeregisterTaskDefinition", Built: true, Input: "DeregisterTaskDefinitionRequest", Output: "DeregisterTaskDefinitionResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
-	{Name: "DescribeCapacityProviders", ReadOnly: true},
+	{Name: "DescribeCapacityProviders", ReadOnly: true, Built: true, Input: "DescribeCapacityProvidersRequest", Output: "DescribeCapacityProvidersResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "DescribeClusters", ReadOnly: true, Built: true, Input: "DescribeClustersRequest", Output: "DescribeClustersResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "DescribeContainerInstances", ReadOnly: true, Built: true, Input: "DescribeContainerInstancesRequest", Output: "DescribeContainerInstancesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DescribeDaemon", ReadOnly: true},
@@ -107,9 +131,9 @@ var operations = []schema.Operation{
 	{Name: "DescribeTasks", ReadOnly: true, Built: true, Input: "DescribeTasksRequest", Output: "DescribeTasksResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DiscoverPollEndpoint", ReadOnly: true, Built: true, Input: "DiscoverPollEndpointRequest", Output: "DiscoverPollEndpointResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ExecuteCommand"},
-	{Name: "GetTaskProtection", ReadOnly: true},
-	{Name: "ListAccountSettings", ReadOnly: true},
-	{Name: "ListAttributes", ReadOnly: true},
+	{Name: "GetTaskProtection", ReadOnly: true, Built: true, Input: "GetTaskProtectionRequest", Output: "GetTaskProtectionResponse", Errors: []string{"AccessDeniedException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
+	{Name: "ListAccountSettings", ReadOnly: true, Built: true, Input: "ListAccountSettingsRequest", Output: "ListAccountSettingsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
+	{Name: "ListAttributes", ReadOnly: true, Built: true, Input: "ListAttributesRequest", Output: "ListAttributesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "ListClusters", ReadOnly: true, Built: true, Input: "ListClustersRequest", Output: "ListClustersResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListContainerInstances", ReadOnly: true, Built: true, Input: "ListContainerInstancesRequest", Output: "ListContainerInstancesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "ListDaemonDeployments", ReadOnly: true},
@@ -122,15 +146,15 @@ var operations = []schema.Operation{
 	{Name: "ListTaskDefinitionFamilies", ReadOnly: true, Built: true, Input: "ListTaskDefinitionFamiliesRequest", Output: "ListTaskDefinitionFamiliesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListTaskDefinitions", ReadOnly: true, Built: true, Input: "ListTaskDefinitionsRequest", Output: "ListTaskDefinitionsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListTasks", ReadOnly: true, Built: true, Input: "ListTasksRequest", Output: "ListTasksResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException"}},
-	{Name: "PutAccountSetting"},
-	{Name: "PutAccountSettingDefault"},
-	{Name: "PutAttributes"},
-	{Name: "PutClusterCapacityProviders"},
+	{Name: "PutAccountSetting", Built: true, Input: "PutAccountSettingRequest", Output: "PutAccountSettingResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
+	{Name: "PutAccountSettingDefault", Built: true, Input: "PutAccountSettingDefaultRequest", Output: "PutAccountSettingDefaultResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
+	{Name: "PutAttributes", Built: true, Input: "PutAttributesRequest", Output: "PutAttributesResponse", Errors: []string{"AccessDeniedException", "TargetNotFoundException", "ServerException", "AttributeLimitExceededException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
+	{Name: "PutClusterCapacityProviders", Built: true, Input: "PutClusterCapacityProvidersRequest", Output: "PutClusterCapacityProvidersResponse", Errors: []string{"AccessDeniedException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ResourceInUseException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "RegisterContainerInstance", Built: true, Input: "RegisterContainerInstanceRequest", Output: "RegisterContainerInstanceResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "RegisterDaemonTaskDefinition"},
 	{Name: "RegisterTaskDefinition", Built: true, Input: "RegisterTaskDefinitionRequest", Output: "RegisterTaskDefinitionResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "RunTask", Built: true, Input: "RunTaskRequest", Output: "RunTaskResponse", Errors: []string{"ConflictException", "AccessDeniedException", "PlatformUnknownException", "ServerException", "InvalidParameterException", "BlockedException", "ClientException", "ClusterNotFoundException", "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException"}},
-	{Name: "StartTask"},
+	{Name: "StartTask", Built: true, Input: "StartTaskRequest", Output: "StartTaskResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "StopServiceDeployment"},
 	{Name: "StopTask", Built: true, Input: "StopTaskRequest", Output: "StopTaskResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "SubmitAttachmentStateChanges", Built: true, Input: "SubmitAttachmentStateChangesRequest", Output: "SubmitAttachmentStateChangesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
@@ -138,21 +162,22 @@ var operations = []schema.Operation{
 	{Name: "SubmitTaskStateChange", Built: true, Input: "SubmitTaskStateChangeRequest", Output: "SubmitTaskStateChangeResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "TagResource", Built: true, Input: "TagResourceRequest", Output: "TagResourceResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "UntagResource", Built: true, Input: "UntagResourceRequest", Output: "UntagResourceResponse", Errors: []string{"AccessDeniedException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
-	{Name: "UpdateCapacityProvider"},
-	{Name: "UpdateCluster"},
-	{Name: "UpdateClusterSettings"},
-	{Name: "UpdateContainerAgent"},
+	{Name: "UpdateCapacityProvider", Built: true, Input: "UpdateCapacityProviderRequest", Output: "UpdateCapacityProviderResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
+	{Name: "UpdateCluster", Built: true, Input: "UpdateClusterRequest", Output: "UpdateClusterResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
+	{Name: "UpdateClusterSettings", Built: true, Input: "UpdateClusterSettingsRequest", Output: "UpdateClusterSettingsResponse", Errors: []string{"AccessDeniedException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
+	{Name: "UpdateContainerAgent", Built: true, Input: "UpdateContainerAgentRequest", Output: "UpdateContainerAgentResponse", Errors: []string{"AccessDeniedException", "NoUpdateAvailableException", "MissingVersionException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "UpdateContainerInstancesState", Built: true, Input: "UpdateContainerInstancesStateRequest", Output: "UpdateContainerInstancesStateResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "UpdateDaemon"},
 	{Name: "UpdateExpressGatewayService"},
 	{Name: "UpdateService"},
 	{Name: "UpdateServicePrimaryTaskSet"},
-	{Name: "UpdateTaskProtection"},
+	{Name: "UpdateTaskProtection", Built: true, Input: "UpdateTaskProtectionRequest", Output: "UpdateTaskProtectionResponse", Errors: []string{"AccessDeniedException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "UpdateTaskSet"},
 }
 
 var exceptions = []schema.Exception{
 	{Name: "AccessDeniedException", Status: 400},
+	{Name: "AttributeLimitExceededException", Status: 400},
 	{Name: "BlockedException", Status: 400},
 	{Name: "ClientException", Status: 400},
 	{Name: "ClusterContainsCapacityProviderException", Status: 400},
@@ -163,12 +188,16 @@ var exceptions = []schema.Exception{
 	{Name: "ConflictException", Status: 400},
 	{Name: "InvalidParameterException", Status: 400},
 	{Name: "LimitExceededException", Status: 400},
+	{Name: "MissingVersionException", Status: 400},
 	{Name: "NamespaceNotFoundException", Status: 400},
+	{Name: "NoUpdateAvailableException", Status: 400},
 	{Name: "PlatformTaskDefinitionIncompatibilityException", Status: 400},
 	{Name: "PlatformUnknownException", Status: 400},
+	{Name: "ResourceInUseException", Status: 400},
 	{Name: "ResourceNotFoundException", Status: 400},
 	{Name: "ServerException", Status: 500},
 	{Name: "ServiceNotFoundException", Status: 400},
+	{Name: "TargetNotFoundException", Status: 400},
 	{Name: "UnsupportedFeatureException", Status: 400},
 	{Name: "UpdateInProgressException", Status: 400},
 }

@@ -5,7 +5,23 @@ package ecs
 import "github.com/berth-dev/berth/api/schema"
 
 var shapes = []schema.Shape{
+	{Name: "AcceleratorCountRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger"},
+		{Name: "max", Shape: "BoxedInteger"},
+	}},
+	{Name: "AcceleratorManufacturer", Kind: schema.String, Enum: []string{"amazon-web-services", "amd", "nvidia", "xilinx", "habana"}},
+	{Name: "AcceleratorManufacturerSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "AcceleratorManufacturer"}},
+	{Name: "AcceleratorName", Kind: schema.String, Enum: []string{"a100", "inferentia", "k520", "k80", "m60", "radeon-pro-v520", "t4", "vu9p", "v100", "a10g", "h100", "t4g"}},
+	{Name: "AcceleratorNameSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "AcceleratorName"}},
+	{Name: "AcceleratorTotalMemoryMiBRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger"},
+		{Name: "max", Shape: "BoxedInteger"},
+	}},
+	{Name: "AcceleratorType", Kind: schema.String, Enum: []string{"gpu", "fpga", "inference"}},
+	{Name: "AcceleratorTypeSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "AcceleratorType"}},
 	{Name: "AgentUpdateStatus", Kind: schema.String, Enum: []string{"PENDING", "STAGING", "STAGED", "UPDATING", "UPDATED", "FAILED"}},
+	{Name: "AllowedInstanceType", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 30, Pattern: "[a-zA-Z0-9\\.\\*\\-]+"}},
+	{Name: "AllowedInstanceTypeSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "AllowedInstanceType"}, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 400}},
 	{Name: "ApplicationProtocol", Kind: schema.String, Enum: []string{"http", "http2", "grpc"}},
 	{Name: "AssignPublicIp", Kind: schema.String, Enum: []string{"ENABLED", "DISABLED"}},
 	{Name: "Attachment", Kind: schema.Structure, Members: []schema.Member{
@@ -28,15 +44,53 @@ var shapes = []schema.Shape{
 		{Name: "targetId", Shape: "String"},
 	}},
 	{Name: "Attributes", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Attribute"}},
+	{Name: "AutoRepairActionsStatus", Kind: schema.String, Enum: []string{"ENABLED", "DISABLED"}},
+	{Name: "AutoRepairConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "actionsStatus", Shape: "AutoRepairActionsStatus"},
+	}},
+	{Name: "AutoScalingGroupProvider", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "autoScalingGroupArn", Shape: "String", Required: true},
+		{Name: "managedScaling", Shape: "ManagedScaling"},
+		{Name: "managedTerminationProtection", Shape: "ManagedTerminationProtection"},
+		{Name: "managedDraining", Shape: "ManagedDraining"},
+	}},
+	{Name: "AutoScalingGroupProviderUpdate", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "managedScaling", Shape: "ManagedScaling"},
+		{Name: "managedTerminationProtection", Shape: "ManagedTerminationProtection"},
+		{Name: "managedDraining", Shape: "ManagedDraining"},
+	}},
 	{Name: "AwsVpcConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "subnets", Shape: "StringList", Required: true},
 		{Name: "securityGroups", Shape: "StringList"},
 		{Name: "assignPublicIp", Shape: "AssignPublicIp"},
 	}},
+	{Name: "BareMetal", Kind: schema.String, Enum: []string{"included", "required", "excluded"}},
+	{Name: "BaselineEbsBandwidthMbpsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger"},
+		{Name: "max", Shape: "BoxedInteger"},
+	}},
 	{Name: "Boolean", Kind: schema.Boolean},
 	{Name: "BoxedBoolean", Kind: schema.Boolean},
+	{Name: "BoxedDouble", Kind: schema.Double},
 	{Name: "BoxedInteger", Kind: schema.Integer},
+	{Name: "BurstablePerformance", Kind: schema.String, Enum: []string{"included", "required", "excluded"}},
 	{Name: "CPUArchitecture", Kind: schema.String, Enum: []string{"X86_64", "ARM64"}},
+	{Name: "CapacityOptionType", Kind: schema.String, Enum: []string{"ON_DEMAND", "SPOT", "RESERVED"}},
+	{Name: "CapacityProvider", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProviderArn", Shape: "String"},
+		{Name: "name", Shape: "String"},
+		{Name: "cluster", Shape: "String"},
+		{Name: "status", Shape: "CapacityProviderStatus"},
+		{Name: "autoScalingGroupProvider", Shape: "AutoScalingGroupProvider"},
+		{Name: "managedInstancesProvider", Shape: "ManagedInstancesProvider"},
+		{Name: "updateStatus", Shape: "CapacityProviderUpdateStatus"},
+		{Name: "updateStatusReason", Shape: "String"},
+		{Name: "tags", Shape: "Tags"},
+		{Name: "type", Shape: "CapacityProviderType"},
+	}},
+	{Name: "CapacityProviderField", Kind: schema.String, Enum: []string{"TAGS"}},
+	{Name: "CapacityProviderFieldList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "CapacityProviderField"}},
+	{Name: "CapacityProviderStatus", Kind: schema.String, Enum: []string{"PROVISIONING", "ACTIVE", "DEPROVISIONING", "INACTIVE"}},
 	{Name: "CapacityProviderStrategy", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "CapacityProviderStrategyItem"}},
 	{Name: "CapacityProviderStrategyItem", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "capacityProvider", Shape: "String", Required: true},
@@ -45,6 +99,14 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "CapacityProviderStrategyItemBase", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 100000}},
 	{Name: "CapacityProviderStrategyItemWeight", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 1000}},
+	{Name: "CapacityProviderType", Kind: schema.String, Enum: []string{"EC2_AUTOSCALING", "MANAGED_INSTANCES", "FARGATE", "FARGATE_SPOT"}},
+	{Name: "CapacityProviderUpdateStatus", Kind: schema.String, Enum: []string{"CREATE_IN_PROGRESS", "CREATE_COMPLETE", "CREATE_FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE", "DELETE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED"}},
+	{Name: "CapacityProviders", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "CapacityProvider"}},
+	{Name: "CapacityReservationPreference", Kind: schema.String, Enum: []string{"RESERVATIONS_ONLY", "RESERVATIONS_FIRST", "RESERVATIONS_EXCLUDED"}},
+	{Name: "CapacityReservationRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "reservationGroupArn", Shape: "String"},
+		{Name: "reservationPreference", Shape: "CapacityReservationPreference"},
+	}},
 	{Name: "Cluster", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "clusterArn", Shape: "String"},
 		{Name: "clusterName", Shape: "String"},
@@ -210,6 +272,18 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "ContainerStateChanges", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ContainerStateChange"}},
 	{Name: "Containers", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Container"}},
+	{Name: "CpuManufacturer", Kind: schema.String, Enum: []string{"intel", "amd", "amazon-web-services"}},
+	{Name: "CpuManufacturerSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "CpuManufacturer"}},
+	{Name: "CreateCapacityProviderRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "String", Required: true},
+		{Name: "cluster", Shape: "String"},
+		{Name: "autoScalingGroupProvider", Shape: "AutoScalingGroupProvider"},
+		{Name: "managedInstancesProvider", Shape: "CreateManagedInstancesProviderConfiguration"},
+		{Name: "tags", Shape: "Tags"},
+	}},
+	{Name: "CreateCapacityProviderResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProvider", Shape: "CapacityProvider"},
+	}},
 	{Name: "CreateClusterRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "clusterName", Shape: "String"},
 		{Name: "tags", Shape: "Tags"},
@@ -222,11 +296,46 @@ var shapes = []schema.Shape{
 	{Name: "CreateClusterResponse", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "Cluster"},
 	}},
+	{Name: "CreateManagedInstancesProviderConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "infrastructureRoleArn", Shape: "String", Required: true},
+		{Name: "instanceLaunchTemplate", Shape: "InstanceLaunchTemplate", Required: true},
+		{Name: "propagateTags", Shape: "PropagateMITags"},
+		{Name: "infrastructureOptimization", Shape: "InfrastructureOptimization"},
+		{Name: "autoRepairConfiguration", Shape: "AutoRepairConfiguration"},
+	}},
+	{Name: "DeleteAccountSettingRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "SettingName", Required: true},
+		{Name: "principalArn", Shape: "String"},
+	}},
+	{Name: "DeleteAccountSettingResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "setting", Shape: "Setting"},
+	}},
+	{Name: "DeleteAttributesRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "attributes", Shape: "Attributes", Required: true},
+	}},
+	{Name: "DeleteAttributesResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "attributes", Shape: "Attributes"},
+	}},
+	{Name: "DeleteCapacityProviderRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProvider", Shape: "String", Required: true},
+		{Name: "cluster", Shape: "String"},
+	}},
+	{Name: "DeleteCapacityProviderResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProvider", Shape: "CapacityProvider"},
+	}},
 	{Name: "DeleteClusterRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String", Required: true},
 	}},
 	{Name: "DeleteClusterResponse", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "Cluster"},
+	}},
+	{Name: "DeleteTaskDefinitionsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "taskDefinitions", Shape: "StringList", Required: true},
+	}},
+	{Name: "DeleteTaskDefinitionsResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "taskDefinitions", Shape: "TaskDefinitionList"},
+		{Name: "failures", Shape: "Failures"},
 	}},
 	{Name: "DeregisterContainerInstanceRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String"},
@@ -241,6 +350,18 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "DeregisterTaskDefinitionResponse", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "taskDefinition", Shape: "TaskDefinition"},
+	}},
+	{Name: "DescribeCapacityProvidersRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProviders", Shape: "StringList"},
+		{Name: "cluster", Shape: "String"},
+		{Name: "include", Shape: "CapacityProviderFieldList"},
+		{Name: "maxResults", Shape: "BoxedInteger"},
+		{Name: "nextToken", Shape: "String"},
+	}},
+	{Name: "DescribeCapacityProvidersResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProviders", Shape: "CapacityProviders"},
+		{Name: "failures", Shape: "Failures"},
+		{Name: "nextToken", Shape: "String"},
 	}},
 	{Name: "DescribeClustersRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "clusters", Shape: "StringList"},
@@ -337,6 +458,8 @@ var shapes = []schema.Shape{
 	{Name: "EphemeralStorage", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "sizeInGiB", Shape: "Integer", Required: true},
 	}},
+	{Name: "ExcludedInstanceType", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 30, Pattern: "[a-zA-Z0-9\\.\\*\\-]+"}},
+	{Name: "ExcludedInstanceTypeSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ExcludedInstanceType"}, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 400}},
 	{Name: "ExecuteCommandConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "kmsKeyId", Shape: "String"},
 		{Name: "logging", Shape: "ExecuteCommandLogging"},
@@ -371,6 +494,14 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "FirelensConfigurationOptionsMap", Kind: schema.Map, Key: &schema.Member{Name: "key", Shape: "String"}, Elem: &schema.Member{Name: "value", Shape: "String"}},
 	{Name: "FirelensConfigurationType", Kind: schema.String, Enum: []string{"fluentd", "fluentbit"}},
+	{Name: "GetTaskProtectionRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String", Required: true},
+		{Name: "tasks", Shape: "StringList"},
+	}},
+	{Name: "GetTaskProtectionResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "protectedTasks", Shape: "ProtectedTasks"},
+		{Name: "failures", Shape: "Failures"},
+	}},
 	{Name: "GpuIds", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "String"}},
 	{Name: "HealthCheck", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "command", Shape: "StringList", Required: true},
@@ -399,6 +530,11 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "InferenceAcceleratorOverrides", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "InferenceAcceleratorOverride"}},
 	{Name: "InferenceAccelerators", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "InferenceAccelerator"}},
+	{Name: "InfrastructureOptimization", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "scaleInAfter", Shape: "BoxedInteger"},
+	}},
+	{Name: "InstanceGeneration", Kind: schema.String, Enum: []string{"current", "previous"}},
+	{Name: "InstanceGenerationSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "InstanceGeneration"}},
 	{Name: "InstanceHealthCheckResult", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "type", Shape: "InstanceHealthCheckType"},
 		{Name: "status", Shape: "InstanceHealthCheckState"},
@@ -409,6 +545,54 @@ var shapes = []schema.Shape{
 	{Name: "InstanceHealthCheckResultList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "InstanceHealthCheckResult"}},
 	{Name: "InstanceHealthCheckState", Kind: schema.String, Enum: []string{"OK", "IMPAIRED", "INSUFFICIENT_DATA", "INITIALIZING"}},
 	{Name: "InstanceHealthCheckType", Kind: schema.String, Enum: []string{"CONTAINER_RUNTIME", "ACCELERATED_COMPUTE", "DAEMON"}},
+	{Name: "InstanceLaunchTemplate", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "ec2InstanceProfileArn", Shape: "String", Required: true},
+		{Name: "networkConfiguration", Shape: "ManagedInstancesNetworkConfiguration", Required: true},
+		{Name: "storageConfiguration", Shape: "ManagedInstancesStorageConfiguration"},
+		{Name: "localStorageConfiguration", Shape: "ManagedInstancesLocalStorageConfiguration"},
+		{Name: "monitoring", Shape: "ManagedInstancesMonitoringOptions"},
+		{Name: "capacityOptionType", Shape: "CapacityOptionType"},
+		{Name: "instanceMetadataTagsPropagation", Shape: "BoxedBoolean"},
+		{Name: "instanceRequirements", Shape: "InstanceRequirementsRequest"},
+		{Name: "fipsEnabled", Shape: "BoxedBoolean"},
+		{Name: "capacityReservations", Shape: "CapacityReservationRequest"},
+	}},
+	{Name: "InstanceLaunchTemplateUpdate", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "ec2InstanceProfileArn", Shape: "String"},
+		{Name: "networkConfiguration", Shape: "ManagedInstancesNetworkConfiguration"},
+		{Name: "storageConfiguration", Shape: "ManagedInstancesStorageConfiguration"},
+		{Name: "instanceMetadataTagsPropagation", Shape: "BoxedBoolean"},
+		{Name: "localStorageConfiguration", Shape: "ManagedInstancesLocalStorageConfiguration"},
+		{Name: "monitoring", Shape: "ManagedInstancesMonitoringOptions"},
+		{Name: "instanceRequirements", Shape: "InstanceRequirementsRequest"},
+		{Name: "capacityReservations", Shape: "CapacityReservationRequest"},
+	}},
+	{Name: "InstanceRequirementsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "vCpuCount", Shape: "VCpuCountRangeRequest", Required: true},
+		{Name: "memoryMiB", Shape: "MemoryMiBRequest", Required: true},
+		{Name: "cpuManufacturers", Shape: "CpuManufacturerSet"},
+		{Name: "memoryGiBPerVCpu", Shape: "MemoryGiBPerVCpuRequest"},
+		{Name: "excludedInstanceTypes", Shape: "ExcludedInstanceTypeSet"},
+		{Name: "instanceGenerations", Shape: "InstanceGenerationSet"},
+		{Name: "spotMaxPricePercentageOverLowestPrice", Shape: "BoxedInteger"},
+		{Name: "onDemandMaxPricePercentageOverLowestPrice", Shape: "BoxedInteger"},
+		{Name: "bareMetal", Shape: "BareMetal"},
+		{Name: "burstablePerformance", Shape: "BurstablePerformance"},
+		{Name: "requireHibernateSupport", Shape: "BoxedBoolean"},
+		{Name: "networkInterfaceCount", Shape: "NetworkInterfaceCountRequest"},
+		{Name: "localStorage", Shape: "LocalStorage"},
+		{Name: "localStorageTypes", Shape: "LocalStorageTypeSet"},
+		{Name: "totalLocalStorageGB", Shape: "TotalLocalStorageGBRequest"},
+		{Name: "baselineEbsBandwidthMbps", Shape: "BaselineEbsBandwidthMbpsRequest"},
+		{Name: "acceleratorTypes", Shape: "AcceleratorTypeSet"},
+		{Name: "acceleratorCount", Shape: "AcceleratorCountRequest"},
+		{Name: "acceleratorManufacturers", Shape: "AcceleratorManufacturerSet"},
+		{Name: "acceleratorNames", Shape: "AcceleratorNameSet"},
+		{Name: "acceleratorTotalMemoryMiB", Shape: "AcceleratorTotalMemoryMiBRequest"},
+		{Name: "networkBandwidthGbps", Shape: "NetworkBandwidthGbpsRequest"},
+		{Name: "allowedInstanceTypes", Shape: "AllowedInstanceTypeSet"},
+		{Name: "maxSpotPriceAsPercentageOfOptimalOnDemandPrice", Shape: "BoxedInteger"},
+	}},
 	{Name: "Integer", Kind: schema.Integer},
 	{Name: "IntegerList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "BoxedInteger"}},
 	{Name: "IpcMode", Kind: schema.String, Enum: []string{"host", "task", "none"}},
@@ -429,6 +613,30 @@ var shapes = []schema.Shape{
 		{Name: "tmpfs", Shape: "TmpfsList"},
 		{Name: "maxSwap", Shape: "BoxedInteger"},
 		{Name: "swappiness", Shape: "BoxedInteger"},
+	}},
+	{Name: "ListAccountSettingsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "SettingName"},
+		{Name: "value", Shape: "String"},
+		{Name: "principalArn", Shape: "String"},
+		{Name: "effectiveSettings", Shape: "Boolean"},
+		{Name: "nextToken", Shape: "String"},
+		{Name: "maxResults", Shape: "Integer"},
+	}},
+	{Name: "ListAccountSettingsResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "settings", Shape: "Settings"},
+		{Name: "nextToken", Shape: "String"},
+	}},
+	{Name: "ListAttributesRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "targetType", Shape: "TargetType", Required: true},
+		{Name: "attributeName", Shape: "String"},
+		{Name: "attributeValue", Shape: "String"},
+		{Name: "nextToken", Shape: "String"},
+		{Name: "maxResults", Shape: "BoxedInteger"},
+	}},
+	{Name: "ListAttributesResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "attributes", Shape: "Attributes"},
+		{Name: "nextToken", Shape: "String"},
 	}},
 	{Name: "ListClustersRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "nextToken", Shape: "String"},
@@ -492,6 +700,9 @@ var shapes = []schema.Shape{
 		{Name: "taskArns", Shape: "StringList"},
 		{Name: "nextToken", Shape: "String"},
 	}},
+	{Name: "LocalStorage", Kind: schema.String, Enum: []string{"included", "required", "excluded"}},
+	{Name: "LocalStorageType", Kind: schema.String, Enum: []string{"hdd", "ssd"}},
+	{Name: "LocalStorageTypeSet", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "LocalStorageType"}},
 	{Name: "LogConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "logDriver", Shape: "LogDriver", Required: true},
 		{Name: "options", Shape: "LogConfigurationOptionsMap"},
@@ -515,9 +726,48 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "ManagedAgentStateChanges", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ManagedAgentStateChange"}},
 	{Name: "ManagedAgents", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ManagedAgent"}},
+	{Name: "ManagedDraining", Kind: schema.String, Enum: []string{"ENABLED", "DISABLED"}},
+	{Name: "ManagedInstancesLocalStorageConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "useLocalStorage", Shape: "Boolean"},
+	}},
+	{Name: "ManagedInstancesMonitoringOptions", Kind: schema.String, Enum: []string{"BASIC", "DETAILED"}},
+	{Name: "ManagedInstancesNetworkConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "subnets", Shape: "StringList"},
+		{Name: "securityGroups", Shape: "StringList"},
+	}},
+	{Name: "ManagedInstancesProvider", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "infrastructureRoleArn", Shape: "String"},
+		{Name: "instanceLaunchTemplate", Shape: "InstanceLaunchTemplate"},
+		{Name: "propagateTags", Shape: "PropagateMITags"},
+		{Name: "infrastructureOptimization", Shape: "InfrastructureOptimization"},
+		{Name: "autoRepairConfiguration", Shape: "AutoRepairConfiguration"},
+	}},
+	{Name: "ManagedInstancesStorageConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "storageSizeGiB", Shape: "TaskVolumeStorageGiB"},
+	}},
+	{Name: "ManagedScaling", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "status", Shape: "ManagedScalingStatus"},
+		{Name: "targetCapacity", Shape: "ManagedScalingTargetCapacity"},
+		{Name: "minimumScalingStepSize", Shape: "ManagedScalingStepSize"},
+		{Name: "maximumScalingStepSize", Shape: "ManagedScalingStepSize"},
+		{Name: "instanceWarmupPeriod", Shape: "ManagedScalingInstanceWarmupPeriod"},
+	}},
+	{Name: "ManagedScalingInstanceWarmupPeriod", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 10000}},
+	{Name: "ManagedScalingStatus", Kind: schema.String, Enum: []string{"ENABLED", "DISABLED"}},
+	{Name: "ManagedScalingStepSize", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 10000}},
+	{Name: "ManagedScalingTargetCapacity", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 100}},
 	{Name: "ManagedStorageConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "kmsKeyId", Shape: "String"},
 		{Name: "fargateEphemeralStorageKmsKeyId", Shape: "String"},
+	}},
+	{Name: "ManagedTerminationProtection", Kind: schema.String, Enum: []string{"ENABLED", "DISABLED"}},
+	{Name: "MemoryGiBPerVCpuRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedDouble"},
+		{Name: "max", Shape: "BoxedDouble"},
+	}},
+	{Name: "MemoryMiBRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger", Required: true},
+		{Name: "max", Shape: "BoxedInteger"},
 	}},
 	{Name: "MountPoint", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "sourceVolume", Shape: "String"},
@@ -525,6 +775,10 @@ var shapes = []schema.Shape{
 		{Name: "readOnly", Shape: "BoxedBoolean"},
 	}},
 	{Name: "MountPointList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "MountPoint"}},
+	{Name: "NetworkBandwidthGbpsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedDouble"},
+		{Name: "max", Shape: "BoxedDouble"},
+	}},
 	{Name: "NetworkBinding", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "bindIP", Shape: "String"},
 		{Name: "containerPort", Shape: "BoxedInteger"},
@@ -541,6 +795,10 @@ var shapes = []schema.Shape{
 		{Name: "attachmentId", Shape: "String"},
 		{Name: "privateIpv4Address", Shape: "String"},
 		{Name: "ipv6Address", Shape: "String"},
+	}},
+	{Name: "NetworkInterfaceCountRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger"},
+		{Name: "max", Shape: "BoxedInteger"},
 	}},
 	{Name: "NetworkInterfaces", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "NetworkInterface"}},
 	{Name: "NetworkMode", Kind: schema.String, Enum: []string{"bridge", "host", "awsvpc", "none"}},
@@ -573,7 +831,14 @@ var shapes = []schema.Shape{
 		{Name: "containerPortRange", Shape: "String"},
 	}},
 	{Name: "PortMappingList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "PortMapping"}},
+	{Name: "PropagateMITags", Kind: schema.String, Enum: []string{"CAPACITY_PROVIDER", "NONE"}},
 	{Name: "PropagateTags", Kind: schema.String, Enum: []string{"TASK_DEFINITION", "SERVICE", "NONE"}},
+	{Name: "ProtectedTask", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "taskArn", Shape: "String"},
+		{Name: "protectionEnabled", Shape: "Boolean"},
+		{Name: "expirationDate", Shape: "Timestamp"},
+	}},
+	{Name: "ProtectedTasks", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ProtectedTask"}},
 	{Name: "ProxyConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "type", Shape: "ProxyConfigurationType"},
 		{Name: "containerName", Shape: "String", Required: true},
@@ -581,6 +846,36 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "ProxyConfigurationProperties", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "KeyValuePair"}},
 	{Name: "ProxyConfigurationType", Kind: schema.String, Enum: []string{"APPMESH"}},
+	{Name: "PutAccountSettingDefaultRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "SettingName", Required: true},
+		{Name: "value", Shape: "String", Required: true},
+	}},
+	{Name: "PutAccountSettingDefaultResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "setting", Shape: "Setting"},
+	}},
+	{Name: "PutAccountSettingRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "SettingName", Required: true},
+		{Name: "value", Shape: "String", Required: true},
+		{Name: "principalArn", Shape: "String"},
+	}},
+	{Name: "PutAccountSettingResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "setting", Shape: "Setting"},
+	}},
+	{Name: "PutAttributesRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "attributes", Shape: "Attributes", Required: true},
+	}},
+	{Name: "PutAttributesResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "attributes", Shape: "Attributes"},
+	}},
+	{Name: "PutClusterCapacityProvidersRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String", Required: true},
+		{Name: "capacityProviders", Shape: "StringList", Required: true},
+		{Name: "defaultCapacityProviderStrategy", Shape: "CapacityProviderStrategy", Required: true},
+	}},
+	{Name: "PutClusterCapacityProvidersResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "Cluster"},
+	}},
 	{Name: "RegisterContainerInstanceRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String"},
 		{Name: "instanceIdentityDocument", Shape: "String"},
@@ -679,7 +974,35 @@ var shapes = []schema.Shape{
 		{Name: "valueFrom", Shape: "String", Required: true},
 	}},
 	{Name: "SecretList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Secret"}},
+	{Name: "Setting", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "SettingName"},
+		{Name: "value", Shape: "String"},
+		{Name: "principalArn", Shape: "String"},
+		{Name: "type", Shape: "SettingType"},
+	}},
+	{Name: "SettingName", Kind: schema.String, Enum: []string{"serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat", "awsvpcTrunking", "containerInsights", "fargateFIPSMode", "tagResourceAuthorization", "fargateTaskRetirementWaitPeriod", "guardDutyActivate", "defaultLogDriverMode", "fargateEventWindows"}},
+	{Name: "SettingType", Kind: schema.String, Enum: []string{"user", "aws_managed"}},
+	{Name: "Settings", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Setting"}},
 	{Name: "SortOrder", Kind: schema.String, Enum: []string{"ASC", "DESC"}},
+	{Name: "StartTaskRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "containerInstances", Shape: "StringList", Required: true},
+		{Name: "enableECSManagedTags", Shape: "Boolean"},
+		{Name: "enableExecuteCommand", Shape: "Boolean"},
+		{Name: "group", Shape: "String"},
+		{Name: "networkConfiguration", Shape: "NetworkConfiguration"},
+		{Name: "overrides", Shape: "TaskOverride"},
+		{Name: "propagateTags", Shape: "PropagateTags"},
+		{Name: "referenceId", Shape: "String"},
+		{Name: "startedBy", Shape: "String"},
+		{Name: "tags", Shape: "Tags"},
+		{Name: "taskDefinition", Shape: "String", Required: true},
+		{Name: "volumeConfigurations", Shape: "TaskVolumeConfigurations"},
+	}},
+	{Name: "StartTaskResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "tasks", Shape: "Tasks"},
+		{Name: "failures", Shape: "Failures"},
+	}},
 	{Name: "Statistics", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "KeyValuePair"}},
 	{Name: "StopTaskRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String"},
@@ -816,6 +1139,7 @@ var shapes = []schema.Shape{
 	{Name: "TaskDefinitionFamilyStatus", Kind: schema.String, Enum: []string{"ACTIVE", "INACTIVE", "ALL"}},
 	{Name: "TaskDefinitionField", Kind: schema.String, Enum: []string{"TAGS"}},
 	{Name: "TaskDefinitionFieldList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "TaskDefinitionField"}},
+	{Name: "TaskDefinitionList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "TaskDefinition"}},
 	{Name: "TaskDefinitionPlacementConstraint", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "type", Shape: "TaskDefinitionPlacementConstraintType"},
 		{Name: "expression", Shape: "String"},
@@ -862,6 +1186,7 @@ var shapes = []schema.Shape{
 		{Name: "managedEBSVolume", Shape: "TaskManagedEBSVolumeConfiguration"},
 	}},
 	{Name: "TaskVolumeConfigurations", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "TaskVolumeConfiguration"}},
+	{Name: "TaskVolumeStorageGiB", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 1}},
 	{Name: "Tasks", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Task"}},
 	{Name: "Timestamp", Kind: schema.Timestamp},
 	{Name: "Tmpfs", Kind: schema.Structure, Members: []schema.Member{
@@ -870,6 +1195,10 @@ var shapes = []schema.Shape{
 		{Name: "mountOptions", Shape: "StringList"},
 	}},
 	{Name: "TmpfsList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Tmpfs"}},
+	{Name: "TotalLocalStorageGBRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedDouble"},
+		{Name: "max", Shape: "BoxedDouble"},
+	}},
 	{Name: "TransportProtocol", Kind: schema.String, Enum: []string{"tcp", "udp"}},
 	{Name: "Ulimit", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "name", Shape: "UlimitName", Required: true},
@@ -883,6 +1212,38 @@ var shapes = []schema.Shape{
 		{Name: "tagKeys", Shape: "TagKeys", Required: true},
 	}},
 	{Name: "UntagResourceResponse", Kind: schema.Structure},
+	{Name: "UpdateCapacityProviderRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "name", Shape: "String", Required: true},
+		{Name: "cluster", Shape: "String"},
+		{Name: "autoScalingGroupProvider", Shape: "AutoScalingGroupProviderUpdate"},
+		{Name: "managedInstancesProvider", Shape: "UpdateManagedInstancesProviderConfiguration"},
+	}},
+	{Name: "UpdateCapacityProviderResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "capacityProvider", Shape: "CapacityProvider"},
+	}},
+	{Name: "UpdateClusterRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String", Required: true},
+		{Name: "settings", Shape: "ClusterSettings"},
+		{Name: "configuration", Shape: "ClusterConfiguration"},
+		{Name: "serviceConnectDefaults", Shape: "ClusterServiceConnectDefaultsRequest"},
+	}},
+	{Name: "UpdateClusterResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "Cluster"},
+	}},
+	{Name: "UpdateClusterSettingsRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String", Required: true},
+		{Name: "settings", Shape: "ClusterSettings", Required: true},
+	}},
+	{Name: "UpdateClusterSettingsResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "Cluster"},
+	}},
+	{Name: "UpdateContainerAgentRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "containerInstance", Shape: "String", Required: true},
+	}},
+	{Name: "UpdateContainerAgentResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "containerInstance", Shape: "ContainerInstance"},
+	}},
 	{Name: "UpdateContainerInstancesStateRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String"},
 		{Name: "containerInstances", Shape: "StringList", Required: true},
@@ -891,6 +1252,27 @@ var shapes = []schema.Shape{
 	{Name: "UpdateContainerInstancesStateResponse", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "containerInstances", Shape: "ContainerInstances"},
 		{Name: "failures", Shape: "Failures"},
+	}},
+	{Name: "UpdateManagedInstancesProviderConfiguration", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "infrastructureRoleArn", Shape: "String", Required: true},
+		{Name: "instanceLaunchTemplate", Shape: "InstanceLaunchTemplateUpdate", Required: true},
+		{Name: "propagateTags", Shape: "PropagateMITags"},
+		{Name: "infrastructureOptimization", Shape: "InfrastructureOptimization"},
+		{Name: "autoRepairConfiguration", Shape: "AutoRepairConfiguration"},
+	}},
+	{Name: "UpdateTaskProtectionRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String", Required: true},
+		{Name: "tasks", Shape: "StringList", Required: true},
+		{Name: "protectionEnabled", Shape: "Boolean", Required: true},
+		{Name: "expiresInMinutes", Shape: "BoxedInteger"},
+	}},
+	{Name: "UpdateTaskProtectionResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "protectedTasks", Shape: "ProtectedTasks"},
+		{Name: "failures", Shape: "Failures"},
+	}},
+	{Name: "VCpuCountRangeRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "min", Shape: "BoxedInteger", Required: true},
+		{Name: "max", Shape: "BoxedInteger"},
 	}},
 	{Name: "VersionConsistency", Kind: schema.String, Enum: []string{"enabled", "disabled"}},
 	{Name: "VersionInfo", Kind: schema.Structure, Members: []schema.Member{

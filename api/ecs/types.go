@@ -5,6 +5,47 @@ package ecs
 
 import "github.com/berth-dev/berth/api/schema"
 
+// AcceleratorManufacturer is an enumeration of ECS.
+type AcceleratorManufacturer string
+
+// The values of AcceleratorManufacturer.
+const (
+	AcceleratorManufacturerAmazonWebServices AcceleratorManufacturer = "amazon-web-services"
+	AcceleratorManufacturerAmd               AcceleratorManufacturer = "amd"
+	AcceleratorManufacturerNvidia            AcceleratorManufacturer = "nvidia"
+	AcceleratorManufacturerXilinx            AcceleratorManufacturer = "xilinx"
+	AcceleratorManufacturerHabana            AcceleratorManufacturer = "habana"
+)
+
+// AcceleratorName is an enumeration of ECS.
+type AcceleratorName string
+
+// The values of AcceleratorName.
+const (
+	AcceleratorNameA100          AcceleratorName = "a100"
+	AcceleratorNameInferentia    AcceleratorName = "inferentia"
+	AcceleratorNameK520          AcceleratorName = "k520"
+	AcceleratorNameK80           AcceleratorName = "k80"
+	AcceleratorNameM60           AcceleratorName = "m60"
+	AcceleratorNameRadeonProV520 AcceleratorName = "radeon-pro-v520"
+	AcceleratorNameT4            AcceleratorName = "t4"
+	AcceleratorNameVu9p          AcceleratorName = "vu9p"
+	AcceleratorNameV100          AcceleratorName = "v100"
+	AcceleratorNameA10g          AcceleratorName = "a10g"
+	AcceleratorNameH100          AcceleratorName = "h100"
+	AcceleratorNameT4g           AcceleratorName = "t4g"
+)
+
+// AcceleratorType is an enumeration of ECS.
+type AcceleratorType string
+
+// The values of AcceleratorType.
+const (
+	AcceleratorTypeGpu       AcceleratorType = "gpu"
+	AcceleratorTypeFpga      AcceleratorType = "fpga"
+	AcceleratorTypeInference AcceleratorType = "inference"
+)
+
 // AgentUpdateStatus is an enumeration of ECS.
 type AgentUpdateStatus string
 
@@ -37,6 +78,35 @@ const (
 	AssignPublicIpDisabled AssignPublicIp = "DISABLED"
 )
 
+// AutoRepairActionsStatus is an enumeration of ECS.
+type AutoRepairActionsStatus string
+
+// The values of AutoRepairActionsStatus.
+const (
+	AutoRepairActionsStatusEnabled  AutoRepairActionsStatus = "ENABLED"
+	AutoRepairActionsStatusDisabled AutoRepairActionsStatus = "DISABLED"
+)
+
+// BareMetal is an enumeration of ECS.
+type BareMetal string
+
+// The values of BareMetal.
+const (
+	BareMetalIncluded BareMetal = "included"
+	BareMetalRequired BareMetal = "required"
+	BareMetalExcluded BareMetal = "excluded"
+)
+
+// BurstablePerformance is an enumeration of ECS.
+type BurstablePerformance string
+
+// The values of BurstablePerformance.
+const (
+	BurstablePerformanceIncluded BurstablePerformance = "included"
+	BurstablePerformanceRequired BurstablePerformance = "required"
+	BurstablePerformanceExcluded BurstablePerformance = "excluded"
+)
+
 // CPUArchitecture is an enumeration of ECS.
 type CPUArchitecture string
 
@@ -44,6 +114,72 @@ type CPUArchitecture string
 const (
 	CPUArchitectureX8664 CPUArchitecture = "X86_64"
 	CPUArchitectureArm64 CPUArchitecture = "ARM64"
+)
+
+// CapacityOptionType is an enumeration of ECS.
+type CapacityOptionType string
+
+// The values of CapacityOptionType.
+const (
+	CapacityOptionTypeOnDemand CapacityOptionType = "ON_DEMAND"
+	CapacityOptionTypeSpot     CapacityOptionType = "SPOT"
+	CapacityOptionTypeReserved CapacityOptionType = "RESERVED"
+)
+
+// CapacityProviderField is an enumeration of ECS.
+type CapacityProviderField string
+
+// The values of CapacityProviderField.
+const (
+	CapacityProviderFieldTags CapacityProviderField = "TAGS"
+)
+
+// CapacityProviderStatus is an enumeration of ECS.
+type CapacityProviderStatus string
+
+// The values of CapacityProviderStatus.
+const (
+	CapacityProviderStatusProvisioning   CapacityProviderStatus = "PROVISIONING"
+	CapacityProviderStatusActive         CapacityProviderStatus = "ACTIVE"
+	CapacityProviderStatusDeprovisioning CapacityProviderStatus = "DEPROVISIONING"
+	CapacityProviderStatusInactive       CapacityProviderStatus = "INACTIVE"
+)
+
+// CapacityProviderType is an enumeration of ECS.
+type CapacityProviderType string
+
+// The values of CapacityProviderType.
+const (
+	CapacityProviderTypeEc2Autoscaling   CapacityProviderType = "EC2_AUTOSCALING"
+	CapacityProviderTypeManagedInstances CapacityProviderType = "MANAGED_INSTANCES"
+	CapacityProviderTypeFargate          CapacityProviderType = "FARGATE"
+	CapacityProviderTypeFargateSpot      CapacityProviderType = "FARGATE_SPOT"
+)
+
+// CapacityProviderUpdateStatus is an enumeration of ECS.
+type CapacityProviderUpdateStatus string
+
+// The values of CapacityProviderUpdateStatus.
+const (
+	CapacityProviderUpdateStatusCreateInProgress CapacityProviderUpdateStatus = "CREATE_IN_PROGRESS"
+	CapacityProviderUpdateStatusCreateComplete   CapacityProviderUpdateStatus = "CREATE_COMPLETE"
+	CapacityProviderUpdateStatusCreateFailed     CapacityProviderUpdateStatus = "CREATE_FAILED"
+	CapacityProviderUpdateStatusDeleteInProgress CapacityProviderUpdateStatus = "DELETE_IN_PROGRESS"
+	CapacityProviderUpdateStatusDeleteComplete   CapacityProviderUpdateStatus = "DELETE_COMPLETE"
+	CapacityProviderUpdateStatusDeleteFailed     CapacityProviderUpdateStatus = "DELETE_FAILED"
+	CapacityProviderUpdateStatusUpdateInProgress CapacityProviderUpdateStatus = "UPDATE_IN_PROGRESS"
+	CapacityProviderUpdateStatusUpdateComplete   CapacityProviderUpdateStatus = "UPDATE_COMPLETE"
+	CapacityProviderUpdateStatusUpdateFailed     CapacityProviderUpdateStatus = "UPDATE_FAILED"
+)
+
+// CapacityReservationPreference is an enumeration of ECS.
+type CapacityReservationPreference string
+
+// The values of CapacityReservationPreference.
+const (
+	CapacityReservationPreferenceReservationsOnly     CapacityReservationPreference = "RESERVATIONS_ONLY"
+	CapacityReservationPreferenceReservationsFirst    CapacityReservationPreference = "RESERVATIONS_FIRST"
+	CapacityReservationPreferenceReservationsExcluded CapacityReservationPreference = "RESERVATIONS_EXCLUDED"
 )
 
 // ClusterField is an enumeration of ECS.
@@ -116,6 +252,16 @@ const (
 	ContainerInstanceStatusRegistering        ContainerInstanceStatus = "REGISTERING"
 	ContainerInstanceStatusDeregistering      ContainerInstanceStatus = "DEREGISTERING"
 	ContainerInstanceStatusRegistrationFailed ContainerInstanceStatus = "REGISTRATION_FAILED"
+)
+
+// CpuManufacturer is an enumeration of ECS.
+type CpuManufacturer string
+
+// The values of CpuManufacturer.
+const (
+	CpuManufacturerIntel             CpuManufacturer = "intel"
+	CpuManufacturerAmd               CpuManufacturer = "amd"
+	CpuManufacturerAmazonWebServices CpuManufacturer = "amazon-web-services"
 )
 
 // DesiredStatus is an enumeration of ECS.
@@ -201,6 +347,15 @@ const (
 	HealthStatusUnknown   HealthStatus = "UNKNOWN"
 )
 
+// InstanceGeneration is an enumeration of ECS.
+type InstanceGeneration string
+
+// The values of InstanceGeneration.
+const (
+	InstanceGenerationCurrent  InstanceGeneration = "current"
+	InstanceGenerationPrevious InstanceGeneration = "previous"
+)
+
 // InstanceHealthCheckState is an enumeration of ECS.
 type InstanceHealthCheckState string
 
@@ -243,6 +398,25 @@ const (
 	LaunchTypeManagedInstances LaunchType = "MANAGED_INSTANCES"
 )
 
+// LocalStorage is an enumeration of ECS.
+type LocalStorage string
+
+// The values of LocalStorage.
+const (
+	LocalStorageIncluded LocalStorage = "included"
+	LocalStorageRequired LocalStorage = "required"
+	LocalStorageExcluded LocalStorage = "excluded"
+)
+
+// LocalStorageType is an enumeration of ECS.
+type LocalStorageType string
+
+// The values of LocalStorageType.
+const (
+	LocalStorageTypeHdd LocalStorageType = "hdd"
+	LocalStorageTypeSsd LocalStorageType = "ssd"
+)
+
 // LogDriver is an enumeration of ECS.
 type LogDriver string
 
@@ -264,6 +438,42 @@ type ManagedAgentName string
 // The values of ManagedAgentName.
 const (
 	ManagedAgentNameExecuteCommandAgent ManagedAgentName = "ExecuteCommandAgent"
+)
+
+// ManagedDraining is an enumeration of ECS.
+type ManagedDraining string
+
+// The values of ManagedDraining.
+const (
+	ManagedDrainingEnabled  ManagedDraining = "ENABLED"
+	ManagedDrainingDisabled ManagedDraining = "DISABLED"
+)
+
+// ManagedInstancesMonitoringOptions is an enumeration of ECS.
+type ManagedInstancesMonitoringOptions string
+
+// The values of ManagedInstancesMonitoringOptions.
+const (
+	ManagedInstancesMonitoringOptionsBasic    ManagedInstancesMonitoringOptions = "BASIC"
+	ManagedInstancesMonitoringOptionsDetailed ManagedInstancesMonitoringOptions = "DETAILED"
+)
+
+// ManagedScalingStatus is an enumeration of ECS.
+type ManagedScalingStatus string
+
+// The values of ManagedScalingStatus.
+const (
+	ManagedScalingStatusEnabled  ManagedScalingStatus = "ENABLED"
+	ManagedScalingStatusDisabled ManagedScalingStatus = "DISABLED"
+)
+
+// ManagedTerminationProtection is an enumeration of ECS.
+type ManagedTerminationProtection string
+
+// The values of ManagedTerminationProtection.
+const (
+	ManagedTerminationProtectionEnabled  ManagedTerminationProtection = "ENABLED"
+	ManagedTerminationProtectionDisabled ManagedTerminationProtection = "DISABLED"
 )
 
 // NetworkMode is an enumeration of ECS.
@@ -330,6 +540,15 @@ const (
 	PlatformDeviceTypeGpu PlatformDeviceType = "GPU"
 )
 
+// PropagateMITags is an enumeration of ECS.
+type PropagateMITags string
+
+// The values of PropagateMITags.
+const (
+	PropagateMITagsCapacityProvider PropagateMITags = "CAPACITY_PROVIDER"
+	PropagateMITagsNone             PropagateMITags = "NONE"
+)
+
 // PropagateTags is an enumeration of ECS.
 type PropagateTags string
 
@@ -364,6 +583,33 @@ type Scope string
 const (
 	ScopeTask   Scope = "task"
 	ScopeShared Scope = "shared"
+)
+
+// SettingName is an enumeration of ECS.
+type SettingName string
+
+// The values of SettingName.
+const (
+	SettingNameServiceLongArnFormat            SettingName = "serviceLongArnFormat"
+	SettingNameTaskLongArnFormat               SettingName = "taskLongArnFormat"
+	SettingNameContainerInstanceLongArnFormat  SettingName = "containerInstanceLongArnFormat"
+	SettingNameAwsvpcTrunking                  SettingName = "awsvpcTrunking"
+	SettingNameContainerInsights               SettingName = "containerInsights"
+	SettingNameFargateFIPSMode                 SettingName = "fargateFIPSMode"
+	SettingNameTagResourceAuthorization        SettingName = "tagResourceAuthorization"
+	SettingNameFargateTaskRetirementWaitPeriod SettingName = "fargateTaskRetirementWaitPeriod"
+	SettingNameGuardDutyActivate               SettingName = "guardDutyActivate"
+	SettingNameDefaultLogDriverMode            SettingName = "defaultLogDriverMode"
+	SettingNameFargateEventWindows             SettingName = "fargateEventWindows"
+)
+
+// SettingType is an enumeration of ECS.
+type SettingType string
+
+// The values of SettingType.
+const (
+	SettingTypeUser       SettingType = "user"
+	SettingTypeAwsManaged SettingType = "aws_managed"
 )
 
 // SortOrder is an enumeration of ECS.
@@ -491,6 +737,18 @@ const (
 	VersionConsistencyDisabled VersionConsistency = "disabled"
 )
 
+// AcceleratorCountRequest is a structure of ECS.
+type AcceleratorCountRequest struct {
+	Min *int32 `json:"min,omitzero"`
+	Max *int32 `json:"max,omitzero"`
+}
+
+// AcceleratorTotalMemoryMiBRequest is a structure of ECS.
+type AcceleratorTotalMemoryMiBRequest struct {
+	Min *int32 `json:"min,omitzero"`
+	Max *int32 `json:"max,omitzero"`
+}
+
 // Attachment is a structure of ECS.
 type Attachment struct {
 	Id      string         `json:"id,omitzero"`
@@ -513,6 +771,26 @@ type Attribute struct {
 	TargetId   string     `json:"targetId,omitzero"`
 }
 
+// AutoRepairConfiguration is a structure of ECS.
+type AutoRepairConfiguration struct {
+	ActionsStatus AutoRepairActionsStatus `json:"actionsStatus,omitzero"`
+}
+
+// AutoScalingGroupProvider is a structure of ECS.
+type AutoScalingGroupProvider struct {
+	AutoScalingGroupArn          string                       `json:"autoScalingGroupArn,omitzero"` // required
+	ManagedScaling               *ManagedScaling              `json:"managedScaling,omitzero"`
+	ManagedTerminationProtection ManagedTerminationProtection `json:"managedTerminationProtection,omitzero"`
+	ManagedDraining              ManagedDraining              `json:"managedDraining,omitzero"`
+}
+
+// AutoScalingGroupProviderUpdate is a structure of ECS.
+type AutoScalingGroupProviderUpdate struct {
+	ManagedScaling               *ManagedScaling              `json:"managedScaling,omitzero"`
+	ManagedTerminationProtection ManagedTerminationProtection `json:"managedTerminationProtection,omitzero"`
+	ManagedDraining              ManagedDraining              `json:"managedDraining,omitzero"`
+}
+
 // AwsVpcConfiguration is a structure of ECS.
 type AwsVpcConfiguration struct {
 	Subnets        []string       `json:"subnets,omitzero"` // required
@@ -520,11 +798,37 @@ type AwsVpcConfiguration struct {
 	AssignPublicIp AssignPublicIp `json:"assignPublicIp,omitzero"`
 }
 
+// BaselineEbsBandwidthMbpsRequest is a structure of ECS.
+type BaselineEbsBandwidthMbpsRequest struct {
+	Min *int32 `json:"min,omitzero"`
+	Max *int32 `json:"max,omitzero"`
+}
+
+// CapacityProvider is a structure of ECS.
+type CapacityProvider struct {
+	CapacityProviderArn      string                       `json:"capacityProviderArn,omitzero"`
+	Name                     string                       `json:"name,omitzero"`
+	Cluster                  string                       `json:"cluster,omitzero"`
+	Status                   CapacityProviderStatus       `json:"status,omitzero"`
+	AutoScalingGroupProvider *AutoScalingGroupProvider    `json:"autoScalingGroupProvider,omitzero"`
+	ManagedInstancesProvider *ManagedInstancesProvider    `json:"managedInstancesProvider,omitzero"`
+	UpdateStatus             CapacityProviderUpdateStatus `json:"updateStatus,omitzero"`
+	UpdateStatusReason       string                       `json:"updateStatusReason,omitzero"`
+	Tags                     []Tag                        `json:"tags,omitzero"`
+	Type                     CapacityProviderType         `json:"type,omitzero"`
+}
+
 // CapacityProviderStrategyItem is a structure of ECS.
 type CapacityProviderStrategyItem struct {
 	CapacityProvider string `json:"capacityProvider,omitzero"` // required
 	Weight           int32  `json:"weight"`
 	Base             int32  `json:"base"`
+}
+
+// CapacityReservationRequest is a structure of ECS.
+type CapacityReservationRequest struct {
+	ReservationGroupArn   string                        `json:"reservationGroupArn,omitzero"`
+	ReservationPreference CapacityReservationPreference `json:"reservationPreference,omitzero"`
 }
 
 // Cluster is a structure of ECS.
@@ -700,6 +1004,20 @@ type ContainerStateChange struct {
 	Status          string           `json:"status,omitzero"`
 }
 
+// CreateCapacityProviderRequest is the input of CreateCapacityProvider.
+type CreateCapacityProviderRequest struct {
+	Name                     string                                       `json:"name,omitzero"` // required
+	Cluster                  string                                       `json:"cluster,omitzero"`
+	AutoScalingGroupProvider *AutoScalingGroupProvider                    `json:"autoScalingGroupProvider,omitzero"`
+	ManagedInstancesProvider *CreateManagedInstancesProviderConfiguration `json:"managedInstancesProvider,omitzero"`
+	Tags                     []Tag                                        `json:"tags,omitzero"`
+}
+
+// CreateCapacityProviderResponse is the output of CreateCapacityProvider.
+type CreateCapacityProviderResponse struct {
+	CapacityProvider *CapacityProvider `json:"capacityProvider,omitzero"`
+}
+
 // CreateClusterRequest is the input of CreateCluster.
 type CreateClusterRequest struct {
 	ClusterName                     string                                `json:"clusterName,omitzero"`
@@ -716,6 +1034,48 @@ type CreateClusterResponse struct {
 	Cluster *Cluster `json:"cluster,omitzero"`
 }
 
+// CreateManagedInstancesProviderConfiguration is a structure of ECS.
+type CreateManagedInstancesProviderConfiguration struct {
+	InfrastructureRoleArn      string                      `json:"infrastructureRoleArn,omitzero"`  // required
+	InstanceLaunchTemplate     *InstanceLaunchTemplate     `json:"instanceLaunchTemplate,omitzero"` // required
+	PropagateTags              PropagateMITags             `json:"propagateTags,omitzero"`
+	InfrastructureOptimization *InfrastructureOptimization `json:"infrastructureOptimization,omitzero"`
+	AutoRepairConfiguration    *AutoRepairConfiguration    `json:"autoRepairConfiguration,omitzero"`
+}
+
+// DeleteAccountSettingRequest is the input of DeleteAccountSetting.
+type DeleteAccountSettingRequest struct {
+	Name         SettingName `json:"name,omitzero"` // required
+	PrincipalArn string      `json:"principalArn,omitzero"`
+}
+
+// DeleteAccountSettingResponse is the output of DeleteAccountSetting.
+type DeleteAccountSettingResponse struct {
+	Setting *Setting `json:"setting,omitzero"`
+}
+
+// DeleteAttributesRequest is the input of DeleteAttributes.
+type DeleteAttributesRequest struct {
+	Cluster    string      `json:"cluster,omitzero"`
+	Attributes []Attribute `json:"attributes,omitzero"` // required
+}
+
+// DeleteAttributesResponse is the output of DeleteAttributes.
+type DeleteAttributesResponse struct {
+	Attributes []Attribute `json:"attributes,omitzero"`
+}
+
+// DeleteCapacityProviderRequest is the input of DeleteCapacityProvider.
+type DeleteCapacityProviderRequest struct {
+	CapacityProvider string `json:"capacityProvider,omitzero"` // required
+	Cluster          string `json:"cluster,omitzero"`
+}
+
+// DeleteCapacityProviderResponse is the output of DeleteCapacityProvider.
+type DeleteCapacityProviderResponse struct {
+	CapacityProvider *CapacityProvider `json:"capacityProvider,omitzero"`
+}
+
 // DeleteClusterRequest is the input of DeleteCluster.
 type DeleteClusterRequest struct {
 	Cluster string `json:"cluster,omitzero"` // required
@@ -724,6 +1084,17 @@ type DeleteClusterRequest struct {
 // DeleteClusterResponse is the output of DeleteCluster.
 type DeleteClusterResponse struct {
 	Cluster *Cluster `json:"cluster,omitzero"`
+}
+
+// DeleteTaskDefinitionsRequest is the input of DeleteTaskDefinitions.
+type DeleteTaskDefinitionsRequest struct {
+	TaskDefinitions []string `json:"taskDefinitions,omitzero"` // required
+}
+
+// DeleteTaskDefinitionsResponse is the output of DeleteTaskDefinitions.
+type DeleteTaskDefinitionsResponse struct {
+	TaskDefinitions []TaskDefinition `json:"taskDefinitions,omitzero"`
+	Failures        []Failure        `json:"failures,omitzero"`
 }
 
 // DeregisterContainerInstanceRequest is the input of DeregisterContainerInstance.
@@ -746,6 +1117,22 @@ type DeregisterTaskDefinitionRequest struct {
 // DeregisterTaskDefinitionResponse is the output of DeregisterTaskDefinition.
 type DeregisterTaskDefinitionResponse struct {
 	TaskDefinition *TaskDefinition `json:"taskDefinition,omitzero"`
+}
+
+// DescribeCapacityProvidersRequest is the input of DescribeCapacityProviders.
+type DescribeCapacityProvidersRequest struct {
+	CapacityProviders []string                `json:"capacityProviders,omitzero"`
+	Cluster           string                  `json:"cluster,omitzero"`
+	Include           []CapacityProviderField `json:"include,omitzero"`
+	MaxResults        *int32                  `json:"maxResults,omitzero"`
+	NextToken         string                  `json:"nextToken,omitzero"`
+}
+
+// DescribeCapacityProvidersResponse is the output of DescribeCapacityProviders.
+type DescribeCapacityProvidersResponse struct {
+	CapacityProviders []CapacityProvider `json:"capacityProviders,omitzero"`
+	Failures          []Failure          `json:"failures,omitzero"`
+	NextToken         string             `json:"nextToken,omitzero"`
 }
 
 // DescribeClustersRequest is the input of DescribeClusters.
@@ -902,6 +1289,18 @@ type FirelensConfiguration struct {
 	Options map[string]string         `json:"options,omitzero"`
 }
 
+// GetTaskProtectionRequest is the input of GetTaskProtection.
+type GetTaskProtectionRequest struct {
+	Cluster string   `json:"cluster,omitzero"` // required
+	Tasks   []string `json:"tasks,omitzero"`
+}
+
+// GetTaskProtectionResponse is the output of GetTaskProtection.
+type GetTaskProtectionResponse struct {
+	ProtectedTasks []ProtectedTask `json:"protectedTasks,omitzero"`
+	Failures       []Failure       `json:"failures,omitzero"`
+}
+
 // HealthCheck is a structure of ECS.
 type HealthCheck struct {
 	Command     []string `json:"command,omitzero"` // required
@@ -934,6 +1333,11 @@ type InferenceAcceleratorOverride struct {
 	DeviceType string `json:"deviceType,omitzero"`
 }
 
+// InfrastructureOptimization is a structure of ECS.
+type InfrastructureOptimization struct {
+	ScaleInAfter *int32 `json:"scaleInAfter,omitzero"`
+}
+
 // InstanceHealthCheckResult is a structure of ECS.
 type InstanceHealthCheckResult struct {
 	Type             InstanceHealthCheckType  `json:"type,omitzero"`
@@ -941,6 +1345,60 @@ type InstanceHealthCheckResult struct {
 	StatusReason     string                   `json:"statusReason,omitzero"`
 	LastUpdated      schema.Time              `json:"lastUpdated,omitzero"`
 	LastStatusChange schema.Time              `json:"lastStatusChange,omitzero"`
+}
+
+// InstanceLaunchTemplate is a structure of ECS.
+type InstanceLaunchTemplate struct {
+	Ec2InstanceProfileArn           string                                     `json:"ec2InstanceProfileArn,omitzero"` // required
+	NetworkConfiguration            *ManagedInstancesNetworkConfiguration      `json:"networkConfiguration,omitzero"`  // required
+	StorageConfiguration            *ManagedInstancesStorageConfiguration      `json:"storageConfiguration,omitzero"`
+	LocalStorageConfiguration       *ManagedInstancesLocalStorageConfiguration `json:"localStorageConfiguration,omitzero"`
+	Monitoring                      ManagedInstancesMonitoringOptions          `json:"monitoring,omitzero"`
+	CapacityOptionType              CapacityOptionType                         `json:"capacityOptionType,omitzero"`
+	InstanceMetadataTagsPropagation *bool                                      `json:"instanceMetadataTagsPropagation,omitzero"`
+	InstanceRequirements            *InstanceRequirementsRequest               `json:"instanceRequirements,omitzero"`
+	FipsEnabled                     *bool                                      `json:"fipsEnabled,omitzero"`
+	CapacityReservations            *CapacityReservationRequest                `json:"capacityReservations,omitzero"`
+}
+
+// InstanceLaunchTemplateUpdate is a structure of ECS.
+type InstanceLaunchTemplateUpdate struct {
+	Ec2InstanceProfileArn           string                                     `json:"ec2InstanceProfileArn,omitzero"`
+	NetworkConfiguration            *ManagedInstancesNetworkConfiguration      `json:"networkConfiguration,omitzero"`
+	StorageConfiguration            *ManagedInstancesStorageConfiguration      `json:"storageConfiguration,omitzero"`
+	InstanceMetadataTagsPropagation *bool                                      `json:"instanceMetadataTagsPropagation,omitzero"`
+	LocalStorageConfiguration       *ManagedInstancesLocalStorageConfiguration `json:"localStorageConfiguration,omitzero"`
+	Monitoring                      ManagedInstancesMonitoringOptions          `json:"monitoring,omitzero"`
+	InstanceRequirements            *InstanceRequirementsRequest               `json:"instanceRequirements,omitzero"`
+	CapacityReservations            *CapacityReservationRequest                `json:"capacityReservations,omitzero"`
+}
+
+// InstanceRequirementsRequest is a structure of ECS.
+type InstanceRequirementsRequest struct {
+	VCpuCount                                      *VCpuCountRangeRequest            `json:"vCpuCount,omitzero"` // required
+	MemoryMiB                                      *MemoryMiBRequest                 `json:"memoryMiB,omitzero"` // required
+	CpuManufacturers                               []CpuManufacturer                 `json:"cpuManufacturers,omitzero"`
+	MemoryGiBPerVCpu                               *MemoryGiBPerVCpuRequest          `json:"memoryGiBPerVCpu,omitzero"`
+	ExcludedInstanceTypes                          []string                          `json:"excludedInstanceTypes,omitzero"`
+	InstanceGenerations                            []InstanceGeneration              `json:"instanceGenerations,omitzero"`
+	SpotMaxPricePercentageOverLowestPrice          *int32                            `json:"spotMaxPricePercentageOverLowestPrice,omitzero"`
+	OnDemandMaxPricePercentageOverLowestPrice      *int32                            `json:"onDemandMaxPricePercentageOverLowestPrice,omitzero"`
+	BareMetal                                      BareMetal                         `json:"bareMetal,omitzero"`
+	BurstablePerformance                           BurstablePerformance              `json:"burstablePerformance,omitzero"`
+	RequireHibernateSupport                        *bool                             `json:"requireHibernateSupport,omitzero"`
+	NetworkInterfaceCount                          *NetworkInterfaceCountRequest     `json:"networkInterfaceCount,omitzero"`
+	LocalStorage                                   LocalStorage                      `json:"localStorage,omitzero"`
+	LocalStorageTypes                              []LocalStorageType                `json:"localStorageTypes,omitzero"`
+	TotalLocalStorageGB                            *TotalLocalStorageGBRequest       `json:"totalLocalStorageGB,omitzero"`
+	BaselineEbsBandwidthMbps                       *BaselineEbsBandwidthMbpsRequest  `json:"baselineEbsBandwidthMbps,omitzero"`
+	AcceleratorTypes                               []AcceleratorType                 `json:"acceleratorTypes,omitzero"`
+	AcceleratorCount                               *AcceleratorCountRequest          `json:"acceleratorCount,omitzero"`
+	AcceleratorManufacturers                       []AcceleratorManufacturer         `json:"acceleratorManufacturers,omitzero"`
+	AcceleratorNames                               []AcceleratorName                 `json:"acceleratorNames,omitzero"`
+	AcceleratorTotalMemoryMiB                      *AcceleratorTotalMemoryMiBRequest `json:"acceleratorTotalMemoryMiB,omitzero"`
+	NetworkBandwidthGbps                           *NetworkBandwidthGbpsRequest      `json:"networkBandwidthGbps,omitzero"`
+	AllowedInstanceTypes                           []string                          `json:"allowedInstanceTypes,omitzero"`
+	MaxSpotPriceAsPercentageOfOptimalOnDemandPrice *int32                            `json:"maxSpotPriceAsPercentageOfOptimalOnDemandPrice,omitzero"`
 }
 
 // KernelCapabilities is a structure of ECS.
@@ -964,6 +1422,38 @@ type LinuxParameters struct {
 	Tmpfs              []Tmpfs             `json:"tmpfs,omitzero"`
 	MaxSwap            *int32              `json:"maxSwap,omitzero"`
 	Swappiness         *int32              `json:"swappiness,omitzero"`
+}
+
+// ListAccountSettingsRequest is the input of ListAccountSettings.
+type ListAccountSettingsRequest struct {
+	Name              SettingName `json:"name,omitzero"`
+	Value             string      `json:"value,omitzero"`
+	PrincipalArn      string      `json:"principalArn,omitzero"`
+	EffectiveSettings bool        `json:"effectiveSettings"`
+	NextToken         string      `json:"nextToken,omitzero"`
+	MaxResults        int32       `json:"maxResults"`
+}
+
+// ListAccountSettingsResponse is the output of ListAccountSettings.
+type ListAccountSettingsResponse struct {
+	Settings  []Setting `json:"settings,omitzero"`
+	NextToken string    `json:"nextToken,omitzero"`
+}
+
+// ListAttributesRequest is the input of ListAttributes.
+type ListAttributesRequest struct {
+	Cluster        string     `json:"cluster,omitzero"`
+	TargetType     TargetType `json:"targetType,omitzero"` // required
+	AttributeName  string     `json:"attributeName,omitzero"`
+	AttributeValue string     `json:"attributeValue,omitzero"`
+	NextToken      string     `json:"nextToken,omitzero"`
+	MaxResults     *int32     `json:"maxResults,omitzero"`
+}
+
+// ListAttributesResponse is the output of ListAttributes.
+type ListAttributesResponse struct {
+	Attributes []Attribute `json:"attributes,omitzero"`
+	NextToken  string      `json:"nextToken,omitzero"`
 }
 
 // ListClustersRequest is the input of ListClusters.
@@ -1075,10 +1565,56 @@ type ManagedAgentStateChange struct {
 	Reason           string           `json:"reason,omitzero"`
 }
 
+// ManagedInstancesLocalStorageConfiguration is a structure of ECS.
+type ManagedInstancesLocalStorageConfiguration struct {
+	UseLocalStorage bool `json:"useLocalStorage"`
+}
+
+// ManagedInstancesNetworkConfiguration is a structure of ECS.
+type ManagedInstancesNetworkConfiguration struct {
+	Subnets        []string `json:"subnets,omitzero"`
+	SecurityGroups []string `json:"securityGroups,omitzero"`
+}
+
+// ManagedInstancesProvider is a structure of ECS.
+type ManagedInstancesProvider struct {
+	InfrastructureRoleArn      string                      `json:"infrastructureRoleArn,omitzero"`
+	InstanceLaunchTemplate     *InstanceLaunchTemplate     `json:"instanceLaunchTemplate,omitzero"`
+	PropagateTags              PropagateMITags             `json:"propagateTags,omitzero"`
+	InfrastructureOptimization *InfrastructureOptimization `json:"infrastructureOptimization,omitzero"`
+	AutoRepairConfiguration    *AutoRepairConfiguration    `json:"autoRepairConfiguration,omitzero"`
+}
+
+// ManagedInstancesStorageConfiguration is a structure of ECS.
+type ManagedInstancesStorageConfiguration struct {
+	StorageSizeGiB *int32 `json:"storageSizeGiB,omitzero"`
+}
+
+// ManagedScaling is a structure of ECS.
+type ManagedScaling struct {
+	Status                 ManagedScalingStatus `json:"status,omitzero"`
+	TargetCapacity         *int32               `json:"targetCapacity,omitzero"`
+	MinimumScalingStepSize *int32               `json:"minimumScalingStepSize,omitzero"`
+	MaximumScalingStepSize *int32               `json:"maximumScalingStepSize,omitzero"`
+	InstanceWarmupPeriod   *int32               `json:"instanceWarmupPeriod,omitzero"`
+}
+
 // ManagedStorageConfiguration is a structure of ECS.
 type ManagedStorageConfiguration struct {
 	KmsKeyId                        string `json:"kmsKeyId,omitzero"`
 	FargateEphemeralStorageKmsKeyId string `json:"fargateEphemeralStorageKmsKeyId,omitzero"`
+}
+
+// MemoryGiBPerVCpuRequest is a structure of ECS.
+type MemoryGiBPerVCpuRequest struct {
+	Min *float64 `json:"min,omitzero"`
+	Max *float64 `json:"max,omitzero"`
+}
+
+// MemoryMiBRequest is a structure of ECS.
+type MemoryMiBRequest struct {
+	Min *int32 `json:"min,omitzero"` // required
+	Max *int32 `json:"max,omitzero"`
 }
 
 // MountPoint is a structure of ECS.
@@ -1086,6 +1622,12 @@ type MountPoint struct {
 	SourceVolume  string `json:"sourceVolume,omitzero"`
 	ContainerPath string `json:"containerPath,omitzero"`
 	ReadOnly      *bool  `json:"readOnly,omitzero"`
+}
+
+// NetworkBandwidthGbpsRequest is a structure of ECS.
+type NetworkBandwidthGbpsRequest struct {
+	Min *float64 `json:"min,omitzero"`
+	Max *float64 `json:"max,omitzero"`
 }
 
 // NetworkBinding is a structure of ECS.
@@ -1108,6 +1650,12 @@ type NetworkInterface struct {
 	AttachmentId       string `json:"attachmentId,omitzero"`
 	PrivateIpv4Address string `json:"privateIpv4Address,omitzero"`
 	Ipv6Address        string `json:"ipv6Address,omitzero"`
+}
+
+// NetworkInterfaceCountRequest is a structure of ECS.
+type NetworkInterfaceCountRequest struct {
+	Min *int32 `json:"min,omitzero"`
+	Max *int32 `json:"max,omitzero"`
 }
 
 // PlacementConstraint is a structure of ECS.
@@ -1138,11 +1686,64 @@ type PortMapping struct {
 	ContainerPortRange string              `json:"containerPortRange,omitzero"`
 }
 
+// ProtectedTask is a structure of ECS.
+type ProtectedTask struct {
+	TaskArn           string      `json:"taskArn,omitzero"`
+	ProtectionEnabled bool        `json:"protectionEnabled"`
+	ExpirationDate    schema.Time `json:"expirationDate,omitzero"`
+}
+
 // ProxyConfiguration is a structure of ECS.
 type ProxyConfiguration struct {
 	Type          ProxyConfigurationType `json:"type,omitzero"`
 	ContainerName string                 `json:"containerName,omitzero"` // required
 	Properties    []KeyValuePair         `json:"properties,omitzero"`
+}
+
+// PutAccountSettingDefaultRequest is the input of PutAccountSettingDefault.
+type PutAccountSettingDefaultRequest struct {
+	Name  SettingName `json:"name,omitzero"`  // required
+	Value string      `json:"value,omitzero"` // required
+}
+
+// PutAccountSettingDefaultResponse is the output of PutAccountSettingDefault.
+type PutAccountSettingDefaultResponse struct {
+	Setting *Setting `json:"setting,omitzero"`
+}
+
+// PutAccountSettingRequest is the input of PutAccountSetting.
+type PutAccountSettingRequest struct {
+	Name         SettingName `json:"name,omitzero"`  // required
+	Value        string      `json:"value,omitzero"` // required
+	PrincipalArn string      `json:"principalArn,omitzero"`
+}
+
+// PutAccountSettingResponse is the output of PutAccountSetting.
+type PutAccountSettingResponse struct {
+	Setting *Setting `json:"setting,omitzero"`
+}
+
+// PutAttributesRequest is the input of PutAttributes.
+type PutAttributesRequest struct {
+	Cluster    string      `json:"cluster,omitzero"`
+	Attributes []Attribute `json:"attributes,omitzero"` // required
+}
+
+// PutAttributesResponse is the output of PutAttributes.
+type PutAttributesResponse struct {
+	Attributes []Attribute `json:"attributes,omitzero"`
+}
+
+// PutClusterCapacityProvidersRequest is the input of PutClusterCapacityProviders.
+type PutClusterCapacityProvidersRequest struct {
+	Cluster                         string                         `json:"cluster,omitzero"`                         // required
+	CapacityProviders               []string                       `json:"capacityProviders,omitzero"`               // required
+	DefaultCapacityProviderStrategy []CapacityProviderStrategyItem `json:"defaultCapacityProviderStrategy,omitzero"` // required
+}
+
+// PutClusterCapacityProvidersResponse is the output of PutClusterCapacityProviders.
+type PutClusterCapacityProvidersResponse struct {
+	Cluster *Cluster `json:"cluster,omitzero"`
 }
 
 // RegisterContainerInstanceRequest is the input of RegisterContainerInstance.
@@ -1259,6 +1860,37 @@ type S3FilesVolumeConfiguration struct {
 type Secret struct {
 	Name      string `json:"name,omitzero"`      // required
 	ValueFrom string `json:"valueFrom,omitzero"` // required
+}
+
+// Setting is a structure of ECS.
+type Setting struct {
+	Name         SettingName `json:"name,omitzero"`
+	Value        string      `json:"value,omitzero"`
+	PrincipalArn string      `json:"principalArn,omitzero"`
+	Type         SettingType `json:"type,omitzero"`
+}
+
+// StartTaskRequest is the input of StartTask.
+type StartTaskRequest struct {
+	Cluster              string                    `json:"cluster,omitzero"`
+	ContainerInstances   []string                  `json:"containerInstances,omitzero"` // required
+	EnableECSManagedTags bool                      `json:"enableECSManagedTags"`
+	EnableExecuteCommand bool                      `json:"enableExecuteCommand"`
+	Group                string                    `json:"group,omitzero"`
+	NetworkConfiguration *NetworkConfiguration     `json:"networkConfiguration,omitzero"`
+	Overrides            *TaskOverride             `json:"overrides,omitzero"`
+	PropagateTags        PropagateTags             `json:"propagateTags,omitzero"`
+	ReferenceId          string                    `json:"referenceId,omitzero"`
+	StartedBy            string                    `json:"startedBy,omitzero"`
+	Tags                 []Tag                     `json:"tags,omitzero"`
+	TaskDefinition       string                    `json:"taskDefinition,omitzero"` // required
+	VolumeConfigurations []TaskVolumeConfiguration `json:"volumeConfigurations,omitzero"`
+}
+
+// StartTaskResponse is the output of StartTask.
+type StartTaskResponse struct {
+	Tasks    []Task    `json:"tasks,omitzero"`
+	Failures []Failure `json:"failures,omitzero"`
 }
 
 // StopTaskRequest is the input of StopTask.
@@ -1470,6 +2102,12 @@ type Tmpfs struct {
 	MountOptions  []string `json:"mountOptions,omitzero"`
 }
 
+// TotalLocalStorageGBRequest is a structure of ECS.
+type TotalLocalStorageGBRequest struct {
+	Min *float64 `json:"min,omitzero"`
+	Max *float64 `json:"max,omitzero"`
+}
+
 // Ulimit is a structure of ECS.
 type Ulimit struct {
 	Name      UlimitName `json:"name,omitzero"` // required
@@ -1487,6 +2125,54 @@ type UntagResourceRequest struct {
 type UntagResourceResponse struct {
 }
 
+// UpdateCapacityProviderRequest is the input of UpdateCapacityProvider.
+type UpdateCapacityProviderRequest struct {
+	Name                     string                                       `json:"name,omitzero"` // required
+	Cluster                  string                                       `json:"cluster,omitzero"`
+	AutoScalingGroupProvider *AutoScalingGroupProviderUpdate              `json:"autoScalingGroupProvider,omitzero"`
+	ManagedInstancesProvider *UpdateManagedInstancesProviderConfiguration `json:"managedInstancesProvider,omitzero"`
+}
+
+// UpdateCapacityProviderResponse is the output of UpdateCapacityProvider.
+type UpdateCapacityProviderResponse struct {
+	CapacityProvider *CapacityProvider `json:"capacityProvider,omitzero"`
+}
+
+// UpdateClusterRequest is the input of UpdateCluster.
+type UpdateClusterRequest struct {
+	Cluster                string                                `json:"cluster,omitzero"` // required
+	Settings               []ClusterSetting                      `json:"settings,omitzero"`
+	Configuration          *ClusterConfiguration                 `json:"configuration,omitzero"`
+	ServiceConnectDefaults *ClusterServiceConnectDefaultsRequest `json:"serviceConnectDefaults,omitzero"`
+}
+
+// UpdateClusterResponse is the output of UpdateCluster.
+type UpdateClusterResponse struct {
+	Cluster *Cluster `json:"cluster,omitzero"`
+}
+
+// UpdateClusterSettingsRequest is the input of UpdateClusterSettings.
+type UpdateClusterSettingsRequest struct {
+	Cluster  string           `json:"cluster,omitzero"`  // required
+	Settings []ClusterSetting `json:"settings,omitzero"` // required
+}
+
+// UpdateClusterSettingsResponse is the output of UpdateClusterSettings.
+type UpdateClusterSettingsResponse struct {
+	Cluster *Cluster `json:"cluster,omitzero"`
+}
+
+// UpdateContainerAgentRequest is the input of UpdateContainerAgent.
+type UpdateContainerAgentRequest struct {
+	Cluster           string `json:"cluster,omitzero"`
+	ContainerInstance string `json:"containerInstance,omitzero"` // required
+}
+
+// UpdateContainerAgentResponse is the output of UpdateContainerAgent.
+type UpdateContainerAgentResponse struct {
+	ContainerInstance *ContainerInstance `json:"containerInstance,omitzero"`
+}
+
 // UpdateContainerInstancesStateRequest is the input of UpdateContainerInstancesState.
 type UpdateContainerInstancesStateRequest struct {
 	Cluster            string                  `json:"cluster,omitzero"`
@@ -1498,6 +2184,35 @@ type UpdateContainerInstancesStateRequest struct {
 type UpdateContainerInstancesStateResponse struct {
 	ContainerInstances []ContainerInstance `json:"containerInstances,omitzero"`
 	Failures           []Failure           `json:"failures,omitzero"`
+}
+
+// UpdateManagedInstancesProviderConfiguration is a structure of ECS.
+type UpdateManagedInstancesProviderConfiguration struct {
+	InfrastructureRoleArn      string                        `json:"infrastructureRoleArn,omitzero"`  // required
+	InstanceLaunchTemplate     *InstanceLaunchTemplateUpdate `json:"instanceLaunchTemplate,omitzero"` // required
+	PropagateTags              PropagateMITags               `json:"propagateTags,omitzero"`
+	InfrastructureOptimization *InfrastructureOptimization   `json:"infrastructureOptimization,omitzero"`
+	AutoRepairConfiguration    *AutoRepairConfiguration      `json:"autoRepairConfiguration,omitzero"`
+}
+
+// UpdateTaskProtectionRequest is the input of UpdateTaskProtection.
+type UpdateTaskProtectionRequest struct {
+	Cluster           string   `json:"cluster,omitzero"`  // required
+	Tasks             []string `json:"tasks,omitzero"`    // required
+	ProtectionEnabled bool     `json:"protectionEnabled"` // required
+	ExpiresInMinutes  *int32   `json:"expiresInMinutes,omitzero"`
+}
+
+// UpdateTaskProtectionResponse is the output of UpdateTaskProtection.
+type UpdateTaskProtectionResponse struct {
+	ProtectedTasks []ProtectedTask `json:"protectedTasks,omitzero"`
+	Failures       []Failure       `json:"failures,omitzero"`
+}
+
+// VCpuCountRangeRequest is a structure of ECS.
+type VCpuCountRangeRequest struct {
+	Min *int32 `json:"min,omitzero"` // required
+	Max *int32 `json:"max,omitzero"`
 }
 
 // VersionInfo is a structure of ECS.

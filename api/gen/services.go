@@ -54,6 +54,12 @@ var services = []service{
 		number: asModelled, invalid: "InvalidParameterException", refused: "UnsupportedFeatureException",
 		ops: []string{
 			"CreateCluster", "DeleteCluster", "DescribeClusters", "ListClusters",
+			"PutClusterCapacityProviders", "UpdateCluster", "UpdateClusterSettings",
+			"CreateCapacityProvider", "DeleteCapacityProvider", "DescribeCapacityProviders", "UpdateCapacityProvider",
+			"DeleteAccountSetting", "ListAccountSettings", "PutAccountSetting", "PutAccountSettingDefault",
+			"DeleteAttributes", "ListAttributes", "PutAttributes",
+			"DeleteTaskDefinitions", "StartTask", "GetTaskProtection", "UpdateTaskProtection",
+			"UpdateContainerAgent",
 			"DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitionFamilies",
 			"ListTaskDefinitions", "RegisterTaskDefinition",
 			"DescribeTasks", "ListTasks", "RunTask", "StopTask",

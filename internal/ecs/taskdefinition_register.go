@@ -1,17 +1,19 @@
 package ecs
 
-import "github.com/berth-dev/berth/internal/wire"
+import (
+	"slices"
 
-// What members of each operation Berth does not act on yet. A request that sets one is refused by its name, before any
-// handler sees it; docs/compatibility.md is made from these lists. A member's accepted values are those that ask for
-// nothing.
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/wire"
+)
 
-var createClusterRefused = []wire.Option{
-	wire.Refuse("configuration", "ECS Exec and managed storage are not there"),
-	wire.Refuse("capacityProviders", "capacity providers are not there; launch types FARGATE and EC2 work without"),
-	wire.Refuse("defaultCapacityProviderStrategy", "capacity providers are not there; launch types FARGATE and EC2 work without"),
-	wire.Refuse("serviceConnectDefaults", "Service Connect is not there"),
-	wire.Refuse("settings.value", "Container Insights is not there", "disabled"),
+// registerTaskDefinitions gives the operations on task definitions to a server.
+func (s *Service) registerTaskDefinitions(svc *wire.Service) {
+	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition, slices.Concat(registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
+	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
+	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
+	wire.Handle(svc, api.DeregisterTaskDefinition, s.DeregisterTaskDefinition)
 }
 
 var registerTaskDefinitionRefused = []wire.Option{
@@ -54,32 +56,19 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.credentialSpecs", "credential specifications are not there"),
 }
 
-var runTaskRefused = []wire.Option{
-	wire.Refuse("capacityProviderStrategy", "capacity providers are not there; launch types FARGATE and EC2 work without"),
-	wire.Refuse("enableExecuteCommand", "ECS Exec is not there"),
-	wire.Refuse("launchType", "launch types are EC2 and FARGATE", "EC2", "FARGATE"),
-	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
-	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
-	wire.Refuse("referenceId", "it is AWS's own"),
-	wire.Refuse("volumeConfigurations", "volumes are not mounted"),
-	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
-	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
-	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),
-	wire.Refuse("overrides.containerOverrides.resourceRequirements", "GPUs and accelerators are not there"),
-}
-
-var listTasksRefused = []wire.Option{
-	wire.Refuse("daemonName", "managed daemons are not there"),
-}
-
-var listContainerInstancesRefused = []wire.Option{
-	wire.Refuse("filter", "the cluster query language is not there"),
-}
-
-var describeContainerInstancesRefused = []wire.Option{
-	wire.Refuse("include", "the health of container instances is not known", "TAGS"),
-}
-
-var registerContainerInstanceRefused = []wire.Option{
-	wire.Refuse("platformDevices", "GPUs and accelerators are not there"),
+var registerTaskDefinitionNotes = []wire.Option{
+	wire.Note("taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
+	wire.Note("executionRoleArn", "logs are shipped with it; images are pulled without it"),
+	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused by ClientException"),
+	wire.Note("requiresCompatibilities", "an EXTERNAL definition is registered, but RunTask has no launch type EXTERNAL"),
+	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
+	wire.Note("containerDefinitions.image", "pulled when the machine does not have it; private registries are not logged in to"),
+	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
+	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
+	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),
+	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
+	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
+	wire.Note("containerDefinitions.logConfiguration.options", "awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode and "+
+		"max-buffer-size; others are refused by ClientException. Without mode it is blocking, so that no line is lost (AWS: non-blocking), unless "+
+		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER"),
 }

@@ -1,0 +1,49 @@
+package ecs
+
+import (
+	"slices"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// registerTasks gives the operations on tasks to a server.
+func (s *Service) registerTasks(svc *wire.Service) {
+	wire.Handle(svc, api.RunTask, s.RunTask, slices.Concat(runTaskRefused, runTaskNotes)...)
+	wire.Handle(svc, api.StopTask, s.StopTask)
+	wire.Handle(svc, api.DescribeTasks, s.DescribeTasks, describeTasksNotes...)
+	wire.Handle(svc, api.ListTasks, s.ListTasks, slices.Concat(listTasksRefused, listTasksNotes)...)
+}
+
+var runTaskRefused = []wire.Option{
+	wire.Refuse("capacityProviderStrategy", "capacity providers are not there; launch types FARGATE and EC2 work without"),
+	wire.Refuse("enableExecuteCommand", "ECS Exec is not there"),
+	wire.Refuse("launchType", "launch types are EC2 and FARGATE", "EC2", "FARGATE"),
+	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
+	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
+	wire.Refuse("referenceId", "it is AWS's own"),
+	wire.Refuse("volumeConfigurations", "volumes are not mounted"),
+	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
+	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
+	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),
+	wire.Refuse("overrides.containerOverrides.resourceRequirements", "GPUs and accelerators are not there"),
+}
+
+var runTaskNotes = []wire.Option{
+	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
+	wire.Note("networkConfiguration.awsvpcConfiguration.assignPublicIp", "the public address is one by which this machine reaches the task; tasks reach the Internet without one too"),
+	wire.Note("overrides.taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
+	wire.Note("platformVersion", "1.3.0 is recorded and runs as 1.4.0"),
+}
+
+var describeTasksNotes = []wire.Option{
+	wire.Note("", "stopped tasks are kept for an hour, and the newest 1,000 of them longer"),
+}
+
+var listTasksRefused = []wire.Option{
+	wire.Refuse("daemonName", "managed daemons are not there"),
+}
+
+var listTasksNotes = []wire.Option{
+	wire.Note("serviceName", "answers ServiceNotFoundException: there are no services"),
+}
