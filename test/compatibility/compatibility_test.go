@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"log/slog"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,44 +18,14 @@ import (
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/api/schema"
-	"github.com/berth-dev/berth/internal/iam"
-	"github.com/berth-dev/berth/internal/logs/journal"
-	"github.com/berth-dev/berth/internal/server"
-	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/wire/client"
+	"github.com/berth-dev/berth/test/plane"
 )
 
 var update = flag.Bool("update", false, "write docs/compatibility.md anew")
 
-// assembled is a control plane without a machine, and the key to it.
-func assembled(t *testing.T) (*server.Server, iam.Key) {
-	t.Helper()
-	keys, err := iam.OpenKeys(filepath.Join(t.TempDir(), "keys"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	quiet := slog.New(slog.DiscardHandler)
-	events, err := journal.OpenPebble(t.TempDir(), quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := store.Memory()
-	s := server.New(server.Config{DB: db, Journal: events, Keys: keys, Account: "000000000000", Region: "us-east-1",
-		Endpoint: func() string { return "http://127.0.0.1:4566" }, Log: quiet})
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.Stop()
-		if err := errors.Join(db.Close(), events.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return s, keys.Dev()
-}
-
 func TestThePageSaysWhatTheCodeDoes(t *testing.T) {
-	s, _ := assembled(t)
+	s, _ := plane.Start(t)
 	const file = "../../docs/compatibility.md"
 	want := page(s.Wire.Operations())
 	if *update {
@@ -72,7 +40,7 @@ func TestThePageSaysWhatTheCodeDoes(t *testing.T) {
 
 // TestTheControlPlaneDoesWhatThePageSays sets each parameter, one at a time.
 func TestTheControlPlaneDoesWhatThePageSays(t *testing.T) {
-	s, key := assembled(t)
+	s, key := plane.Start(t)
 	http := httptest.NewServer(s.Wire)
 	defer http.Close()
 	c := client.New(http.URL, client.Static(key.ID, key.Secret, ""), "us-east-1")

@@ -1,0 +1,21 @@
+# Reads calls as JSON, makes each with boto3, which checks nothing before it sends, and writes the answers as JSON.
+import json
+import sys
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+session = boto3.session.Session()
+answers = []
+for call in json.load(sys.stdin):
+    client = session.client("ecs", region_name=call["region"], config=config)
+    try:
+        output = getattr(client, xform_name(call["op"]))(**call["input"])
+        output.pop("ResponseMetadata", None)
+        answers.append({"output": output})
+    except ClientError as e:
+        answers.append({"code": e.response["Error"]["Code"], "message": e.response["Error"]["Message"]})
+json.dump(answers, sys.stdout, default=str)
