@@ -127,9 +127,10 @@ func (s *Server) Joined(machine string, identities int) bool {
 	return identities <= 0
 }
 
-// Reset forgets all state and makes anew what is there at every start. No agent is connected meanwhile.
+// Reset forgets all state and makes anew what is there at every start. No agent is connected meanwhile. The numbers of what
+// agents were sent are kept: an agent that knows nothing of the reset drops what is not above all that it has seen.
 func (s *Server) Reset(ctx context.Context) error {
-	if err := s.config.DB.Clear(ctx); err != nil {
+	if err := s.config.DB.Clear(ctx, dispatch.SequenceTable); err != nil {
 		return fmt.Errorf("forget the state: %w", err)
 	}
 	if err := s.Logs.Sweep(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
 	service "github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/operator"
@@ -202,5 +203,45 @@ func TestWithoutRoomOnlyWhatGrowsIsRefused(t *testing.T) {
 	}
 	if _, err := client.Call(t.Context(), owner, ecs.DeleteCluster, &ecs.DeleteClusterRequest{Cluster: "c"}); err != nil {
 		t.Errorf("DeleteCluster: %v", err)
+	}
+}
+
+// An agent that did not notice the reset drops what is numbered below what it has seen.
+func TestAResetKeepsTheNumbersOfWhatAgentsWereSent(t *testing.T) {
+	backend := store.NewMemory(store.MemoryConfig{})
+	ours, copied := store.New(backend, store.Config{}), store.New(backend, store.Config{})
+	t.Cleanup(func() { ours.Close(); copied.Close() })
+	events, err := journal.OpenPebble(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { events.Close() })
+	s := New(Config{DB: ours, Journal: events, Account: account, Region: region, Log: slog.New(slog.DiscardHandler)})
+	numbers := store.NewTable[dispatch.Sequence](copied, "ecs", "sequence")
+	for _, db := range []*store.DB{ours, copied} {
+		if err := db.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = copied.Update(t.Context(), func(tx *store.Tx) error {
+		return numbers.Put(tx, s.scope(), "instance", &dispatch.Sequence{Ceiling: 7})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.VPC.EnsureDefault(t.Context(), s.scope()); err != nil { // what it reads back of its own write includes the row
+		t.Fatal(err)
+	}
+	if err := s.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = copied.Update(t.Context(), func(tx *store.Tx) error {
+		if row, ok := numbers.GetTx(tx, s.scope(), "instance"); !ok || row.Ceiling != 7 {
+			t.Errorf("the row is %+v, %v", row, ok)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -38,7 +38,7 @@ func New(config Config) *Dispatcher {
 	}
 	return &Dispatcher{
 		Config:    config,
-		sequences: store.NewTable[Sequence](config.DB, "ecs", "sequence"),
+		sequences: store.NewTable[Sequence](config.DB, "ecs", sequenceKind),
 		sessions:  newBook[*session](),
 		telemetry: newBook[*telemetry](),
 		pace:      pace{limits: map[instanceKey]*rate.Limiter{}},

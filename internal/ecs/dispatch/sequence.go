@@ -14,6 +14,12 @@ type Sequence struct {
 	Ceiling int64 `json:"ceiling"`
 }
 
+// SequenceTable names the table of sequences, "service/kind". It outlives a reset.
+const (
+	SequenceTable = "ecs/" + sequenceKind
+	sequenceKind  = "sequence"
+)
+
 // block is how many numbers a session reserves at a time. Numbers are milliseconds, so that one session a second stays
 // in step with the clock.
 const block = 1000
