@@ -70,6 +70,9 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("the native engine starts containers and must run as root")
 	}
+	if err := checkRights(); err != nil {
+		return nil, err
+	}
 	tree, err := cgroup.Find()
 	if err != nil {
 		return nil, err
