@@ -70,7 +70,9 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid for RunTask: the task belongs to no service."},
 		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag keys that begin with 'aws:' are reserved for AWS use: aws:x"},
 		{"RunTask", `{"taskDefinition": "host", "placementStrategy": [{"type": "random"}]}`, "UnsupportedFeatureException", "The parameter placementStrategy of RunTask is not supported by Berth yet: tasks are placed by CPU, memory, ports and attributes. See docs/compatibility.md."},
-		{"RunTask", `{"taskDefinition": "host", "launchType": "EXTERNAL"}`, "UnsupportedFeatureException", "The parameter launchType of RunTask is not supported by Berth yet: launch types are EC2 and FARGATE. See docs/compatibility.md."},
+		{"RunTask", `{"taskDefinition": "host", "launchType": "EXTERNAL"}`, "InvalidParameterException", "No Container Instances were found in your cluster."},
+		{"RunTask", `{"taskDefinition": "web", "launchType": "EXTERNAL", ` + awsvpc + `}`, "InvalidParameterException", "Task definition does not support launch_type EXTERNAL."},
+		{"RunTask", `{"taskDefinition": "host", "launchType": "MANAGED_INSTANCES"}`, "UnsupportedFeatureException", "The parameter launchType of RunTask is not supported by Berth yet: managed instances are not there. See docs/compatibility.md."},
 
 		// Tasks.
 		{"StopTask", `{"task": "` + id32 + `"}`, "InvalidParameterException", "The referenced task was not found."},

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"slices"
 	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
@@ -65,6 +66,9 @@ const (
 	instanceInactive = "INACTIVE"
 )
 
+// ExternalAttribute is carried by container instances that are not the cluster owner's own machines: those of ECS Anywhere.
+const ExternalAttribute = "ecs.capability.external"
+
 // Attributes by which an agent of Berth tells what it is.
 const (
 	PoolAttribute     = "berth.pool"
@@ -74,3 +78,14 @@ const (
 
 // shown tells whether the API shows the instance.
 func (i *Instance) shown() bool { return i.Pool == "" }
+
+// launchType is that of the tasks that the instance runs.
+func (i *Instance) launchType() api.LaunchType {
+	switch {
+	case i.Pool == FargatePool:
+		return api.LaunchTypeFargate
+	case slices.ContainsFunc(i.Attributes, func(a api.Attribute) bool { return a.Name == ExternalAttribute }):
+		return api.LaunchTypeExternal
+	}
+	return api.LaunchTypeEc2
+}

@@ -11,23 +11,31 @@ import (
 	"github.com/berth-dev/berth/internal/wire"
 )
 
-// launch is one RunTask on its way.
+// launch is one RunTask or StartTask on its way.
 type launch struct {
-	template Task // all that the tasks have in common
-	pool     pool
-	request  placement.Request
+	template Task                     // all that the tasks have in common
 	network  *api.AwsVpcConfiguration // nil without network interfaces
 	first    Status                   // of the tasks
-	count    int
+	request  placement.Request        // what each of them asks of its machine
+	shares   []*share
 
-	placed     bool
-	chosen     []placed
-	refusals   []placement.Verdict
-	candidates bool
-	tasks      []string // ids of the tasks that are committed
+	placed bool     // the shares have their placements
+	tasks  []string // ids of the tasks that are committed
 }
 
-// launchOf checks a request and works out what its tasks are.
+// share is a part of a launch's tasks: all of them, or the one for a container instance that was named.
+type share struct {
+	pool     pool
+	instance string // id of the only instance that may be chosen; empty: any of the pool
+	count    int
+
+	chosen     []placed
+	refusals   []placement.Verdict // of the first task that found no room
+	candidates bool                // there are instances that take tasks
+}
+
+// launchOf checks a request and works out what its tasks are: everything but where they may go. Those of StartTask ask
+// in RunTask's words.
 func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, error) {
 	cluster, err := s.activeCluster(scope, r.Cluster)
 	if err != nil {
@@ -42,16 +50,9 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	case definition.Definition.Status != api.TaskDefinitionStatusActive:
 		return nil, invalidParameter("TaskDefinition is inactive")
 	}
-	l := &launch{count: 1, first: Pending}
-	if r.Count != nil {
-		l.count = int(*r.Count)
-	}
-	if l.count < 1 || l.count > 10 {
-		return nil, invalidParameter("count must be between 1 and 10, but was %d.", l.count)
-	}
 	d := &definition.Definition
-	l.template = Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode, LaunchType: r.LaunchType,
-		Group: r.Group, StartedBy: r.StartedBy, CreatedAt: time.Now().UTC(), Version: 1}
+	l := &launch{first: Pending, template: Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode,
+		LaunchType: r.LaunchType, Group: r.Group, StartedBy: r.StartedBy, ReferenceID: r.ReferenceId, CreatedAt: time.Now().UTC(), Version: 1}}
 	for _, step := range []func(*api.RunTaskRequest, *api.TaskDefinition) error{
 		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize,
 	} {
@@ -64,12 +65,8 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	}
 	l.template.TaskRole = or(roleARN(scope, l.template.Overrides.TaskRoleArn), d.TaskRoleArn)
 	l.template.ExecutionRole = or(roleARN(scope, l.template.Overrides.ExecutionRoleArn), d.ExecutionRoleArn)
-	l.pool = pool{scope: scope}
-	if l.template.LaunchType != api.LaunchTypeFargate {
-		l.pool.cluster = cluster
-	}
 	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d)}
-	if l.pool.cluster == "" {
+	if l.template.LaunchType == api.LaunchTypeFargate {
 		l.request.Strategy = placement.Emptiest
 	}
 	return l, nil
@@ -90,8 +87,8 @@ func (l *launch) setNames(r *api.RunTaskRequest, d *api.TaskDefinition) error {
 		return invalidParameter("The group name cannot begin with 'family:' or 'service:': ECS gives these names itself.")
 	case len(r.Group) > 255:
 		return invalidParameter("group longer than 255.")
-	case len(r.ClientToken) > 64:
-		return invalidParameter("clientToken longer than 64.")
+	case len(r.ReferenceId) > 1024:
+		return invalidParameter("referenceId longer than 1024.")
 	case l.template.Group == "":
 		l.template.Group = "family:" + d.Family
 	}
@@ -100,15 +97,12 @@ func (l *launch) setNames(r *api.RunTaskRequest, d *api.TaskDefinition) error {
 
 func (l *launch) setPlatform(r *api.RunTaskRequest, d *api.TaskDefinition) error {
 	t := &l.template
-	if t.LaunchType == "" {
-		t.LaunchType = api.LaunchTypeEc2
-	}
 	if !slices.Contains(d.Compatibilities, api.Compatibility(t.LaunchType)) {
 		return invalidParameter("Task definition does not support launch_type %s.", t.LaunchType)
 	}
 	if t.LaunchType != api.LaunchTypeFargate {
 		if r.PlatformVersion != "" {
-			return invalidParameter("The platform version must be null when specifying an EC2 launch type.")
+			return invalidParameter("The platform version must be null when specifying an %s launch type.", t.LaunchType)
 		}
 		return nil
 	}
@@ -156,7 +150,7 @@ func (l *launch) requirements(d *api.TaskDefinition) (out []placement.Attribute)
 	if p := d.RuntimePlatform; p != nil && p.CpuArchitecture != "" {
 		out = append(out, placement.Attribute{Name: architectureAttribute, Value: strings.ToLower(string(p.CpuArchitecture))})
 	}
-	if l.pool.cluster == "" {
+	if l.template.LaunchType == api.LaunchTypeFargate {
 		return out
 	}
 	for _, a := range d.RequiresAttributes {
@@ -194,10 +188,11 @@ func roleARN(scope store.Scope, role string) string {
 	return "arn:" + partition(scope.Region) + ":iam::" + scope.Account + ":role/" + role
 }
 
-// task is one of the launch's tasks, where it was placed.
-func (l *launch) task(c placed) *Task {
+// task is one of the launch's tasks, of a share, where it was placed.
+func (l *launch) task(sh *share, c placed) *Task {
 	t := l.template.clone()
 	t.move(l.first, ByPlacer)
+	t.LaunchType = sh.pool.launchType
 	t.ID, t.Instance, t.Machine, t.Demand = c.task, c.instance.ID, c.instance.Machine, l.request.Demand
 	t.Zone = c.instance.Attributes[zoneAttribute]
 	if t.Architecture = c.instance.Attributes[architectureAttribute]; t.Architecture == "" {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
 	"github.com/berth-dev/berth/internal/store"
 )
@@ -29,17 +30,20 @@ type placer struct {
 	came    map[string]bool // identities that have connected since the start
 }
 
-// pool is a set of instances among which a task may be placed: a cluster's container instances, or the Fargate machines.
+// pool is a set of instances among which a task may be placed: a cluster's own machines, its external ones, or the
+// machines of Fargate, which belong to no cluster.
 type pool struct {
-	scope   store.Scope
-	cluster string // empty for Fargate
+	scope      store.Scope
+	launchType api.LaunchType
+	cluster    string // empty for Fargate
 }
 
 func poolOf(scope store.Scope, i *Instance) pool {
-	if i.Pool == FargatePool {
-		return pool{scope: scope}
+	at := pool{scope: scope, launchType: i.launchType()}
+	if i.shown() {
+		at.cluster = i.Cluster
 	}
-	return pool{scope, i.Cluster}
+	return at
 }
 
 func newPlacer(s *Service) *placer {
@@ -161,7 +165,7 @@ func (p *placer) drop(tasks []string) {
 
 // wait returns once placing has begun, and a request need not wait for agents that have not come back yet since the server started: one
 // fits, or something else is in the way, or there was time enough.
-func (p *placer) wait(ctx context.Context, at pool, r placement.Request) error {
+func (p *placer) wait(ctx context.Context, l *launch) error {
 	select {
 	case <-p.ready:
 	case <-ctx.Done():
@@ -170,7 +174,7 @@ func (p *placer) wait(ctx context.Context, at pool, r placement.Request) error {
 	for {
 		p.mu.Lock()
 		left, changed := p.service.config.Settle-time.Since(p.started), p.changed
-		if left > 0 && (p.complete() || !p.awaits(at, r)) {
+		if left > 0 && (p.complete() || !slices.ContainsFunc(l.shares, func(sh *share) bool { return p.awaits(sh, l.request) })) {
 			left = 0
 		}
 		p.mu.Unlock()
@@ -196,9 +200,9 @@ func (p *placer) complete() bool {
 	return expected > 0 && len(p.came) >= expected
 }
 
-// awaits tells whether a request fits nowhere for want of agents alone.
-func (p *placer) awaits(at pool, r placement.Request) bool {
-	_, refusals, ok := placement.Place(r, p.ledger, p.pools[at])
+// awaits tells whether a share fits nowhere for want of agents alone.
+func (p *placer) awaits(sh *share, r placement.Request) bool {
+	_, refusals, ok := placement.Place(r, p.ledger, p.candidates(sh))
 	return !ok && !slices.ContainsFunc(refusals, func(v placement.Verdict) bool { return v.Obstacle != placement.Agent })
 }
 
@@ -220,21 +224,40 @@ type placed struct {
 	instance placement.Instance
 }
 
-// place reserves room for up to count tasks, one after the other. candidates tells whether the pool has any active
-// instance at all; refusals are about the first task that found no room.
-func (p *placer) place(at pool, r placement.Request, count int) (chosen []placed, refusals []placement.Verdict, candidates bool) {
+// place reserves room for the launch's tasks, one after the other.
+func (p *placer) place(l *launch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	candidates = slices.ContainsFunc(p.pools[at], func(c placement.Instance) bool { return c.Active })
-	for range count {
+	for _, sh := range l.shares {
+		p.fill(sh, l.request)
+	}
+}
+
+func (p *placer) fill(sh *share, r placement.Request) {
+	candidates := p.candidates(sh)
+	sh.candidates = slices.ContainsFunc(candidates, func(c placement.Instance) bool { return c.Active })
+	for range sh.count {
 		r.Seed = rand.Uint64()
-		c, refused, ok := placement.Place(r, p.ledger, p.pools[at])
+		c, refusals, ok := placement.Place(r, p.ledger, candidates)
 		if !ok {
-			return chosen, refused, candidates
+			sh.refusals = refusals
+			return
 		}
 		task := newID()
 		p.ledger.Hold(task, c.Machine, r.Demand)
-		chosen = append(chosen, placed{task, c})
+		sh.chosen = append(sh.chosen, placed{task, c})
 	}
-	return chosen, nil, candidates
+}
+
+// candidates are the instances that a share may be placed on.
+func (p *placer) candidates(sh *share) []placement.Instance {
+	all := p.pools[sh.pool]
+	if sh.instance == "" {
+		return all
+	}
+	at := slices.IndexFunc(all, func(c placement.Instance) bool { return c.ID == sh.instance })
+	if at < 0 {
+		return nil
+	}
+	return all[at : at+1]
 }

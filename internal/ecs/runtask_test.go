@@ -157,13 +157,93 @@ func TestClientTokenRunsTasksOnce(t *testing.T) {
 	if len(answers) != 1 || w.Tasks.Len(here) != 2 || w.interfaces() != 2 {
 		t.Errorf("answers %v, %d tasks, %d interfaces", answers, w.Tasks.Len(here), w.interfaces())
 	}
-	other := web(3)
-	other.ClientToken = "once"
-	if _, err := w.RunTask(w.ctx, other); code(err) != "ConflictException" {
-		t.Errorf("other parameters: %v", err)
+	var first []string
+	for row := range w.Tasks.All() {
+		first = append(first, TaskARN(here, "default", row.ID))
 	}
+	for range 4 {
+		calls.Go(func() {
+			other := web(3)
+			other.ClientToken = "once"
+			_, err := w.RunTask(w.ctx, other)
+			if ids := conflicting(err); code(err) != "ConflictException" || !sameSet(ids, first) {
+				t.Errorf("other parameters: %v, of %v; want those of %v", err, ids, first)
+			}
+		})
+	}
+	calls.Wait()
 	if n := w.usedMemory(i.Machine); n != 2*512 {
 		t.Errorf("%d MiB are used: replays hold what they do not use", n)
+	}
+}
+
+// conflicting are the resources that a ConflictException names.
+func conflicting(err error) []string {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		ids, _ := e.Fields["resourceIds"].([]string)
+		return ids
+	}
+	return nil
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}
+
+// Two that come at the same time with one token and different parameters: one wins, the other is told whose tasks there are.
+func TestOneTokenIsGoodForOneOfTwoRequests(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	w.fargate(1024, 1<<20)
+	for i := range 50 {
+		var calls sync.WaitGroup
+		started := make(chan []string, 2)
+		refused := make(chan error, 2)
+		for n := range int32(2) {
+			calls.Go(func() {
+				r := web(n + 1)
+				r.ClientToken = fmt.Sprint("token-", i)
+				out, err := w.RunTask(w.ctx, r)
+				if err != nil {
+					refused <- err
+					return
+				}
+				var arns []string
+				for _, task := range out.Tasks {
+					arns = append(arns, task.TaskArn)
+				}
+				started <- arns
+			})
+		}
+		calls.Wait()
+		if len(started) != 1 || len(refused) != 1 {
+			t.Fatalf("%d started, %d were refused", len(started), len(refused))
+		}
+		if tasks, err := <-started, <-refused; code(err) != "ConflictException" || !sameSet(conflicting(err), tasks) {
+			t.Fatalf("%v of %v, want those of %v", err, conflicting(err), tasks)
+		}
+	}
+}
+
+func TestATokenAnswersWhateverHasChangedSince(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(webDefinition)
+	i := w.fargate(1024, 1024)
+	r := web(1)
+	r.ClientToken = "again"
+	first := got(w.RunTask(w.ctx, r))(w)
+	got(w.DeregisterTaskDefinition(w.ctx, &api.DeregisterTaskDefinitionRequest{TaskDefinition: "web:1"}))(w)
+	got(w.StopTask(w.ctx, &api.StopTaskRequest{Task: first.Tasks[0].TaskArn}))(w)
+	again := got(w.RunTask(w.ctx, r))(w)
+	if len(again.Tasks) != 1 || again.Tasks[0].TaskArn != first.Tasks[0].TaskArn || again.Tasks[0].DesiredStatus != "STOPPED" {
+		t.Errorf("%+v", again)
+	}
+	if n := w.usedMemory(i.Machine); n != 512 {
+		t.Errorf("%d MiB are used", n)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs/placement"
 )
 
-// Task is a task's record, by id. What stands before Stop never changes after RunTask.
+// Task is a task's record, by id. What stands before Stop never changes once it is committed.
 type Task struct {
 	ID         string         `json:"id"` // 32 hexadecimal digits
 	Cluster    string         `json:"cluster"`
@@ -24,6 +24,7 @@ type Task struct {
 
 	Group           string `json:"group"`
 	StartedBy       string `json:"startedBy,omitzero"`
+	ReferenceID     string `json:"referenceId,omitzero"`
 	CPULimit        int64  `json:"cpuLimit,omitzero"`    // of the whole task, in units; 0: none
 	MemoryLimit     int64  `json:"memoryLimit,omitzero"` // of the whole task, in MiB; 0: none
 	PlatformVersion string `json:"platformVersion,omitzero"`

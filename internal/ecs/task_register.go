@@ -9,19 +9,16 @@ import (
 
 // registerTasks gives the operations on tasks to a server.
 func (s *Service) registerTasks(svc *wire.Service) {
-	wire.Handle(svc, api.RunTask, s.RunTask, slices.Concat(runTaskRefused, runTaskNotes)...)
+	wire.Handle(svc, api.RunTask, s.RunTask, slices.Concat(launchRefused, runTaskRefused, launchNotes, runTaskNotes)...)
+	wire.Handle(svc, api.StartTask, s.StartTask, slices.Concat(launchRefused, launchNotes)...)
 	wire.Handle(svc, api.StopTask, s.StopTask)
 	wire.Handle(svc, api.DescribeTasks, s.DescribeTasks, describeTasksNotes...)
 	wire.Handle(svc, api.ListTasks, s.ListTasks, slices.Concat(listTasksRefused, listTasksNotes)...)
 }
 
-var runTaskRefused = []wire.Option{
-	wire.Refuse("capacityProviderStrategy", "capacity providers are not there; launch types FARGATE and EC2 work without"),
+// launchRefused is refused of RunTask and of StartTask.
+var launchRefused = []wire.Option{
 	wire.Refuse("enableExecuteCommand", "ECS Exec is not there"),
-	wire.Refuse("launchType", "launch types are EC2 and FARGATE", "EC2", "FARGATE"),
-	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
-	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
-	wire.Refuse("referenceId", "it is AWS's own"),
 	wire.Refuse("volumeConfigurations", "volumes are not mounted"),
 	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
@@ -29,10 +26,21 @@ var runTaskRefused = []wire.Option{
 	wire.Refuse("overrides.containerOverrides.resourceRequirements", "GPUs and accelerators are not there"),
 }
 
-var runTaskNotes = []wire.Option{
+var runTaskRefused = []wire.Option{
+	wire.Refuse("capacityProviderStrategy", "capacity providers are not there; launch types FARGATE, EC2 and EXTERNAL work without"),
+	wire.Refuse("launchType", "managed instances are not there", "EC2", "FARGATE", "EXTERNAL"),
+	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
+	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
+}
+
+var launchNotes = []wire.Option{
 	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
-	wire.Note("networkConfiguration.awsvpcConfiguration.assignPublicIp", "the public address is one by which this machine reaches the task; tasks reach the Internet without one too"),
 	wire.Note("overrides.taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
+	wire.Note("referenceId", "kept with the task; as on AWS, no answer shows it"),
+}
+
+var runTaskNotes = []wire.Option{
+	wire.Note("networkConfiguration.awsvpcConfiguration.assignPublicIp", "the public address is one by which this machine reaches the task; tasks reach the Internet without one too"),
 	wire.Note("platformVersion", "1.3.0 is recorded and runs as 1.4.0"),
 }
 

@@ -60,3 +60,19 @@ func Once[R any](tx *Tx, scope Scope, t Token, fn func() (R, error)) (R, error) 
 	}
 	return result, tokens.Put(tx, scope, id, &token{Params: t.Params, Result: text, Expires: time.Now().Add(t.Keep)})
 }
+
+// Recall is the result that a token is remembered with; known is false when it is not. When the token was for other parameters, the error
+// is ErrTokenReused and the result is theirs.
+func Recall[R any](db *DB, scope Scope, t Token) (result R, known bool, err error) {
+	row, ok := db.tokens.Get(scope, t.Operation+"/"+t.Value)
+	if !ok || !time.Now().Before(row.Value.Expires) {
+		return result, false, nil
+	}
+	if err := json.Unmarshal(row.Value.Result, &result); err != nil {
+		return result, false, fmt.Errorf("token %q of %s: decode the result: %w", t.Value, t.Operation, err)
+	}
+	if row.Value.Params != t.Params {
+		err = fmt.Errorf("token %q of %s: %w", t.Value, t.Operation, ErrTokenReused)
+	}
+	return result, true, err
+}

@@ -1,0 +1,123 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// tokenKept is how long a client token is remembered.
+const tokenKept = 24 * time.Hour
+
+// errNothingPlaced ends a transaction that has nothing to commit.
+var errNothingPlaced = errors.New("nothing was placed")
+
+// launch places the tasks and commits them, their network interfaces and the client token, if there is one, in one
+// mutation. What found no room is no error: the shares tell.
+func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, token *store.Token) error {
+	// A client that goes away must not leave it in doubt what it asked for.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := s.placer.wait(ctx, l); err != nil {
+		return err
+	}
+	if !s.placer.begin() {
+		return wire.Errorf(api.ServerException, "Berth is shutting down: no task is started any more.")
+	}
+	defer s.placer.end()
+	err := s.leader().Update(ctx, func(tx *store.Tx) (err error) {
+		if token == nil {
+			l.tasks, err = s.commit(tx, scope, l)
+			return err
+		}
+		l.tasks, err = store.Once(tx, scope, *token, func() ([]string, error) { return s.commit(tx, scope, l) })
+		return err
+	})
+	if err != nil {
+		l.tasks = nil
+	}
+	unused := l.unused()
+	if errors.Is(err, store.ErrInDoubt) {
+		// The commit may still come: what is reserved for it stays so for a while.
+		time.AfterFunc(time.Minute, func() { s.placer.drop(unused) })
+		return err
+	}
+	s.placer.drop(unused)
+	if errors.Is(err, errNothingPlaced) {
+		return nil
+	}
+	return err
+}
+
+// commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
+// checked against: neither the cluster nor the definition may have gone meanwhile.
+func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []string, err error) {
+	if c, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster); !ok || c.Status != clusterActive {
+		return nil, clusterNotFound()
+	}
+	if _, ok := s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key()); !ok {
+		return nil, clientException("TaskDefinition not found.")
+	}
+	if !l.placed {
+		s.placer.place(l)
+		l.placed = true
+	}
+	for _, sh := range l.shares {
+		for _, c := range sh.chosen {
+			task := l.task(sh, c)
+			if l.network != nil {
+				if err := s.attach(tx, scope, l, task); err != nil {
+					return nil, err
+				}
+			}
+			if err := s.Tasks.Create(tx, scope, task.ID, task); err != nil {
+				return nil, err
+			}
+			ids = append(ids, task.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, errNothingPlaced
+	}
+	return ids, nil
+}
+
+// attach gives a task its network interface.
+func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task) error {
+	a := Attachment{ID: newUUID(), Status: AttachmentPrecreated}
+	made, err := s.network.CreateInterface(tx, scope, InterfaceSpec{
+		Subnets:        l.network.Subnets,
+		SecurityGroups: l.network.SecurityGroups,
+		Public:         l.network.AssignPublicIp == api.AssignPublicIpEnabled,
+		Attachment:     AttachmentARN(scope, a.ID),
+		Description:    AttachmentARN(scope, a.ID),
+		Owner:          TaskARN(scope, task.Cluster, task.ID),
+	})
+	if err != nil {
+		return networkError(err)
+	}
+	a.Interface, task.Zone = made, made.Zone
+	task.Attachments = []Attachment{a}
+	return nil
+}
+
+// unused are the reservations of placements that the launch did not commit.
+func (l *launch) unused() []string {
+	committed := map[string]bool{}
+	for _, id := range l.tasks {
+		committed[id] = true
+	}
+	var out []string
+	for _, sh := range l.shares {
+		for _, c := range sh.chosen {
+			if !committed[c.task] {
+				out = append(out, c.task)
+			}
+		}
+	}
+	return out
+}
