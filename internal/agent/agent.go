@@ -171,7 +171,7 @@ func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyrin
 		c.HTTP, c.UserAgent = http, "Berth Agent - v"+a.Version
 		s, err := session.New(session.Config{
 			Identity: identity.Name, Cluster: identity.Cluster, Client: c, DB: d, Keyring: keyring,
-			Attributes: a.attributes(identity, info), Resources: a.resources(info),
+			Attributes: Attributes(a.Machine, identity, info), Resources: a.resources(info),
 			Healthy: func(ctx context.Context) error { _, err := a.Engine.Info(ctx); return err },
 			Version: a.Version, Hash: a.Hash, Engine: info.Name + "-" + cmp.Or(info.Version, "0"), Log: a.Log,
 		})

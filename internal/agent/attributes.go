@@ -29,14 +29,14 @@ var capabilities = []string{
 	"ecs.capability.task-eni",
 }
 
-// attributes are what an identity registers with.
-func (a *Agent) attributes(identity Identity, info engine.Info) []ecs.Attribute {
+// Attributes are what an identity of a machine with that engine registers with.
+func Attributes(machine string, identity Identity, info engine.Info) []ecs.Attribute {
 	all := []ecs.Attribute{
 		{Name: "ecs.os-type", Value: "linux"},
 		{Name: "ecs.os-family", Value: "LINUX"},
 		{Name: "ecs.cpu-architecture", Value: architecture()},
 		{Name: ProtocolAttribute, Value: strconv.Itoa(Protocol)},
-		{Name: MachineAttribute, Value: a.Machine},
+		{Name: MachineAttribute, Value: machine},
 	}
 	if identity.Fargate {
 		all = append(all, ecs.Attribute{Name: PoolAttribute, Value: "fargate"})
@@ -67,8 +67,14 @@ func (a *Agent) resources(info engine.Info) []ecs.Resource {
 	if memory == 0 {
 		memory = info.Memory
 	}
+	return Resources(cpu, memory, a.ReservedPorts)
+}
+
+// Resources are what a machine registers with: CPU units, bytes of memory, and the TCP ports of the host that no container
+// can have beside those that every agent reserves.
+func Resources(cpu, memory int64, reserved []int) []ecs.Resource {
 	var ports []string
-	for _, p := range slices.Concat(reservedPorts, a.ReservedPorts) {
+	for _, p := range slices.Concat(reservedPorts, reserved) {
 		ports = append(ports, strconv.Itoa(p))
 	}
 	return []ecs.Resource{

@@ -98,6 +98,13 @@ func (d *DB) Write(ctx context.Context, b Batch) error {
 	return <-w.done
 }
 
+// PutIdentity makes an identity durable, as Write does.
+func (d *DB) PutIdentity(ctx context.Context, i Identity) error {
+	var b Batch
+	b.PutIdentity(i)
+	return d.Write(ctx, b)
+}
+
 // commit owns writing. Batches that arrive while one transaction goes to disk share the next, so that a hundred tasks
 // which start together wait for a few syncs and not for a hundred.
 func (d *DB) commit() {

@@ -193,9 +193,7 @@ func (d *downlink) takeManifest(l *link, f frame) error {
 		d.Log.Info("a manifest is out of date; it is dropped", "timeline", m.Timeline)
 		return nil
 	}
-	var b db.Batch
-	b.PutIdentity(identity)
-	if err := d.DB.Write(l.ctx, b); err != nil {
+	if err := d.DB.PutIdentity(l.ctx, identity); err != nil {
 		return err
 	}
 	d.saved(identity)

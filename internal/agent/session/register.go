@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
-	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
@@ -56,10 +55,8 @@ func (s *Session) registered(ctx context.Context, out *ecs.RegisterContainerInst
 	s.identity.ContainerInstance = out.ContainerInstance.ContainerInstanceArn
 	identity := s.identity
 	s.mu.Unlock()
-	var b db.Batch
-	b.PutIdentity(identity)
 	s.Log.Info("registered", "instance", identity.ContainerInstance)
-	return s.DB.Write(ctx, b)
+	return s.DB.PutIdentity(ctx, identity)
 }
 
 // Submit reports a change of a task's state: task.Submit.

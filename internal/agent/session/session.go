@@ -26,8 +26,10 @@ type Config struct {
 	Identity string // the identity's name in the database
 	Cluster  string // the cluster it registers in; empty: "default", made when there is none
 	Client   *client.Client
-	DB       *db.DB
+	DB       Memory
 	Keyring  *metadata.Keyring
+	// Silent leaves the telemetry out.
+	Silent bool
 
 	Attributes []ecs.Attribute
 	Resources  []ecs.Resource
@@ -36,6 +38,13 @@ type Config struct {
 
 	Version, Hash, Engine string // of the agent, of its source, and of what runs containers
 	Log                   *slog.Logger
+}
+
+// Memory keeps what an identity is registered as: *db.DB.
+type Memory interface {
+	Identity(name string) (db.Identity, error)
+	// PutIdentity returns once the identity is kept.
+	PutIdentity(ctx context.Context, i db.Identity) error
 }
 
 // Tasks is what runs tasks: *task.Runner.
@@ -90,7 +99,9 @@ func (s *Session) Run(ctx context.Context, tasks Tasks) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.keep(ctx, "acs", func(ctx context.Context) (bool, error) { return s.obey(ctx, tasks) }) })
-	wg.Go(func() { s.keep(ctx, "tcs", s.serveTCS) })
+	if !s.Silent {
+		wg.Go(func() { s.keep(ctx, "tcs", s.serveTCS) })
+	}
 	wg.Wait()
 	return context.Cause(ctx)
 }

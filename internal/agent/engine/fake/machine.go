@@ -22,6 +22,15 @@ type Machine struct {
 	ports    int
 	runtimes int
 	started  map[string]int
+	ended    func(taskID string) // told of containers that end; may be nil
+}
+
+// OnEnd has f called, on a goroutine of its own, with the task of every container that ends from now on: cheaper than to
+// watch thousands of tasks.
+func (m *Machine) OnEnd(f func(taskID string)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = f
 }
 
 // NewMachine returns a machine on which nothing runs. Every image can be pulled; its containers run until they are stopped.

@@ -68,6 +68,9 @@ func (m *Machine) exited(t *task, c *running, code int, oom bool) {
 	c.output.close()
 	close(c.stopped)
 	t.changed()
+	if m.ended != nil {
+		go m.ended(t.spec.Task)
+	}
 }
 
 // exitAfter ends a container later, unless it has ended by then.
