@@ -6,7 +6,7 @@ SHIMTAGS := seccomp netgo osusergo
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: demo build test bench tools vet generate clean seccomp
+.PHONY: demo build test bench scale tools vet generate clean seccomp
 
 # The image's first task, from nothing to a page that answers; Berth stays up (`bin/berth down` ends it).
 demo: build
@@ -42,6 +42,12 @@ vet:
 # Each budget of the design beside its floor, measured in the same run; JSON=FILE takes the table too.
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench $(if $(JSON),-args -o $(abspath $(JSON)))
+
+# Launches each second, latency, memory and restart of a control plane with hollow agents: docs/scale.md.
+scale:
+	@mkdir -p bin
+	@$(GO) build -trimpath -o bin/scale ./test/scale
+	@bin/scale $(if $(JSON),--output json >$(JSON)) $(SCALE)
 
 generate:
 	$(GO) generate ./api

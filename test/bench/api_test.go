@@ -1,15 +1,13 @@
 package bench
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/wire/floor"
+	"github.com/berth-dev/berth/test/load"
 )
 
 // BenchmarkAPI measures answered requests per second, closed loop over loopback with the load on the same cores. The
@@ -53,87 +52,15 @@ const (
 // rate sends the same signed request over and over on some connections and returns how many were answered each second.
 func rate[In, Out any](b *testing.B, endpoint string, op schema.Op[In, Out], in In) float64 {
 	b.Helper()
-	request := signed(b, endpoint, op, in)
-	counts, began := make(chan int), time.Now()
-	for range connections {
-		go func() {
-			n, err := loop(strings.TrimPrefix(endpoint, "http://"), request, began.Add(window))
-			if err != nil {
-				b.Error(err)
-			}
-			counts <- n
-		}()
-	}
-	total := 0
-	for range connections {
-		total += <-counts
-	}
-	return float64(total) / time.Since(began).Seconds()
-}
-
-// signed is a request as it goes over the wire: signing and encoding it is the client's cost, paid once.
-func signed[In, Out any](b *testing.B, endpoint string, op schema.Op[In, Out], in In) []byte {
-	b.Helper()
-	body, err := json.Marshal(&in)
+	request, err := load.Signed(b.Context(), newClient(endpoint), op, in)
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, endpoint+"/", bytes.NewReader(body))
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", op.Service.TargetPrefix+"."+op.Name)
-	if err := newClient(endpoint).Sign(b.Context(), r, op.Service.SigningName, body); err != nil {
-		b.Fatal(err)
-	}
-	var raw bytes.Buffer
-	if err := r.Write(&raw); err != nil {
-		b.Fatal(err)
-	}
-	return raw.Bytes()
-}
-
-// loop asks on one connection until the deadline and returns how often it was answered. It reads no more of an answer
-// than it must: the load is to cost less than what it measures.
-func loop(address string, request []byte, deadline time.Time) (answered int, err error) {
-	conn, err := net.Dial("tcp", address)
+	answered, err := load.Rate(endpoint, slices.Repeat([][]byte{request}, connections), window)
 	if err != nil {
-		return 0, err
+		b.Fatal(err)
 	}
-	defer conn.Close()
-	buffer := make([]byte, 64<<10)
-	for time.Now().Before(deadline) {
-		if _, err := conn.Write(request); err != nil {
-			return answered, err
-		}
-		if err := readAnswer(conn, buffer); err != nil {
-			return answered, err
-		}
-		answered++
-	}
-	return answered, nil
-}
-
-// readAnswer reads one answer, which fits the buffer.
-func readAnswer(conn net.Conn, buffer []byte) error {
-	whole := -1
-	for n := 0; whole < 0 || n < whole; {
-		more, err := conn.Read(buffer[n:])
-		if err != nil {
-			return err
-		}
-		n += more
-		if end := bytes.Index(buffer[:n], []byte("\r\n\r\n")); whole < 0 && end >= 0 {
-			if !bytes.HasPrefix(buffer, []byte("HTTP/1.1 200 ")) {
-				return fmt.Errorf("answered %s", buffer[:n])
-			}
-			_, after, _ := bytes.Cut(buffer[:end], []byte("Content-Length: "))
-			length := 0
-			if _, err := fmt.Sscanf(string(after[:bytes.IndexByte(append(after, '\r'), '\r')]), "%d", &length); err != nil {
-				return fmt.Errorf("no length in %s", buffer[:end])
-			}
-			whole = end + 4 + length
-		}
-	}
-	return nil
+	return answered
 }
 
 // What tells this program to be the floor: the operation, and the answer.

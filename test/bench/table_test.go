@@ -42,7 +42,7 @@ var measured = table{Began: time.Now(), CPUs: runtime.NumCPU()}
 // add judges a row and keeps it.
 func (t *table) add(r row) {
 	var budget []string
-	r.Met, r.Load = true, load()
+	r.Met, r.Load = true, loadAverage()
 	if r.Floor > 0 {
 		r.Ratio = r.Value / r.Floor
 	}
@@ -59,8 +59,8 @@ func (t *table) add(r row) {
 	t.Rows = append(t.Rows, r)
 }
 
-// load is the machine's load average over a minute.
-func load() string {
+// loadAverage is the machine's load average over a minute.
+func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"

@@ -108,6 +108,11 @@ var rules = []rule{
 			in := inside(imported)
 			return room(in) != "" || under("internal/store")(in) || in == "internal/wire"
 		}},
+	{"hollow agents know of the control plane what agents know", under("internal/sim"),
+		func(path, imported string) bool {
+			in := inside(imported)
+			return room(in) != "" || under("internal/store", "internal/server")(in) || in == "internal/wire"
+		}},
 	{"only berth-shim links libcontainer", func(path string) bool { return !under("cmd/berth-shim")(path) },
 		func(path, imported string) bool {
 			return strings.HasPrefix(imported, "github.com/opencontainers/runc/")
