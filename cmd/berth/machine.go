@@ -54,8 +54,9 @@ type machine struct {
 // settle is how long a task that is run right after a start waits for this machine's agent to join.
 const settle = 5 * time.Second
 
-// identities are what the machine offers: a container instance of the cluster default, and a part of the Fargate pool.
-var identities = []agent.Identity{{Name: "ec2"}, {Name: "fargate", Fargate: true}}
+// identities are what the machine offers: a container instance of the cluster default, an external one beside it, and a part
+// of the Fargate pool.
+var identities = []agent.Identity{{Name: "ec2"}, {Name: "external", External: true}, {Name: "fargate", Fargate: true}}
 
 // newMachine opens what lies in the data directory. Nothing runs yet.
 func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listener net.Listener, log *slog.Logger) (*machine, error) {

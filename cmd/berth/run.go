@@ -50,7 +50,7 @@ func runCommand(flags *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&o.count, "count", 1, "how many tasks, 1 to 10")
-	cmd.Flags().StringVar(&o.launchType, "launch-type", "", "`TYPE`: FARGATE or EC2 (default: FARGATE when the definition allows it)")
+	cmd.Flags().StringVar(&o.launchType, "launch-type", "", "`TYPE`: FARGATE, EC2 or EXTERNAL (default: FARGATE when the definition allows it)")
 	cmd.Flags().StringVar(&o.print, "print", "", "print only one `THING`, a line for each task: task (its id) or url")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "do not wait until the task runs")
 	return cmd
@@ -60,8 +60,8 @@ func (o *runOptions) check() error {
 	switch {
 	case o.count < 1 || o.count > 10:
 		return usagef("--count %d: it is 1 to 10", o.count)
-	case o.launchType != "" && o.launchType != "FARGATE" && o.launchType != "EC2":
-		return usagef("--launch-type %q: it is FARGATE or EC2", o.launchType)
+	case o.launchType != "" && !slices.Contains([]string{"FARGATE", "EC2", "EXTERNAL"}, o.launchType):
+		return usagef("--launch-type %q: it is FARGATE, EC2 or EXTERNAL", o.launchType)
 	case o.print != "" && o.print != "task" && o.print != "url":
 		return usagef("--print %q: it is task or url", o.print)
 	case o.print == "url" && o.detach:

@@ -62,7 +62,9 @@ type Identity struct {
 	Name    string // in the agent's database: it stays
 	Cluster string // empty: "default", made when there is none
 	// Fargate puts the machine into the pool for the FARGATE launch type, where the API doesn't show it.
-	Fargate    bool
+	Fargate bool
+	// External makes it a machine from outside, as ECS Anywhere's are: for the EXTERNAL launch type, without network interfaces.
+	External   bool
 	Attributes []ecs.Attribute // beside those that every agent has
 }
 

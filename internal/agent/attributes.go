@@ -19,6 +19,12 @@ const (
 	PoolAttribute     = "berth.pool"
 )
 
+// ExternalAttribute is how ECS knows an external instance, and interfaceAttribute one that gives tasks network interfaces.
+const (
+	ExternalAttribute  = "ecs.capability.external"
+	interfaceAttribute = "ecs.capability.task-eni"
+)
+
 // capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks and hands out the
 // credentials of roles. Task definitions that need one ask for it by name.
 var capabilities = []string{
@@ -26,7 +32,7 @@ var capabilities = []string{
 	"com.amazonaws.ecs.capability.task-iam-role",
 	"com.amazonaws.ecs.capability.task-iam-role-network-host",
 	"ecs.capability.execution-role-awslogs",
-	"ecs.capability.task-eni",
+	interfaceAttribute,
 }
 
 // Attributes are what an identity of a machine with that engine registers with.
@@ -41,7 +47,11 @@ func Attributes(machine string, identity Identity, info engine.Info) []ecs.Attri
 	if identity.Fargate {
 		all = append(all, ecs.Attribute{Name: PoolAttribute, Value: "fargate"})
 	}
-	for _, name := range slices.Concat(capabilities, info.Capabilities) {
+	names := slices.Concat(capabilities, info.Capabilities)
+	if identity.External {
+		names = append(slices.DeleteFunc(names, func(name string) bool { return name == interfaceAttribute }), ExternalAttribute)
+	}
+	for _, name := range names {
 		all = append(all, ecs.Attribute{Name: name})
 	}
 	return append(all, identity.Attributes...)

@@ -22,7 +22,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"run a b":                       `"b" is one argument too many`,
 		"run a --count 0":               "--count 0: it is 1 to 10",
 		"run a --count many":            `"many"`,
-		"run a --launch-type LAPTOP":    `--launch-type "LAPTOP": it is FARGATE or EC2`,
+		"run a --launch-type LAPTOP":    `--launch-type "LAPTOP": it is FARGATE, EC2 or EXTERNAL`,
 		"run a --print everything":      `--print "everything"`,
 		"run a --print url --detach":    "--print url and --detach",
 		"stop":                          "TASK or FAMILY is missing",

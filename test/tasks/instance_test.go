@@ -18,14 +18,21 @@ import (
 	"github.com/berth-dev/berth/test/berthtest"
 )
 
-// machine is the one container instance.
+// machine is the container instance of launch type EC2. There is an external one beside it.
 func (w *world) machine() types.ContainerInstance {
 	w.t.Helper()
 	list, err := w.ecs.ListContainerInstances(w.t.Context(), &ecs.ListContainerInstancesInput{})
-	if err != nil || len(list.ContainerInstanceArns) != 1 {
+	if err != nil || len(list.ContainerInstanceArns) != 2 {
 		w.t.Fatalf("container instances: %v %+v", err, list)
 	}
-	return w.describeMachine(list.ContainerInstanceArns[0])
+	for _, arn := range list.ContainerInstanceArns {
+		machine := w.describeMachine(arn)
+		if !slices.ContainsFunc(machine.Attributes, func(a types.Attribute) bool { return aws.ToString(a.Name) == "ecs.capability.external" }) {
+			return machine
+		}
+	}
+	w.t.Fatal("both container instances are external")
+	return types.ContainerInstance{}
 }
 
 func (w *world) describeMachine(arn string) types.ContainerInstance {
