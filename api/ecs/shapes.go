@@ -165,6 +165,8 @@ var shapes = []schema.Shape{
 		{Name: "memory", Shape: "String"},
 		{Name: "memoryReservation", Shape: "String"},
 		{Name: "gpuIds", Shape: "GpuIds"},
+		{Name: "neuronDeviceIds", Shape: "NeuronDeviceIds"},
+		{Name: "gpuSharingStrategy", Shape: "SharingStrategy"},
 	}},
 	{Name: "ContainerCondition", Kind: schema.String, Enum: []string{"START", "COMPLETE", "SUCCESS", "HEALTHY"}},
 	{Name: "ContainerDefinition", Kind: schema.Structure, Members: []schema.Member{
@@ -236,6 +238,7 @@ var shapes = []schema.Shape{
 		{Name: "attachments", Shape: "Attachments"},
 		{Name: "tags", Shape: "Tags"},
 		{Name: "healthStatus", Shape: "ContainerInstanceHealthStatus"},
+		{Name: "gpuDevices", Shape: "GpuDevices"},
 	}},
 	{Name: "ContainerInstanceField", Kind: schema.String, Enum: []string{"TAGS", "CONTAINER_INSTANCE_HEALTH"}},
 	{Name: "ContainerInstanceFieldList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ContainerInstanceField"}},
@@ -502,7 +505,16 @@ var shapes = []schema.Shape{
 		{Name: "protectedTasks", Shape: "ProtectedTasks"},
 		{Name: "failures", Shape: "Failures"},
 	}},
+	{Name: "GpuDevice", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "gpuId", Shape: "String"},
+		{Name: "sharingMode", Shape: "GpuSharingMode"},
+		{Name: "totalMemoryInMiB", Shape: "BoxedInteger"},
+		{Name: "remainingMemoryInMiB", Shape: "BoxedInteger"},
+		{Name: "containerCount", Shape: "BoxedInteger"},
+	}},
+	{Name: "GpuDevices", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "GpuDevice"}},
 	{Name: "GpuIds", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "String"}},
+	{Name: "GpuSharingMode", Kind: schema.String, Enum: []string{"IDLE", "NVIDIA_MPS", "DEDICATED"}},
 	{Name: "HealthCheck", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "command", Shape: "StringList", Required: true},
 		{Name: "interval", Shape: "BoxedInteger"},
@@ -544,7 +556,7 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "InstanceHealthCheckResultList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "InstanceHealthCheckResult"}},
 	{Name: "InstanceHealthCheckState", Kind: schema.String, Enum: []string{"OK", "IMPAIRED", "INSUFFICIENT_DATA", "INITIALIZING"}},
-	{Name: "InstanceHealthCheckType", Kind: schema.String, Enum: []string{"CONTAINER_RUNTIME", "ACCELERATED_COMPUTE", "DAEMON"}},
+	{Name: "InstanceHealthCheckType", Kind: schema.String, Enum: []string{"CONTAINER_RUNTIME", "ACCELERATED_COMPUTE", "DAEMON", "AGENT_CONNECTIVITY"}},
 	{Name: "InstanceLaunchTemplate", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "ec2InstanceProfileArn", Shape: "String", Required: true},
 		{Name: "networkConfiguration", Shape: "ManagedInstancesNetworkConfiguration", Required: true},
@@ -802,6 +814,11 @@ var shapes = []schema.Shape{
 	}},
 	{Name: "NetworkInterfaces", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "NetworkInterface"}},
 	{Name: "NetworkMode", Kind: schema.String, Enum: []string{"bridge", "host", "awsvpc", "none"}},
+	{Name: "NeuronDeviceIds", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "String"}},
+	{Name: "NvidiaMpsAllocation", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "memory", Shape: "BoxedInteger", Required: true},
+		{Name: "maxComputePercent", Shape: "BoxedInteger"},
+	}},
 	{Name: "OSFamily", Kind: schema.String, Enum: []string{"WINDOWS_SERVER_2019_FULL", "WINDOWS_SERVER_2019_CORE", "WINDOWS_SERVER_2016_FULL", "WINDOWS_SERVER_2004_CORE", "WINDOWS_SERVER_2022_CORE", "WINDOWS_SERVER_2022_FULL", "WINDOWS_SERVER_2025_CORE", "WINDOWS_SERVER_2025_FULL", "WINDOWS_SERVER_20H2_CORE", "LINUX"}},
 	{Name: "PidMode", Kind: schema.String, Enum: []string{"host", "task"}},
 	{Name: "PlacementConstraint", Kind: schema.Structure, Members: []schema.Member{
@@ -820,7 +837,7 @@ var shapes = []schema.Shape{
 		{Name: "id", Shape: "String", Required: true},
 		{Name: "type", Shape: "PlatformDeviceType", Required: true},
 	}},
-	{Name: "PlatformDeviceType", Kind: schema.String, Enum: []string{"GPU"}},
+	{Name: "PlatformDeviceType", Kind: schema.String, Enum: []string{"GPU", "NEURON_DEVICE"}},
 	{Name: "PlatformDevices", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "PlatformDevice"}},
 	{Name: "PortMapping", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "containerPort", Shape: "BoxedInteger"},
@@ -927,11 +944,12 @@ var shapes = []schema.Shape{
 		{Name: "stringSetValue", Shape: "StringList"},
 	}},
 	{Name: "ResourceRequirement", Kind: schema.Structure, Members: []schema.Member{
-		{Name: "value", Shape: "String", Required: true},
+		{Name: "value", Shape: "String"},
 		{Name: "type", Shape: "ResourceType", Required: true},
+		{Name: "sharingStrategy", Shape: "SharingStrategy"},
 	}},
 	{Name: "ResourceRequirements", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "ResourceRequirement"}},
-	{Name: "ResourceType", Kind: schema.String, Enum: []string{"GPU", "InferenceAccelerator"}},
+	{Name: "ResourceType", Kind: schema.String, Enum: []string{"GPU", "InferenceAccelerator", "NeuronDevice"}},
 	{Name: "Resources", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Resource"}},
 	{Name: "RunTaskRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "capacityProviderStrategy", Shape: "CapacityProviderStrategy"},
@@ -983,6 +1001,9 @@ var shapes = []schema.Shape{
 	{Name: "SettingName", Kind: schema.String, Enum: []string{"serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat", "awsvpcTrunking", "containerInsights", "fargateFIPSMode", "tagResourceAuthorization", "fargateTaskRetirementWaitPeriod", "guardDutyActivate", "defaultLogDriverMode", "fargateEventWindows"}},
 	{Name: "SettingType", Kind: schema.String, Enum: []string{"user", "aws_managed"}},
 	{Name: "Settings", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Setting"}},
+	{Name: "SharingStrategy", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "nvidiaMps", Shape: "NvidiaMpsAllocation"},
+	}},
 	{Name: "SortOrder", Kind: schema.String, Enum: []string{"ASC", "DESC"}},
 	{Name: "StartTaskRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "cluster", Shape: "String"},
@@ -1180,7 +1201,7 @@ var shapes = []schema.Shape{
 		{Name: "taskRoleArn", Shape: "String"},
 		{Name: "ephemeralStorage", Shape: "EphemeralStorage"},
 	}},
-	{Name: "TaskStopCode", Kind: schema.String, Enum: []string{"TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated", "SpotInterruption", "TerminationNotice"}},
+	{Name: "TaskStopCode", Kind: schema.String, Enum: []string{"TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated", "SpotInterruption", "TerminationNotice", "InfrastructureHealth"}},
 	{Name: "TaskVolumeConfiguration", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "name", Shape: "ECSVolumeName", Required: true},
 		{Name: "managedEBSVolume", Shape: "TaskManagedEBSVolumeConfiguration"},

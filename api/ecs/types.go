@@ -337,6 +337,16 @@ const (
 	FirelensConfigurationTypeFluentbit FirelensConfigurationType = "fluentbit"
 )
 
+// GpuSharingMode is an enumeration of ECS.
+type GpuSharingMode string
+
+// The values of GpuSharingMode.
+const (
+	GpuSharingModeIdle      GpuSharingMode = "IDLE"
+	GpuSharingModeNvidiaMps GpuSharingMode = "NVIDIA_MPS"
+	GpuSharingModeDedicated GpuSharingMode = "DEDICATED"
+)
+
 // HealthStatus is an enumeration of ECS.
 type HealthStatus string
 
@@ -375,6 +385,7 @@ const (
 	InstanceHealthCheckTypeContainerRuntime   InstanceHealthCheckType = "CONTAINER_RUNTIME"
 	InstanceHealthCheckTypeAcceleratedCompute InstanceHealthCheckType = "ACCELERATED_COMPUTE"
 	InstanceHealthCheckTypeDaemon             InstanceHealthCheckType = "DAEMON"
+	InstanceHealthCheckTypeAgentConnectivity  InstanceHealthCheckType = "AGENT_CONNECTIVITY"
 )
 
 // IpcMode is an enumeration of ECS.
@@ -537,7 +548,8 @@ type PlatformDeviceType string
 
 // The values of PlatformDeviceType.
 const (
-	PlatformDeviceTypeGpu PlatformDeviceType = "GPU"
+	PlatformDeviceTypeGpu          PlatformDeviceType = "GPU"
+	PlatformDeviceTypeNeuronDevice PlatformDeviceType = "NEURON_DEVICE"
 )
 
 // PropagateMITags is an enumeration of ECS.
@@ -574,6 +586,7 @@ type ResourceType string
 const (
 	ResourceTypeGpu                  ResourceType = "GPU"
 	ResourceTypeInferenceAccelerator ResourceType = "InferenceAccelerator"
+	ResourceTypeNeuronDevice         ResourceType = "NeuronDevice"
 )
 
 // Scope is an enumeration of ECS.
@@ -695,6 +708,7 @@ const (
 	TaskStopCodeServiceSchedulerInitiated TaskStopCode = "ServiceSchedulerInitiated"
 	TaskStopCodeSpotInterruption          TaskStopCode = "SpotInterruption"
 	TaskStopCodeTerminationNotice         TaskStopCode = "TerminationNotice"
+	TaskStopCodeInfrastructureHealth      TaskStopCode = "InfrastructureHealth"
 )
 
 // TransportProtocol is an enumeration of ECS.
@@ -875,23 +889,25 @@ type ClusterSetting struct {
 
 // Container is a structure of ECS.
 type Container struct {
-	ContainerArn      string             `json:"containerArn,omitzero"`
-	TaskArn           string             `json:"taskArn,omitzero"`
-	Name              string             `json:"name,omitzero"`
-	Image             string             `json:"image,omitzero"`
-	ImageDigest       string             `json:"imageDigest,omitzero"`
-	RuntimeId         string             `json:"runtimeId,omitzero"`
-	LastStatus        string             `json:"lastStatus,omitzero"`
-	ExitCode          *int32             `json:"exitCode,omitzero"`
-	Reason            string             `json:"reason,omitzero"`
-	NetworkBindings   []NetworkBinding   `json:"networkBindings,omitzero"`
-	NetworkInterfaces []NetworkInterface `json:"networkInterfaces,omitzero"`
-	HealthStatus      HealthStatus       `json:"healthStatus,omitzero"`
-	ManagedAgents     []ManagedAgent     `json:"managedAgents,omitzero"`
-	Cpu               string             `json:"cpu,omitzero"`
-	Memory            string             `json:"memory,omitzero"`
-	MemoryReservation string             `json:"memoryReservation,omitzero"`
-	GpuIds            []string           `json:"gpuIds,omitzero"`
+	ContainerArn       string             `json:"containerArn,omitzero"`
+	TaskArn            string             `json:"taskArn,omitzero"`
+	Name               string             `json:"name,omitzero"`
+	Image              string             `json:"image,omitzero"`
+	ImageDigest        string             `json:"imageDigest,omitzero"`
+	RuntimeId          string             `json:"runtimeId,omitzero"`
+	LastStatus         string             `json:"lastStatus,omitzero"`
+	ExitCode           *int32             `json:"exitCode,omitzero"`
+	Reason             string             `json:"reason,omitzero"`
+	NetworkBindings    []NetworkBinding   `json:"networkBindings,omitzero"`
+	NetworkInterfaces  []NetworkInterface `json:"networkInterfaces,omitzero"`
+	HealthStatus       HealthStatus       `json:"healthStatus,omitzero"`
+	ManagedAgents      []ManagedAgent     `json:"managedAgents,omitzero"`
+	Cpu                string             `json:"cpu,omitzero"`
+	Memory             string             `json:"memory,omitzero"`
+	MemoryReservation  string             `json:"memoryReservation,omitzero"`
+	GpuIds             []string           `json:"gpuIds,omitzero"`
+	NeuronDeviceIds    []string           `json:"neuronDeviceIds,omitzero"`
+	GpuSharingStrategy *SharingStrategy   `json:"gpuSharingStrategy,omitzero"`
 }
 
 // ContainerDefinition is a structure of ECS.
@@ -966,6 +982,7 @@ type ContainerInstance struct {
 	Attachments          []Attachment                   `json:"attachments,omitzero"`
 	Tags                 []Tag                          `json:"tags,omitzero"`
 	HealthStatus         *ContainerInstanceHealthStatus `json:"healthStatus,omitzero"`
+	GpuDevices           []GpuDevice                    `json:"gpuDevices,omitzero"`
 }
 
 // ContainerInstanceHealthStatus is a structure of ECS.
@@ -1299,6 +1316,15 @@ type GetTaskProtectionRequest struct {
 type GetTaskProtectionResponse struct {
 	ProtectedTasks []ProtectedTask `json:"protectedTasks,omitzero"`
 	Failures       []Failure       `json:"failures,omitzero"`
+}
+
+// GpuDevice is a structure of ECS.
+type GpuDevice struct {
+	GpuId                string         `json:"gpuId,omitzero"`
+	SharingMode          GpuSharingMode `json:"sharingMode,omitzero"`
+	TotalMemoryInMiB     *int32         `json:"totalMemoryInMiB,omitzero"`
+	RemainingMemoryInMiB *int32         `json:"remainingMemoryInMiB,omitzero"`
+	ContainerCount       *int32         `json:"containerCount,omitzero"`
 }
 
 // HealthCheck is a structure of ECS.
@@ -1658,6 +1684,12 @@ type NetworkInterfaceCountRequest struct {
 	Max *int32 `json:"max,omitzero"`
 }
 
+// NvidiaMpsAllocation is a structure of ECS.
+type NvidiaMpsAllocation struct {
+	Memory            *int32 `json:"memory,omitzero"` // required
+	MaxComputePercent *int32 `json:"maxComputePercent,omitzero"`
+}
+
 // PlacementConstraint is a structure of ECS.
 type PlacementConstraint struct {
 	Type       PlacementConstraintType `json:"type,omitzero"`
@@ -1809,8 +1841,9 @@ type Resource struct {
 
 // ResourceRequirement is a structure of ECS.
 type ResourceRequirement struct {
-	Value string       `json:"value,omitzero"` // required
-	Type  ResourceType `json:"type,omitzero"`  // required
+	Value           string           `json:"value,omitzero"`
+	Type            ResourceType     `json:"type,omitzero"` // required
+	SharingStrategy *SharingStrategy `json:"sharingStrategy,omitzero"`
 }
 
 // RunTaskRequest is the input of RunTask.
@@ -1868,6 +1901,11 @@ type Setting struct {
 	Value        string      `json:"value,omitzero"`
 	PrincipalArn string      `json:"principalArn,omitzero"`
 	Type         SettingType `json:"type,omitzero"`
+}
+
+// SharingStrategy is a structure of ECS.
+type SharingStrategy struct {
+	NvidiaMps *NvidiaMpsAllocation `json:"nvidiaMps,omitzero"`
 }
 
 // StartTaskRequest is the input of StartTask.

@@ -32,8 +32,7 @@ func page(operations []wire.OperationInfo) string {
 // writeECS lists every operation, then what is done of each parameter of those that are built.
 func writeECS(p *strings.Builder, operations []wire.OperationInfo) {
 	built, missing := split(operations)
-	fmt.Fprintf(p, "Of the %d operations of the API model %d are built. The others are answered by `%s`, and so are those that are\n"+
-		"newer than the model, such as CreateGateway.\n\n| Operation | Berth |\n|---|---|\n", len(operations), len(built), missing[0].Error)
+	fmt.Fprintf(p, "Of the %d operations of the API model %d are built. The others are answered by `%s`.\n\n| Operation | Berth |\n|---|---|\n", len(operations), len(built), missing[0].Error)
 	for _, op := range operations {
 		does := "not yet: `" + op.Error + "`"
 		if op.Built {
