@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/berth-dev/berth/internal/logs/journal"
+	"github.com/berth-dev/berth/internal/lsm"
 )
 
 // Both benchmarks write 100-byte lines, ten to a durable batch, from 64 writers.
@@ -39,7 +40,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // BenchmarkRawPebble is the floor: the same events, nothing read, nothing else written.
 func BenchmarkRawPebble(b *testing.B) {
-	db, err := pebble.Open(b.TempDir(), journal.Options(slog.Default()))
+	db, err := pebble.Open(b.TempDir(), lsm.Options("log journal", slog.Default()))
 	if err != nil {
 		b.Fatal(err)
 	}

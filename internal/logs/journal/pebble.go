@@ -13,13 +13,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/berth-dev/berth/internal/disk"
+	"github.com/berth-dev/berth/internal/lsm"
 )
 
 // Pebble is the journal of one machine: an LSM tree in a directory of its own.
 //
 // Every change is one Pebble batch, synced before the method returns; Pebble gathers the syncs of writers that come
-// together, so the streams of a machine share them. Appends to one stream follow each other. Memory is bounded by the
-// memtables and the block cache (Options), not by what is stored.
+// together, so the streams of a machine share them. Appends to one stream follow each other.
 type Pebble struct {
 	db    *pebble.DB
 	disk  *disk.Guard
@@ -31,28 +31,11 @@ var _ Journal = (*Pebble)(nil)
 // OpenPebble opens the journal in dir, or makes one there when dir is empty or absent. A directory that is damaged, or held
 // by another process, is refused and left as it is.
 func OpenPebble(dir string, log *slog.Logger) (*Pebble, error) {
-	options := Options(log)
-	db, err := pebble.Open(dir, options)
+	db, err := lsm.Open(dir, "log journal", log)
 	if err != nil {
-		return nil, fmt.Errorf("open log journal in %s: %w", dir, err)
+		return nil, err
 	}
 	return &Pebble{db: db, disk: disk.NewGuard(dir, disk.Reserve), locks: locks{seed: maphash.MakeSeed()}}, nil
-}
-
-// Options are the settings of the journal's Pebble: small caches, for what is read is mostly what was just written.
-func Options(log *slog.Logger) *pebble.Options {
-	options := &pebble.Options{
-		// Named, not "newest": a directory written by this version must be readable by the one before it.
-		FormatMajorVersion:          pebble.FormatTableFormatV6,
-		CacheSize:                   8 << 20,
-		MemTableSize:                8 << 20,
-		MemTableStopWritesThreshold: 3,
-		MaxOpenFiles:                256,
-		Logger:                      logger{log},
-	}
-	options.EventListener = &pebble.EventListener{BackgroundError: patiently(log)}
-	options.EnsureDefaults()
-	return options
 }
 
 // Close closes the directory.

@@ -1,4 +1,4 @@
-package journal
+package lsm
 
 import (
 	"fmt"
@@ -9,16 +9,19 @@ import (
 
 // logger passes on what Pebble has to say. Its running commentary is of no use to people; its fatal errors end the
 // process, for after one of them nothing can be known about what is on disk.
-type logger struct{ log *slog.Logger }
+type logger struct {
+	name string
+	log  *slog.Logger
+}
 
 func (l logger) Infof(string, ...any) {}
 
 func (l logger) Errorf(format string, args ...any) {
-	l.log.Error("log journal", "error", fmt.Sprintf(format, args...))
+	l.log.Error(l.name, "error", fmt.Sprintf(format, args...))
 }
 
 func (l logger) Fatalf(format string, args ...any) {
-	panic("log journal: " + fmt.Sprintf(format, args...))
+	panic(l.name + ": " + fmt.Sprintf(format, args...))
 }
 
 // Pebble tries what failed in the background, a flush on a full disk, again at once and without end.
@@ -28,12 +31,12 @@ const (
 )
 
 // patiently lets such a failure wait before it is tried again, and tells it now and then.
-func patiently(log *slog.Logger) func(error) {
+func patiently(name string, log *slog.Logger) func(error) {
 	var told atomic.Int64 // unix nanoseconds
 	return func(err error) {
 		now, last := time.Now().UnixNano(), told.Load()
 		if now-last >= int64(tellEvery) && told.CompareAndSwap(last, now) {
-			log.Error("log journal: work in the background failed and is tried again", "error", err)
+			log.Error(name+": work in the background failed and is tried again", "error", err)
 		}
 		time.Sleep(retryAfter)
 	}
