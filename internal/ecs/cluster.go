@@ -13,6 +13,13 @@ type Cluster struct {
 	Settings  []api.ClusterSetting `json:"settings,omitzero"`
 	Tags      []api.Tag            `json:"tags,omitzero"`
 	CreatedAt time.Time            `json:"createdAt"`
+
+	Configuration *api.ClusterConfiguration `json:"configuration,omitzero"`
+	// CapacityProviders are the names of those that the cluster is associated with. [Service.strategyFor] says by which of
+	// them tasks are run.
+	CapacityProviders []string                           `json:"capacityProviders,omitzero"`
+	DefaultStrategy   []api.CapacityProviderStrategyItem `json:"defaultStrategy,omitzero"`
+	AttachmentsStatus string                             `json:"attachmentsStatus,omitzero"` // UPDATE_COMPLETE once providers were associated
 }
 
 // The statuses of a cluster.

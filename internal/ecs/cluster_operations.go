@@ -12,7 +12,11 @@ import (
 	"github.com/berth-dev/berth/internal/wire"
 )
 
-// CreateCluster makes a cluster. An active one of that name is returned as it is, a deleted one is made anew.
+// maxClusters is the most active clusters of an account and region.
+const maxClusters = 10_000
+
+// CreateCluster makes a cluster. An active one of that name is returned as it is, unless other capacity providers are asked
+// for; a deleted one is made anew.
 func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest) (*api.CreateClusterResponse, error) {
 	scope := scopeOf(ctx)
 	name, err := clusterFrom(scope, r.ClusterName)
@@ -22,19 +26,34 @@ func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
 	}
+	if err := validateConfiguration(r.Configuration); err != nil {
+		return nil, err
+	}
 	var cluster *Cluster
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		var ok bool
+		asked := len(r.CapacityProviders) > 0 || len(r.DefaultCapacityProviderStrategy) > 0
 		if cluster, ok = s.Clusters.GetTx(tx, scope, name); ok && cluster.Status == clusterActive {
+			if asked && !cluster.sameCapacity(r.CapacityProviders, r.DefaultCapacityProviderStrategy) {
+				return invalidParameter("Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+			}
 			return nil
 		}
-		cluster = &Cluster{Name: name, Status: clusterActive, Settings: r.Settings, Tags: r.Tags, CreatedAt: time.Now().UTC()}
+		if s.Clusters.Count(scope, clustersByStatus, clusterActive) >= maxClusters {
+			return clientException("The maximum number of clusters has been exceeded.")
+		}
+		cluster = &Cluster{Name: name, Status: clusterActive, Settings: r.Settings, Configuration: r.Configuration, Tags: r.Tags, CreatedAt: time.Now().UTC()}
+		if asked {
+			if err := s.associate(tx, scope, cluster, r.CapacityProviders, r.DefaultCapacityProviderStrategy); err != nil {
+				return err
+			}
+		}
 		return s.Clusters.Put(tx, scope, name, cluster)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateClusterResponse{Cluster: new(s.describeCluster(scope, cluster, api.ClusterFieldSettings, api.ClusterFieldTags))}, nil
+	return &api.CreateClusterResponse{Cluster: new(s.describeCluster(scope, cluster, describedWhenChanged...))}, nil
 }
 
 // DescribeClusters describes the clusters named, or the cluster default.
@@ -145,7 +164,8 @@ func (s *Service) registeredInstances(scope store.Scope, cluster string) int {
 		s.Instances.Count(scope, InstancesByCluster, cluster+"/"+instanceDraining)
 }
 
-// describeCluster is a cluster as the API shows it. Settings, statistics and tags are empty unless they are asked for.
+// describeCluster is a cluster as the API shows it. Settings, statistics and tags are empty, configuration and attachments
+// absent, unless they are asked for.
 func (s *Service) describeCluster(scope store.Scope, c *Cluster, include ...api.ClusterField) api.Cluster {
 	out := api.Cluster{
 		ClusterArn:                        ClusterARN(scope, c.Name),
@@ -157,8 +177,11 @@ func (s *Service) describeCluster(scope store.Scope, c *Cluster, include ...api.
 		Statistics:                        []api.KeyValuePair{},
 		Tags:                              []api.Tag{},
 		Settings:                          []api.ClusterSetting{},
-		CapacityProviders:                 []string{},
-		DefaultCapacityProviderStrategy:   []api.CapacityProviderStrategyItem{},
+		CapacityProviders:                 present(c.CapacityProviders),
+		DefaultCapacityProviderStrategy:   present(c.DefaultStrategy),
+	}
+	if slices.Contains(include, api.ClusterFieldConfigurations) {
+		out.Configuration = c.Configuration
 	}
 	if slices.Contains(include, api.ClusterFieldSettings) {
 		out.Settings = c.Settings
@@ -173,25 +196,29 @@ func (s *Service) describeCluster(scope store.Scope, c *Cluster, include ...api.
 		out.Tags = present(c.Tags)
 	}
 	if slices.Contains(include, api.ClusterFieldAttachments) {
-		out.Attachments = []api.Attachment{}
+		out.Attachments, out.AttachmentsStatus = []api.Attachment{}, c.AttachmentsStatus
 	}
 	return out
 }
 
-func (s *Service) clusterStatistics(scope store.Scope, name string) []api.KeyValuePair {
-	tasks := func(what string, launchType api.LaunchType) string {
-		return strconv.Itoa(s.Tasks.Count(scope, taskCounts, clusterCount(name, what+"/"+string(launchType))))
+// clusterStatistics are the tasks and services of a cluster, by launch type.
+func (s *Service) clusterStatistics(scope store.Scope, name string) (out []api.KeyValuePair) {
+	types := []struct {
+		word string
+		of   api.LaunchType
+	}{{"EC2", api.LaunchTypeEc2}, {"Fargate", api.LaunchTypeFargate}, {"External", api.LaunchTypeExternal}}
+	for _, what := range []string{countRunning, countPending} {
+		for _, t := range types {
+			n := s.Tasks.Count(scope, taskCounts, clusterCount(name, what+"/"+string(t.of)))
+			out = append(out, api.KeyValuePair{Name: what + t.word + "TasksCount", Value: strconv.Itoa(n)})
+		}
 	}
-	return []api.KeyValuePair{
-		{Name: "runningEC2TasksCount", Value: tasks(countRunning, api.LaunchTypeEc2)},
-		{Name: "runningFargateTasksCount", Value: tasks(countRunning, api.LaunchTypeFargate)},
-		{Name: "pendingEC2TasksCount", Value: tasks(countPending, api.LaunchTypeEc2)},
-		{Name: "pendingFargateTasksCount", Value: tasks(countPending, api.LaunchTypeFargate)},
-		{Name: "activeEC2ServiceCount", Value: "0"},
-		{Name: "activeFargateServiceCount", Value: "0"},
-		{Name: "drainingEC2ServiceCount", Value: "0"},
-		{Name: "drainingFargateServiceCount", Value: "0"},
+	for _, what := range []string{"active", "draining"} {
+		for _, t := range types {
+			out = append(out, api.KeyValuePair{Name: what + t.word + "ServiceCount", Value: "0"})
+		}
 	}
+	return out
 }
 
 // missing is how the Describe operations answer for what is not there.

@@ -1,22 +1,40 @@
 package ecs
 
 import (
+	"slices"
+
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/wire"
 )
 
 // registerClusters gives the operations on clusters to a server.
 func (s *Service) registerClusters(svc *wire.Service) {
-	wire.Handle(svc, api.CreateCluster, s.CreateCluster, createClusterRefused...)
+	wire.Handle(svc, api.CreateCluster, s.CreateCluster, slices.Concat(clusterRefused, createClusterNotes, configurationNotes)...)
 	wire.Handle(svc, api.DescribeClusters, s.DescribeClusters)
 	wire.Handle(svc, api.ListClusters, s.ListClusters)
+	wire.Handle(svc, api.UpdateCluster, s.UpdateCluster, slices.Concat(clusterRefused, configurationNotes)...)
+	wire.Handle(svc, api.UpdateClusterSettings, s.UpdateClusterSettings, settingsRefused)
+	wire.Handle(svc, api.PutClusterCapacityProviders, s.PutClusterCapacityProviders, putCapacityProvidersNotes...)
 	wire.Handle(svc, api.DeleteCluster, s.DeleteCluster)
 }
 
-var createClusterRefused = []wire.Option{
-	wire.Refuse("configuration", "ECS Exec and managed storage are not there"),
-	wire.Refuse("capacityProviders", "capacity providers are not there; launch types FARGATE and EC2 work without"),
-	wire.Refuse("defaultCapacityProviderStrategy", "capacity providers are not there; launch types FARGATE and EC2 work without"),
-	wire.Refuse("serviceConnectDefaults", "Service Connect is not there"),
-	wire.Refuse("settings.value", "Container Insights is not there", "disabled"),
+var settingsRefused = wire.Refuse("settings.value", "Container Insights is not there, for metrics are not kept; leave the setting containerInsights out, or set it to disabled "+
+	`(in Terraform: setting { name = "containerInsights", value = "disabled" }; in the CDK: containerInsightsV2: ContainerInsights.DISABLED)`, "disabled")
+
+var clusterRefused = []wire.Option{
+	wire.Refuse("configuration.managedStorageConfiguration", "nothing is encrypted with keys of KMS, which is not there"),
+	wire.Refuse("serviceConnectDefaults.namespace", "Service Connect and Cloud Map are not there"),
+	settingsRefused,
+}
+
+var createClusterNotes = []wire.Option{
+	wire.Note("capacityProviders", "attached at once: the cluster is never PROVISIONING"),
+}
+
+var configurationNotes = []wire.Option{
+	wire.Note("configuration.executeCommandConfiguration", "kept; ECS Exec, which reads it, is not there"),
+}
+
+var putCapacityProvidersNotes = []wire.Option{
+	wire.Note("", "it is done at once: attachmentsStatus is UPDATE_COMPLETE, and there are no attachments, for there are no Auto Scaling groups"),
 }

@@ -35,7 +35,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"DeleteCluster", `{"cluster": "none"}`, "ClusterNotFoundException", "Cluster not found."},
 		{"DeleteCluster", `{"cluster": "default"}`, "ClusterContainsContainerInstancesException", "The Cluster cannot be deleted while Container Instances are active or draining."},
 		{"CreateCluster", `{"clusterName": "a b"}`, "InvalidParameterException", `Cluster must match ^[a-zA-Z0-9\-_]{1,255}$, but was a b`},
-		{"CreateCluster", `{"settings": [{"name": "containerInsights", "value": "enabled"}]}`, "InvalidParameterException", "The parameter settings[0].value of CreateCluster is not supported by Berth yet: Container Insights is not there. See docs/compatibility.md."},
+		{"CreateCluster", `{"settings": [{"name": "containerInsights", "value": "enabled"}]}`, "InvalidParameterException", "The parameter settings[0].value of CreateCluster is not supported by Berth yet: Container Insights is not there, for metrics are not kept; leave the setting containerInsights out, or set it to disabled (in Terraform: setting { name = \"containerInsights\", value = \"disabled\" }; in the CDK: containerInsightsV2: ContainerInsights.DISABLED). See docs/compatibility.md."},
 		{"DescribeClusters", `{"clusters": ["arn:aws:ecs:eu-west-1:000000000000:cluster/default"]}`, "InvalidParameterException", "Invalid identifier: Unexpected region eu-west-1."},
 		{"DescribeClusters", `{"clusters": ["arn:aws:ecs:us-east-1:999999999999:cluster/default"]}`, "InvalidParameterException", "Identifier is for 999999999999. Your accountId is 000000000000"},
 		{"ListClusters", `{"nextToken": "x"}`, "InvalidParameterException", "Invalid token."},

@@ -16,10 +16,15 @@ type paging struct {
 }
 
 func pagingOf(token string, maxResults *int32, listing ...string) (paging, error) {
-	p := paging{listing: listing, limit: maxPage}
+	return pagingUpTo(maxPage, token, maxResults, listing...)
+}
+
+// pagingUpTo is the paging of a listing whose pages have another most, and default, number of items.
+func pagingUpTo(most int, token string, maxResults *int32, listing ...string) (paging, error) {
+	p := paging{listing: listing, limit: most}
 	if maxResults != nil {
-		if *maxResults < 1 || *maxResults > maxPage {
-			return p, invalidParameter("maxResults must be between 1 and %d, but was %d.", maxPage, *maxResults)
+		if *maxResults < 1 || int(*maxResults) > most {
+			return p, invalidParameter("maxResults must be between 1 and %d, but was %d.", most, *maxResults)
 		}
 		p.limit = int(*maxResults)
 	}

@@ -17,7 +17,7 @@ import (
 // renamed or dropped fails here.
 func TestStoredRecordsAreReadWithoutLoss(t *testing.T) {
 	for name, record := range map[string]any{"cluster": &Cluster{}, "family": &Family{}, "task-definition": &TaskDefinition{},
-		"task": &Task{}, "container-instance": &Instance{}} {
+		"task": &Task{}, "container-instance": &Instance{}, "capacity-provider": &CapacityProvider{}} {
 		file := "testdata/records/" + name + ".json"
 		if *update {
 			fill(reflect.ValueOf(record).Elem())

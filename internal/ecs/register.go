@@ -8,6 +8,7 @@ import "github.com/berth-dev/berth/internal/wire"
 // made from both.
 func (s *Service) Register(svc *wire.Service) {
 	s.registerClusters(svc)
+	s.registerCapacityProviders(svc)
 	s.registerTaskDefinitions(svc)
 	s.registerTasks(svc)
 	s.registerInstances(svc)

@@ -1,6 +1,9 @@
 package ecs
 
-import "github.com/berth-dev/berth/internal/store"
+import (
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
 
 // Tables are the service's tables. Package dispatch reads and watches them; what it has to say goes through [Service].
 type Tables struct {
@@ -9,6 +12,8 @@ type Tables struct {
 	Families        *store.Table[Family]
 	Tasks           *store.Table[Task]
 	Instances       *store.Table[Instance]
+
+	CapacityProviders *store.Table[CapacityProvider]
 }
 
 // Indexes of the tables. A key with several parts joins them by slashes, which occur in none.
@@ -32,13 +37,30 @@ const (
 	definitionsByStatus = "status" // status
 
 	// Of Clusters.
-	clustersByStatus = "status" // status
+	clustersByStatus   = "status"   // status
+	clustersByProvider = "provider" // capacity provider, of those that are ACTIVE
+
+	// Of CapacityProviders.
+	providersByGroup = "group" // Auto Scaling group, of those that are ACTIVE
 )
 
 func newTables(db *store.DB) Tables {
 	return Tables{
 		Clusters: store.NewTable(db, "ecs", "cluster",
-			store.Index[Cluster]{Name: clustersByStatus, Keys: func(_ string, c *Cluster) []string { return []string{c.Status} }}),
+			store.Index[Cluster]{Name: clustersByStatus, Keys: func(_ string, c *Cluster) []string { return []string{c.Status} }},
+			store.Index[Cluster]{Name: clustersByProvider, Keys: func(_ string, c *Cluster) []string {
+				if c.Status != clusterActive {
+					return nil
+				}
+				return c.CapacityProviders
+			}}),
+		CapacityProviders: store.NewTable(db, "ecs", "capacity-provider",
+			store.Index[CapacityProvider]{Name: providersByGroup, Keys: func(_ string, p *CapacityProvider) []string {
+				if p.Status != api.CapacityProviderStatusActive {
+					return nil
+				}
+				return []string{p.AutoScalingGroup.AutoScalingGroupArn}
+			}}),
 		Families: store.NewTable[Family](db, "ecs", "family"),
 		TaskDefinitions: store.NewTable(db, "ecs", "task-definition",
 			store.Index[TaskDefinition]{Name: definitionsByFamily, Keys: func(_ string, d *TaskDefinition) []string {
@@ -93,13 +115,16 @@ const (
 	countRunning = "running"
 )
 
-// countKeys are the keys under which a task is counted: "cluster/<name>/<what>", "cluster/<name>/<what>/<launch type>"
-// and "instance/<id>/<what>".
+// countKeys are the keys under which a task is counted: "cluster/<name>/<what>", "cluster/<name>/<what>/<launch type>",
+// "cluster/<name>/active/<capacity provider>" and "instance/<id>/<what>".
 func countKeys(_ string, t *Task) []string {
 	if t.Status == Stopped {
 		return nil
 	}
 	keys := []string{clusterCount(t.Cluster, countActive)}
+	if t.CapacityProvider != "" {
+		keys = append(keys, clusterCount(t.Cluster, countActive+"/"+t.CapacityProvider))
+	}
 	what := countRunning
 	switch t.Status {
 	case Provisioning, Pending, Activating:

@@ -13,6 +13,8 @@ type Task struct {
 	Cluster    string         `json:"cluster"`
 	Definition Revision       `json:"definition"`
 	LaunchType api.LaunchType `json:"launchType"`
+	// CapacityProvider is the provider whose share of a strategy the task is; empty for a task run by launch type.
+	CapacityProvider string `json:"capacityProvider,omitzero"`
 	// NetworkMode is the definition's.
 	NetworkMode api.NetworkMode `json:"networkMode"`
 
