@@ -82,7 +82,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"DescribeTasks", `{"tasks": []}`, "InvalidParameterException", "Tasks cannot be empty."},
 		{"DescribeTasks", `{"tasks": [` + strings.Repeat(`"x",`, 100) + `"x"]}`, "InvalidParameterException", "Tasks cannot have more than 100 items."},
 		{"ListTasks", `{"serviceName": "web"}`, "ServiceNotFoundException", "Service not found."},
-		{"ListTasks", `{"startedBy": "me", "family": "web"}`, "InvalidParameterException", "startedBy must be the only filter."},
+		{"ListTasks", `{"startedBy": "me", "family": "web"}`, "InvalidParameterException", "cannot specify startedBy with other arguments"},
 
 		// Container instances.
 		{"DeregisterContainerInstance", `{"containerInstance": "` + i.ID + `"}`, "InvalidParameterException", "Found running tasks on the instance."},

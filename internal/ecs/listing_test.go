@@ -1,11 +1,15 @@
 package ecs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
 )
 
 // names are what stands behind the last slash of ARNs.
@@ -130,5 +134,77 @@ func TestTasksAreListedByEveryFilter(t *testing.T) {
 				t.Errorf("%s, by %d: %v, want %v", name, limit, listed, c.want)
 			}
 		}
+	}
+}
+
+// What has stopped is in nobody's way: an index has no more rows under a filter's key than are listed.
+func TestAListOfTasksWalksPastNoOther(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(hostDefinition)
+	i := w.instance(1<<20, 1<<20)
+	var running int
+	w.ok(w.db.Update(w.ctx, func(tx *store.Tx) error {
+		for n := range 60 {
+			task := &Task{ID: fmt.Sprintf("%032x", n), Cluster: "default", Definition: Revision{"host", 1}, LaunchType: api.LaunchTypeEc2,
+				Instance: i.ID, StartedBy: "me/too", Status: Stopped, EndingAt: time.Unix(1, 0)}
+			if n%20 == 0 {
+				task.Status, task.EndingAt = Running, time.Time{}
+				running++
+			}
+			if err := w.Tasks.Create(tx, here, task.ID, task); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for name, ask := range map[string]api.ListTasksRequest{
+		"all": {}, "family": {Family: "host"}, "startedBy": {StartedBy: "me/too"}, "instance": {ContainerInstance: i.ID}, "launch type": {LaunchType: api.LaunchTypeEc2},
+	} {
+		if out := got(w.ListTasks(w.ctx, &ask))(w); len(out.TaskArns) != running {
+			t.Errorf("%s: %d tasks are listed, want %d", name, len(out.TaskArns), running)
+		}
+		f := got(w.filterOf(here, "default", &ask))(w)
+		at := w.narrowest(here, f.indexes())
+		if n := w.Tasks.Count(here, at.index, at.key); n != running {
+			t.Errorf("%s: %d rows are under %s, want %d", name, n, at.key, running)
+		}
+	}
+}
+
+func BenchmarkListTasks(b *testing.B) {
+	db := store.New(store.NewMemory(store.MemoryConfig{}), store.Config{})
+	n := &network{interfaces: store.NewTable[Interface](db, "test", "interface")}
+	w := &world{Service: New(db, n, Config{}), t: new(testing.T), ctx: as(b.Context(), wire.User), db: db, network: n}
+	if err := db.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	w.cluster("default")
+	const tasks, part = 100_000, 100
+	for from := 0; from < tasks; from += part {
+		err := db.Update(b.Context(), func(tx *store.Tx) error {
+			for n := from; n < from+part; n++ {
+				task := &Task{ID: newID(), Cluster: "default", Definition: Revision{"host", 1}, LaunchType: api.LaunchTypeEc2, Status: Running}
+				if n%100 == 0 {
+					task.LaunchType = api.LaunchTypeFargate
+				}
+				if err := w.Tasks.Create(tx, here, task.ID, task); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, ask := range map[string]api.ListTasksRequest{"page": {}, "of a family, by launch type": {Family: "host", LaunchType: api.LaunchTypeFargate}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if out, err := w.ListTasks(w.ctx, &ask); err != nil || len(out.TaskArns) != 100 {
+					b.Fatal(out, err)
+				}
+			}
+		})
 	}
 }

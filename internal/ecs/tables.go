@@ -16,16 +16,16 @@ type Tables struct {
 	CapacityProviders *store.Table[CapacityProvider]
 }
 
-// Indexes of the tables. A key with several parts joins them by slashes, which occur in none.
+// Indexes of the tables. A key with several parts joins them by slashes, which occur in none but the last. What tasks are
+// listed by has their desired status in its key: whoever lists those that run walks past none that has stopped.
 const (
 	// Of Tasks.
-	TasksByCluster   = "cluster"   // cluster/desiredStatus
-	TasksByInstance  = "instance"  // instance
-	LiveByInstance   = "live"      // instance, while the task holds its share of the machine
-	TasksByFamily    = "family"    // cluster/family
-	TasksByStartedBy = "startedBy" // cluster/startedBy
-	TasksByGroup     = "group"     // cluster/group
+	TasksByCluster   = "cluster"   // cluster/desiredStatus and cluster/desiredStatus/launchType
+	TasksByInstance  = "instance"  // instance/desiredStatus
+	TasksByFamily    = "family"    // cluster/desiredStatus/family
+	TasksByStartedBy = "startedBy" // cluster/desiredStatus/startedBy
 	TasksByStatus    = "status"    // lastStatus
+	LiveByInstance   = "live"      // instance, while the task holds its share of the machine
 	taskCounts       = "count"     // see countKeys
 
 	// Of Instances.
@@ -71,26 +71,27 @@ func newTables(db *store.DB) Tables {
 			}}),
 		Tasks: store.NewTable(db, "ecs", "task",
 			store.Index[Task]{Name: TasksByCluster, Keys: func(_ string, t *Task) []string {
-				return []string{t.Cluster + "/" + string(t.Desired())}
+				return []string{listKey(t.Cluster, t.Desired()), listKey(t.Cluster, t.Desired(), string(t.LaunchType))}
 			}},
-			store.Index[Task]{Name: TasksByInstance, Keys: func(_ string, t *Task) []string { return []string{t.Instance} }},
+			store.Index[Task]{Name: TasksByInstance, Keys: func(_ string, t *Task) []string {
+				return []string{listKey(t.Instance, t.Desired())}
+			}},
+			store.Index[Task]{Name: TasksByFamily, Keys: func(_ string, t *Task) []string {
+				return []string{listKey(t.Cluster, t.Desired(), t.Definition.Family)}
+			}},
+			store.Index[Task]{Name: TasksByStartedBy, Keys: func(_ string, t *Task) []string {
+				if t.StartedBy == "" {
+					return nil
+				}
+				return []string{listKey(t.Cluster, t.Desired(), t.StartedBy)}
+			}},
+			store.Index[Task]{Name: TasksByStatus, Keys: func(_ string, t *Task) []string { return []string{string(t.Status)} }},
 			store.Index[Task]{Name: LiveByInstance, Keys: func(_ string, t *Task) []string {
 				if !t.Status.Live() {
 					return nil
 				}
 				return []string{t.Instance}
 			}},
-			store.Index[Task]{Name: TasksByFamily, Keys: func(_ string, t *Task) []string {
-				return []string{t.Cluster + "/" + t.Definition.Family}
-			}},
-			store.Index[Task]{Name: TasksByStartedBy, Keys: func(_ string, t *Task) []string {
-				if t.StartedBy == "" {
-					return nil
-				}
-				return []string{t.Cluster + "/" + t.StartedBy}
-			}},
-			store.Index[Task]{Name: TasksByGroup, Keys: func(_ string, t *Task) []string { return []string{t.Cluster + "/" + t.Group} }},
-			store.Index[Task]{Name: TasksByStatus, Keys: func(_ string, t *Task) []string { return []string{string(t.Status)} }},
 			store.Index[Task]{Name: taskCounts, Keys: countKeys}),
 		Instances: store.NewTable(db, "ecs", "container-instance",
 			store.Index[Instance]{Name: InstancesByCluster, Keys: func(_ string, i *Instance) []string {
@@ -106,6 +107,15 @@ func newTables(db *store.DB) Tables {
 				return []string{i.Pool}
 			}}),
 	}
+}
+
+// listKey is the key of tasks of a cluster, or of an instance, by what they should be and one thing more.
+func listKey(of string, desired api.DesiredStatus, more ...string) string {
+	key := of + "/" + string(desired)
+	for _, part := range more {
+		key += "/" + part
+	}
+	return key
 }
 
 // What is counted of the tasks of a cluster and of an instance.

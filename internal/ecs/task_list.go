@@ -1,0 +1,106 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// ListTasks lists the ARNs of a cluster's tasks that pass every filter; without one for desiredStatus, of those that
+// should run.
+func (s *Service) ListTasks(ctx context.Context, r *api.ListTasksRequest) (*api.ListTasksResponse, error) {
+	scope := scopeOf(ctx)
+	cluster, err := s.knownCluster(scope, r.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.filterOf(scope, cluster, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pagingOf(r.NextToken, r.MaxResults, "tasks", cluster, string(f.desired), f.instance, r.Family, r.StartedBy, string(r.LaunchType))
+	if err != nil {
+		return nil, err
+	}
+	rows, token := list(p, func(page store.Page) ([]store.Row[Task], string) {
+		return s.tasksPage(scope, f, page)
+	}, func(row store.Row[Task]) bool { return f.passes(row.Value) })
+	return &api.ListTasksResponse{NextToken: token, TaskArns: each(rows, func(row store.Row[Task]) string {
+		return TaskARN(scope, cluster, row.ID)
+	})}, nil
+}
+
+// tasksPage is a page of the tasks among which those are that pass the filter.
+func (s *Service) tasksPage(scope store.Scope, f taskFilter, page store.Page) (rows []store.Row[Task], next string) {
+	at := s.narrowest(scope, f.indexes())
+	return s.Tasks.FindPage(scope, at.index, at.key, page)
+}
+
+// taskFilter is what ListTasks lists. Empty members let everything pass.
+type taskFilter struct {
+	cluster, instance, family, startedBy string
+	desired                              api.DesiredStatus
+	launchType                           api.LaunchType
+}
+
+func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRequest) (f taskFilter, err error) {
+	f = taskFilter{cluster: cluster, family: r.Family, startedBy: r.StartedBy, desired: r.DesiredStatus, launchType: r.LaunchType}
+	if f.desired == "" {
+		f.desired = api.DesiredStatusRunning
+	}
+	switch {
+	case r.StartedBy != "" && (r.ServiceName != "" || r.Family != "" || r.ContainerInstance != "" || r.LaunchType != ""):
+		return f, invalidParameter("cannot specify startedBy with other arguments")
+	case r.ServiceName != "" && (r.Family != "" || r.ContainerInstance != ""):
+		return f, invalidParameter("cannot specify serviceName with other arguments")
+	case r.ServiceName != "":
+		return f, wire.Errorf(api.ServiceNotFoundException, "Service not found.")
+	}
+	if r.ContainerInstance != "" {
+		if f.instance, err = instanceFrom(scope, cluster, r.ContainerInstance); err != nil {
+			return f, err
+		}
+		if _, ok := s.instance(scope, cluster, f.instance); !ok {
+			return f, invalidParameter("The referenced container instance was not found.")
+		}
+	}
+	return f, nil
+}
+
+// indexed is a key of an index.
+type indexed struct{ index, key string }
+
+// indexes are those that have the tasks that pass the filter.
+func (f *taskFilter) indexes() []indexed {
+	out := []indexed{{TasksByCluster, listKey(f.cluster, f.desired)}}
+	if f.instance != "" {
+		out = append(out, indexed{TasksByInstance, listKey(f.instance, f.desired)})
+	}
+	if f.startedBy != "" {
+		out = append(out, indexed{TasksByStartedBy, listKey(f.cluster, f.desired, f.startedBy)})
+	}
+	if f.family != "" {
+		out = append(out, indexed{TasksByFamily, listKey(f.cluster, f.desired, f.family)})
+	}
+	if f.launchType != "" {
+		out = append(out, indexed{TasksByCluster, listKey(f.cluster, f.desired, string(f.launchType))})
+	}
+	return out
+}
+
+// narrowest is the one of the indexes with the fewest tasks.
+func (s *Service) narrowest(scope store.Scope, indexes []indexed) indexed {
+	return slices.MinFunc(indexes, func(a, b indexed) int {
+		return s.Tasks.Count(scope, a.index, a.key) - s.Tasks.Count(scope, b.index, b.key)
+	})
+}
+
+// passes tells whether a task of any of the indexes passes the filter.
+func (f *taskFilter) passes(t *Task) bool {
+	return t.Cluster == f.cluster && t.Desired() == f.desired &&
+		(f.instance == "" || t.Instance == f.instance) && (f.startedBy == "" || t.StartedBy == f.startedBy) &&
+		(f.family == "" || t.Definition.Family == f.family) && (f.launchType == "" || t.LaunchType == f.launchType)
+}
