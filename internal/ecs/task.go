@@ -43,6 +43,9 @@ type Task struct {
 	// Stop is the order to stop, nil while the task should run. API handlers and reconcilers write it, once.
 	Stop *Stop `json:"stop,omitzero"`
 
+	// ProtectedUntil is when the protection of a service's task ends; zero, or past: it has none.
+	ProtectedUntil time.Time `json:"protectedUntil,omitzero"`
+
 	// What follows is observed: agents' reports write it, and the task reconciler where no agent is left to report.
 	Status             Status       `json:"status"`
 	ConnectedAt        time.Time    `json:"connectedAt,omitzero"` // first report

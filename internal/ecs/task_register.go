@@ -13,6 +13,8 @@ func (s *Service) registerTasks(svc *wire.Service) {
 	wire.Handle(svc, api.StartTask, s.StartTask, slices.Concat(launchRefused, launchNotes)...)
 	wire.Handle(svc, api.StopTask, s.StopTask)
 	wire.Handle(svc, api.DescribeTasks, s.DescribeTasks, describeTasksNotes...)
+	wire.Handle(svc, api.GetTaskProtection, s.GetTaskProtection, protectionNotes...)
+	wire.Handle(svc, api.UpdateTaskProtection, s.UpdateTaskProtection, protectionNotes...)
 	wire.Handle(svc, api.ListTasks, s.ListTasks, slices.Concat(listTasksRefused, listTasksNotes)...)
 }
 
@@ -54,4 +56,8 @@ var listTasksRefused = []wire.Option{
 
 var listTasksNotes = []wire.Option{
 	wire.Note("serviceName", "answers ServiceNotFoundException: there are no services"),
+}
+
+var protectionNotes = []wire.Option{
+	wire.Note("tasks", "only tasks of services can be protected, and there are no services: all others are failures, TASK_NOT_VALID, as on AWS"),
 }
