@@ -171,6 +171,7 @@ func (s *Service) describeInstance(scope store.Scope, i *Instance, include ...ap
 	out := api.ContainerInstance{
 		ContainerInstanceArn: InstanceARN(scope, i.Cluster, i.ID),
 		Ec2InstanceId:        i.EC2InstanceID,
+		CapacityProviderName: i.CapacityProvider(),
 		Version:              i.Version,
 		VersionInfo:          &api.VersionInfo{AgentVersion: i.Agent.Version, AgentHash: i.Agent.Hash, DockerVersion: i.Agent.Docker},
 		RegisteredResources:  present(i.Resources),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -168,9 +167,8 @@ func (i *Instance) succeed(old *Instance) {
 	}
 	// Attributes that somebody gave the instance stay; an agent sends those of its configuration only the first time.
 	for _, a := range old.Attributes {
-		own := strings.HasPrefix(a.Name, "ecs.") || strings.HasPrefix(a.Name, "com.amazonaws.ecs.") || strings.HasPrefix(a.Name, "berth.")
 		sent := slices.ContainsFunc(i.Attributes, func(b api.Attribute) bool { return a.Name == b.Name })
-		if !own && !sent {
+		if !builtInAttribute(a.Name) && !sent {
 			i.Attributes = append(slices.Clip(i.Attributes), a)
 		}
 	}

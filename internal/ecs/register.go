@@ -12,5 +12,6 @@ func (s *Service) Register(svc *wire.Service) {
 	s.registerTaskDefinitions(svc)
 	s.registerTasks(svc)
 	s.registerInstances(svc)
+	s.registerAttributes(svc)
 	s.registerTags(svc)
 }

@@ -125,13 +125,16 @@ func (v *variables) replace(value any) (_ any, err error) {
 func (v *variables) list(items []any) ([]any, error) {
 	out := []any{}
 	for _, item := range items {
-		of, times := item, 1.0
-		if m, ok := item.(map[string]any); ok && m["of"] != nil {
-			of, times = m["of"], m["repeat"].(float64)
+		m, _ := item.(map[string]any)
+		times, repeated := m["repeat"].(float64)
+		if !repeated {
+			m, times = map[string]any{"of": item}, 1
 		}
 		for n := range int(times) {
-			v.named["n"] = strconv.Itoa(n)
-			filled, err := v.replace(of)
+			if repeated {
+				v.named["n"] = strconv.Itoa(n)
+			}
+			filled, err := v.replace(m["of"])
 			if err != nil {
 				return nil, err
 			}
