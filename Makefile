@@ -3,10 +3,14 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 EMBEDDED := internal/embedded/files
 SHIMTAGS := seccomp netgo osusergo
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+LDFLAGS   = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: demo build test bench scale tools vet generate clean seccomp
+# What `make package` names the files by: a tag v1.2.3, or the commit after the last one.
+RELEASE  ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null | sed 's/^v//' | grep . || git log -1 --format=0.0.0-%cd.%h --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0.0.0-dev)
+RELEASED ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: demo build test bench scale tools vet generate clean seccomp package
 
 # The image's first task, from nothing to a page that answers; Berth stays up (`bin/berth down` ends it).
 demo: build
@@ -35,6 +39,7 @@ tools:
 vet:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt these: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) -C release vet ./...
 	CGO_ENABLED=1 $(GO) vet -tags '$(SHIMTAGS)' ./cmd/berth-shim/...
 	$(GO) tool staticcheck ./...
 	CGO_ENABLED=1 $(GO) tool staticcheck -tags '$(SHIMTAGS)' ./cmd/berth-shim/...
@@ -49,8 +54,13 @@ scale:
 	@$(GO) build -trimpath -o bin/scale ./test/scale
 	@bin/scale $(if $(JSON),--output json >$(JSON)) $(SCALE)
 
+# For this machine's architecture, into dist: an archive, a Debian package, an OCI image of Berth, their checksums.
+package: VERSION = $(RELEASE)
+package: build
+	$(GO) -C release run . -root .. -out ../dist -version '$(RELEASE)' -time $(RELEASED)
+
 generate:
 	$(GO) generate ./api
 
 clean:
-	rm -rf bin $(EMBEDDED)/*.zst
+	rm -rf bin dist $(EMBEDDED)/*.zst

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,13 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	if err := os.Remove(g.logPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, in.Close())
 	}
-	if err := errors.Join(os.RemoveAll(in.Dir), in.Close()); err != nil {
+	err = os.RemoveAll(in.Dir)
+	if errors.Is(err, syscall.EBUSY) { // a file system of its own, such as a container's volume: it stays, and is empty
+		if left, _ := os.ReadDir(in.Dir); len(left) == 0 {
+			err = nil
+		}
+	}
+	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}
 	return g.say(out, cleaned{in.Dir}, "removed all of %s", in.Dir)

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/disk"
@@ -130,7 +131,13 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 		return err
 	}
 	m.progress = progress.To(errOut)
-	return m.run(ctx, func() { g.welcome(out, m.announcement(), "") })
+	return m.run(ctx, func() {
+		g.welcome(out, m.announcement(), "")
+		// A systemd unit of type notify waits for this. Where there is none, it does nothing.
+		if _, err := daemon.SdNotify(true, daemon.SdNotifyReady); err != nil {
+			log.Warn("systemd could not be told that berth is ready", "error", err)
+		}
+	})
 }
 
 // What a start writes at least, in bytes: the state's files have their whole size from the first moment.

@@ -25,15 +25,16 @@ func Tool(t testing.TB, name string) string {
 }
 
 // StartDocker runs a dockerd until the end of the test, on a host of one's own (OnOwnHost): what it does to the host's
-// firewall is undone after it.
-func StartDocker(t testing.TB) {
+// firewall is undone after it. It returns the socket's path.
+func StartDocker(t testing.TB) (socket string) {
 	t.Helper()
 	dockerd, iptables := Tool(t, "dockerd"), Tool(t, "iptables")
 	dir, err := os.MkdirTemp("/run", "docker")
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, log := filepath.Join(dir, "docker.sock"), filepath.Join(dir, "log")
+	socket = filepath.Join(dir, "docker.sock")
+	log := filepath.Join(dir, "log")
 	output, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
@@ -82,4 +83,5 @@ func StartDocker(t testing.TB) {
 		body, _ := io.ReadAll(response.Body)
 		return string(body) == "OK"
 	})
+	return socket
 }

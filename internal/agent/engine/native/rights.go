@@ -15,7 +15,7 @@ import (
 // needed is what of root's rights the engine and its network use themselves; containers get theirs from these.
 var needed = []capability.Cap{
 	capability.CAP_CHOWN, capability.CAP_DAC_OVERRIDE, capability.CAP_FOWNER, capability.CAP_KILL, capability.CAP_MKNOD, capability.CAP_NET_ADMIN,
-	capability.CAP_SETGID, capability.CAP_SETPCAP, capability.CAP_SETUID, capability.CAP_SYS_ADMIN, capability.CAP_SYS_CHROOT,
+	capability.CAP_SETGID, capability.CAP_SETPCAP, capability.CAP_SETUID, capability.CAP_SYS_ADMIN, capability.CAP_SYS_CHROOT, capability.CAP_SYS_PTRACE,
 }
 
 // checkRights says why this process can't run containers though it is root's, and what to do about it: a sandbox or a
