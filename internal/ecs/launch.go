@@ -23,9 +23,11 @@ type launch struct {
 	tasks  []string // ids of the tasks that are committed
 }
 
-// share is a part of a launch's tasks: all of them, or the one for a container instance that was named.
+// share is a part of a launch's tasks: all of them, those of a capacity provider, or the one for a container instance that
+// was named.
 type share struct {
 	pool     pool
+	provider string // capacity provider; empty: run by launch type
 	instance string // id of the only instance that may be chosen; empty: any of the pool
 	count    int
 
@@ -192,7 +194,7 @@ func roleARN(scope store.Scope, role string) string {
 func (l *launch) task(sh *share, c placed) *Task {
 	t := l.template.clone()
 	t.move(l.first, ByPlacer)
-	t.LaunchType = sh.pool.launchType
+	t.LaunchType, t.CapacityProvider = sh.pool.launchType, sh.provider
 	t.ID, t.Instance, t.Machine, t.Demand = c.task, c.instance.ID, c.instance.Machine, l.request.Demand
 	t.Zone = c.instance.Attributes[zoneAttribute]
 	if t.Architecture = c.instance.Attributes[architectureAttribute]; t.Architecture == "" {

@@ -41,7 +41,13 @@ func (s *Service) failuresOf(scope store.Scope, sh *share, short int) (out []api
 		return out
 	}
 	for _, v := range sh.refusals[:min(len(sh.refusals), maxFailures)] {
-		out = append(out, api.Failure{Arn: InstanceARN(scope, sh.pool.cluster, v.Instance), Reason: string(v.Obstacle), Detail: v.Detail})
+		if sh.provider == "" || s.belongs(scope, sh, v.Instance) {
+			out = append(out, api.Failure{Arn: InstanceARN(scope, sh.pool.cluster, v.Instance), Reason: string(v.Obstacle), Detail: v.Detail})
+		}
+	}
+	if len(out) == 0 && sh.provider != "" {
+		out = append(out, api.Failure{Arn: CapacityProviderARN(scope, sh.provider), Reason: "EMPTY CAPACITY PROVIDER",
+			Detail: "No container instance of the cluster has the attribute " + CapacityProviderAttribute + " with the provider's name."})
 	}
 	return out
 }

@@ -174,7 +174,7 @@ func (p *placer) wait(ctx context.Context, l *launch) error {
 	for {
 		p.mu.Lock()
 		left, changed := p.service.config.Settle-time.Since(p.started), p.changed
-		if left > 0 && (p.complete() || !slices.ContainsFunc(l.shares, func(sh *share) bool { return p.awaits(sh, l.request) })) {
+		if left > 0 && (p.complete() || !slices.ContainsFunc(l.shares, func(sh *share) bool { return p.awaits(sh, l.requestOf(sh)) })) {
 			left = 0
 		}
 		p.mu.Unlock()
@@ -229,7 +229,7 @@ func (p *placer) place(l *launch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, sh := range l.shares {
-		p.fill(sh, l.request)
+		p.fill(sh, l.requestOf(sh))
 	}
 }
 

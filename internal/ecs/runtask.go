@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -39,7 +38,7 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 		}
 		return nil, err
 	}
-	if sh := l.shares[0]; l.placed && !sh.candidates && sh.pool.launchType != api.LaunchTypeFargate {
+	if sh := l.shares[0]; l.placed && !sh.candidates && sh.provider == "" && sh.pool.launchType != api.LaunchTypeFargate {
 		return nil, invalidParameter("No Container Instances were found in your cluster.")
 	}
 	return &api.RunTaskResponse{Tasks: s.launched(scope, l.tasks), Failures: s.failures(scope, l)}, nil
@@ -54,17 +53,21 @@ func (s *Service) runOf(scope store.Scope, r *api.RunTaskRequest) (*launch, erro
 	if count < 1 || count > 10 {
 		return nil, invalidParameter("count must be between 1 and 10, but was %d.", count)
 	}
+	cluster, err := s.activeCluster(scope, r.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	where, err := s.capacityFor(scope, cluster, r, count)
+	if err != nil {
+		return nil, err
+	}
 	run := *r
-	run.LaunchType = cmp.Or(r.LaunchType, api.LaunchTypeEc2)
+	run.LaunchType = where.launchType
 	l, err := s.launchOf(scope, &run)
 	if err != nil {
 		return nil, err
 	}
-	at := pool{scope: scope, launchType: run.LaunchType}
-	if run.LaunchType != api.LaunchTypeFargate {
-		at.cluster = l.template.Cluster
-	}
-	l.shares = []*share{{pool: at, count: count}}
+	l.shares = where.shares(scope, cluster, count)
 	return l, nil
 }
 

@@ -29,7 +29,6 @@ var launchRefused = []wire.Option{
 }
 
 var runTaskRefused = []wire.Option{
-	wire.Refuse("capacityProviderStrategy", "capacity providers are not there; launch types FARGATE, EC2 and EXTERNAL work without"),
 	wire.Refuse("launchType", "managed instances are not there", "EC2", "FARGATE", "EXTERNAL"),
 	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
 	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
@@ -42,6 +41,7 @@ var launchNotes = []wire.Option{
 }
 
 var runTaskNotes = []wire.Option{
+	wire.Note("capacityProviderStrategy", "FARGATE and FARGATE_SPOT are the same machines, and Spot is never interrupted; tasks that find no room are in failures, for no provider scales"),
 	wire.Note("networkConfiguration.awsvpcConfiguration.assignPublicIp", "the public address is one by which this machine reaches the task; tasks reach the Internet without one too"),
 	wire.Note("platformVersion", "1.3.0 is recorded and runs as 1.4.0"),
 }
