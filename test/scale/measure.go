@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,15 +97,7 @@ func (w *world) launch(ctx context.Context) error {
 		return err
 	}
 	w.size.AloneP50, w.size.AloneP99 = ms(quantile(alone.latencies, 0.5)), ms(quantile(alone.latencies, 0.99))
-	if w.options.profile != "" {
-		go func() {
-			name := filepath.Join(w.options.profile, fmt.Sprintf("launch-%d", w.size.Instances))
-			if err := w.plane.profile(ctx, "profile?seconds=10", name+".cpu"); err != nil {
-				say("no profile: %v", err)
-			}
-			_ = w.plane.profile(ctx, "allocs", name+".allocs")
-		}()
-	}
+	profiled := w.profileLaunches(ctx)
 	tasks := min(w.options.tasks, perInstance*w.size.Instances) - alone.tasks
 	pid := w.cmd.Process.Pid
 	before, own, next := processor(pid), processor(os.Getpid()), 0
@@ -119,6 +112,9 @@ func (w *world) launch(ctx context.Context) error {
 	w.size.LoadProcessors = (processor(os.Getpid()) - own).Seconds() / got.took.Seconds()
 	w.size.MicrosPerLaunch = (processor(pid) - before).Seconds() / float64(got.tasks) * 1e6
 	w.size.LoadAverage = loadAverage()
+	if err := profiled(); err != nil {
+		return fmt.Errorf("write the profiles: %w", err)
+	}
 	if err := counted(ctx, w.client, w.size.Tasks); err != nil {
 		return err
 	}
@@ -128,6 +124,20 @@ func (w *world) launch(ctx context.Context) error {
 	say("%.0f launches/s; RUNNING after %.0f ms (p50), %.0f ms (p99); the control plane takes %.2f processors and %.0f MiB",
 		w.size.LaunchesPerSecond, w.size.P50, w.size.P99, w.size.Processors, w.size.MiB)
 	return err
+}
+
+// profileLaunches writes a profile of the control plane's processors over the next five seconds, if profiles are wanted. What
+// it returns waits for that and writes those of its memory.
+func (w *world) profileLaunches(ctx context.Context) (finish func() error) {
+	if w.options.profile == "" {
+		return func() error { return nil }
+	}
+	name := filepath.Join(w.options.profile, fmt.Sprintf("launch-%d.", w.size.Instances))
+	done := make(chan error, 1)
+	go func() { done <- w.plane.profile(ctx, "profile?seconds=5", name+"cpu") }()
+	return func() error {
+		return errors.Join(<-done, w.plane.profile(ctx, "allocs", name+"allocs"), w.plane.profile(ctx, "heap?gc=1", name+"heap"))
+	}
 }
 
 // progress says how far launches are, at every quarter.
