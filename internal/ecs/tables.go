@@ -92,7 +92,7 @@ func newTables(db *store.DB) Tables {
 				}
 				return []string{t.Instance}
 			}},
-			store.Index[Task]{Name: taskCounts, Keys: countKeys}),
+			store.Index[Task]{Name: taskCounts, Counted: true, Keys: countKeys}),
 		Instances: store.NewTable(db, "ecs", "container-instance",
 			store.Index[Instance]{Name: InstancesByCluster, Keys: func(_ string, i *Instance) []string {
 				if !i.shown() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
@@ -14,14 +15,21 @@ type codec struct {
 	encode func(v any) ([]byte, error)
 	// decode also says whether the JSON has members that the type doesn't know.
 	decode func(raw []byte) (v any, foreign bool, err error)
-	// indexes are the names of the table's indexes; keys a row's keys in them.
-	indexes []string
+	// counted tells of each of the table's indexes whether it only counts; keys are a row's keys in them, sorted.
+	counted map[string]bool
 	keys    func(scope Scope, id string, v any) []string
+}
+
+// onlyCounts tells whether an index key is one of an index that holds no rows.
+func (c *codec) onlyCounts(key string) bool {
+	index, _, _ := strings.Cut(key, "\x00")
+	return c.counted[index]
 }
 
 func codecOf[T any](indexes []Index[T]) codec {
 	c := codec{
-		encode: func(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) },
+		counted: map[string]bool{},
+		encode:  func(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) },
 		decode: func(raw []byte) (any, bool, error) {
 			v := new(T)
 			err := json.Unmarshal(raw, v, json.RejectUnknownMembers(true))
@@ -42,7 +50,7 @@ func codecOf[T any](indexes []Index[T]) codec {
 		},
 	}
 	for _, index := range indexes {
-		c.indexes = append(c.indexes, index.Name)
+		c.counted[index.Name] = index.Counted
 	}
 	return c
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/RaduBerinde/btreemap"
@@ -22,7 +24,15 @@ type row struct {
 // slot is a row's place in the table and in its indexes.
 type slot struct{ *row }
 
+// slots are rows of one scope by their ids.
 type slots = btreemap.BTreeMap[string, *slot]
+
+// group are the rows that an index has under one key. Of an index that only counts, the rows are nil.
+type group struct {
+	key   string
+	count int
+	rows  *slots
+}
 
 // table holds the rows of one table in memory, whatever their type. The DB's lock guards it.
 type table struct {
@@ -33,22 +43,24 @@ type table struct {
 	ofClaims bool
 
 	byKey    map[string]*slot
-	ordered  *slots
-	index    *slots           // "<index>\x00<scope>\x00<key>\x00<id>"
-	counts   map[string]int   // by index key, and by scope
-	written  map[string]int64 // by prefix of a scope: the last revision that wrote a row there
+	scopes   map[Scope]*slots
+	groups   map[string]*group // by index key
+	written  map[string]int64  // by prefix of a scope: the last revision that wrote a row there
 	watchers map[*watcher]struct{}
+	free     *btreemap.FreeList[string, *slot] // of the nodes of all slots
 }
 
 func newTable(name string, c codec) *table {
 	t := &table{name: name, codec: c, unique: map[string]*Table[claim]{}, watchers: map[*watcher]struct{}{}}
 	t.byKey = map[string]*slot{}
-	t.ordered = btreemap.New[string, *slot](32, strings.Compare)
-	t.index = btreemap.New[string, *slot](32, strings.Compare)
-	t.counts = map[string]int{}
+	t.scopes = map[Scope]*slots{}
+	t.groups = map[string]*group{}
 	t.written = map[string]int64{}
+	t.free = btreemap.NewFreeList[string, *slot](btreemap.DefaultFreeListSize)
 	return t
 }
+
+func (t *table) newSlots() *slots { return btreemap.NewWithFreeList(32, strings.Compare, t.free) }
 
 // decode makes a row of a stored value.
 func (t *table) decode(item Item, scope Scope, id string) (*row, error) {
@@ -79,17 +91,18 @@ func (t *table) set(r *row) (old *row) {
 	if s == nil {
 		s = &slot{r}
 		t.byKey[r.key] = s
-		t.ordered.ReplaceOrInsert(r.key, s)
-		t.counts[r.scope.String()]++
-		t.enter(s, r.keys)
+		all := t.scopes[r.scope]
+		if all == nil {
+			all = t.newSlots()
+			t.scopes[r.scope] = all
+		}
+		all.ReplaceOrInsert(r.id, s)
+		t.move(s, nil, r.keys)
 		return nil
 	}
 	old = s.row
 	s.row = r
-	if !equal(old.keys, r.keys) {
-		t.leave(old.id, old.keys)
-		t.enter(s, r.keys)
-	}
+	t.move(s, old.keys, r.keys)
 	return old
 }
 
@@ -100,55 +113,91 @@ func (t *table) remove(key string) (old *row) {
 		return nil
 	}
 	delete(t.byKey, key)
-	t.ordered.Delete(key)
-	t.drop(s.scope.String())
-	t.leave(s.id, s.keys)
+	all := t.scopes[s.scope]
+	if all.Delete(s.id); all.Len() == 0 {
+		delete(t.scopes, s.scope)
+	}
+	t.move(s, s.keys, nil)
 	return s.row
 }
 
-func (t *table) enter(s *slot, keys []string) {
-	for _, key := range keys {
-		t.index.ReplaceOrInsert(key+"\x00"+s.id, s)
-		t.counts[key]++
+// move takes a slot from the index keys that it had to those that it has, both sorted. Equal keys become one string: a table
+// has many rows and few keys.
+func (t *table) move(s *slot, had, has []string) {
+	for len(had) > 0 || len(has) > 0 {
+		switch {
+		case len(has) == 0 || len(had) > 0 && had[0] < has[0]:
+			t.leave(s, had[0])
+			had = had[1:]
+		case len(had) == 0 || has[0] < had[0]:
+			has[0] = t.enter(s, has[0])
+			has = has[1:]
+		default:
+			has[0] = had[0]
+			had, has = had[1:], has[1:]
+		}
 	}
 }
 
-func (t *table) leave(id string, keys []string) {
-	for _, key := range keys {
-		t.index.Delete(key + "\x00" + id)
-		t.drop(key)
+func (t *table) enter(s *slot, key string) (same string) {
+	g := t.groups[key]
+	if g == nil {
+		g = &group{key: key}
+		if !t.codec.onlyCounts(key) {
+			g.rows = t.newSlots()
+		}
+		t.groups[key] = g
+	}
+	if g.count++; g.rows != nil {
+		g.rows.ReplaceOrInsert(s.id, s)
+	}
+	return g.key
+}
+
+func (t *table) leave(s *slot, key string) {
+	g := t.groups[key]
+	if g.rows != nil {
+		g.rows.Delete(s.id)
+	}
+	if g.count--; g.count == 0 {
+		delete(t.groups, key)
 	}
 }
 
-func (t *table) drop(count string) {
-	if t.counts[count]--; t.counts[count] == 0 {
-		delete(t.counts, count)
+// under are the rows that an index has under a key, nil when there are none.
+func (t *table) under(key string) *slots {
+	if g := t.groups[key]; g != nil {
+		return g.rows
 	}
+	return nil
 }
 
-// scan lists the rows of tree under prefix whose ids come after the id given, at most limit of them when limit > 0.
-func scan(tree *slots, prefix, after string, limit int) (rows []*row, more bool) {
-	from := btreemap.GE(prefix)
+// all are the rows of every scope.
+func (t *table) all() (rows []*row) {
+	for _, scope := range slices.SortedFunc(maps.Keys(t.scopes), func(a, b Scope) int { return strings.Compare(a.String(), b.String()) }) {
+		found, _ := scan(t.scopes[scope], "", 0)
+		rows = append(rows, found...)
+	}
+	return rows
+}
+
+// scan lists the rows whose ids come after the one given, at most limit of them when limit > 0.
+func scan(from *slots, after string, limit int) (rows []*row, more bool) {
+	if from == nil {
+		return nil, false
+	}
+	first := btreemap.Min[string]()
 	if after != "" {
-		from = btreemap.GT(prefix + after)
+		first = btreemap.GT(after)
 	}
-	for _, s := range tree.Ascend(from, btreemap.LT(afterPrefix(prefix))) {
+	if limit == 0 {
+		rows = make([]*row, 0, from.Len())
+	}
+	for _, s := range from.Ascend(first, btreemap.Max[string]()) {
 		if limit > 0 && len(rows) == limit {
 			return rows, true
 		}
 		rows = append(rows, s.row)
 	}
 	return rows, false
-}
-
-func equal(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

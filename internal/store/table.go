@@ -16,6 +16,8 @@ type Index[T any] struct {
 	// Unique makes a key belong to one row of the scope: a second one is refused with ErrExists. It holds across servers,
 	// by a row of its own for each key, so it can't be added to a table that has rows.
 	Unique bool
+	// Counted makes an index of which only [Table.Count] is asked, which then holds no rows: for what many rows have in common.
+	Counted bool
 }
 
 // Row is a row as it was at one revision.
@@ -78,26 +80,29 @@ func (t *Table[T]) Get(scope Scope, id string) (Row[T], bool) {
 
 // List is a page of the scope's rows in order of their ids, and what to give as After for the next page: empty after the last.
 func (t *Table[T]) List(scope Scope, page Page) (rows []Row[T], next string) {
-	return t.page(t.ordered, prefixOf(scope, t.name), page)
+	return t.page(page, func() *slots { return t.scopes[scope] })
 }
 
 // All yields the rows of every scope, as they are together at the time of the call.
 func (t *Table[T]) All() iter.Seq[Row[T]] {
+	t.db.mu.RLock()
+	defer t.db.mu.RUnlock()
 	return each[T](t.all())
 }
 
 // Find yields the rows that an index has under key, in order of their ids, as they are together at the time of the call.
 func (t *Table[T]) Find(scope Scope, index, key string) iter.Seq[Row[T]] {
-	prefix := t.indexKey(scope, index, key) + "\x00"
+	name := t.listKey(scope, index, key)
 	t.db.mu.RLock()
 	defer t.db.mu.RUnlock()
-	rows, _ := scan(t.index, prefix, "", 0)
+	rows, _ := scan(t.under(name), "", 0)
 	return each[T](rows)
 }
 
 // FindPage is a page of what Find yields.
 func (t *Table[T]) FindPage(scope Scope, index, key string, page Page) (rows []Row[T], next string) {
-	return t.page(t.index, t.indexKey(scope, index, key)+"\x00", page)
+	name := t.listKey(scope, index, key)
+	return t.page(page, func() *slots { return t.under(name) })
 }
 
 // FindOne is the first of the rows that an index has under key: the only one when the index is unique.
@@ -114,19 +119,25 @@ func (t *Table[T]) Count(scope Scope, index, key string) int {
 	name := t.indexKey(scope, index, key)
 	t.db.mu.RLock()
 	defer t.db.mu.RUnlock()
-	return t.counts[name]
+	if g := t.groups[name]; g != nil {
+		return g.count
+	}
+	return 0
 }
 
 // Len is how many rows the scope has.
 func (t *Table[T]) Len(scope Scope) int {
 	t.db.mu.RLock()
 	defer t.db.mu.RUnlock()
-	return t.counts[scope.String()]
+	if all := t.scopes[scope]; all != nil {
+		return all.Len()
+	}
+	return 0
 }
 
-func (t *Table[T]) page(tree *slots, prefix string, page Page) (rows []Row[T], next string) {
+func (t *Table[T]) page(page Page, of func() *slots) (rows []Row[T], next string) {
 	t.db.mu.RLock()
-	found, more := scan(tree, prefix, page.After, page.Limit)
+	found, more := scan(of(), page.After, page.Limit)
 	t.db.mu.RUnlock()
 	rows = slices.Collect(each[T](found))
 	if more {
@@ -135,22 +146,24 @@ func (t *Table[T]) page(tree *slots, prefix string, page Page) (rows []Row[T], n
 	return rows, next
 }
 
-func (t *Table[T]) all() []*row {
-	t.db.mu.RLock()
-	defer t.db.mu.RUnlock()
-	rows, _ := scan(t.ordered, Root, "", 0)
-	return rows
-}
-
 // indexKey is how an index' key stands in the table. Asking for an index that the table doesn't have is a mistake in the program.
 func (t *table) indexKey(scope Scope, index, key string) string {
-	if !slices.Contains(t.codec.indexes, index) {
+	if _, ok := t.codec.counted[index]; !ok {
 		panic(fmt.Sprintf("store: table %s has no index %q", t.name, index))
 	}
 	return indexKey(scope, index, key)
 }
 
-// noZero keeps zero bytes, which part an index key from the id after it, out of the key.
+// listKey is the indexKey of an index that holds rows.
+func (t *table) listKey(scope Scope, index, key string) string {
+	name := t.indexKey(scope, index, key)
+	if t.codec.counted[index] {
+		panic(fmt.Sprintf("store: the index %q of table %s holds no rows, it only counts them", index, t.name))
+	}
+	return name
+}
+
+// noZero keeps zero bytes, which part an index key from what stands before it, out of the key.
 var noZero = strings.NewReplacer("\x00", "\x01\x02", "\x01", "\x01\x01")
 
 func indexKey(scope Scope, index, key string) string {

@@ -22,7 +22,7 @@ func (t *Table[T]) GetTx(tx *Tx, scope Scope, id string) (*T, bool) {
 // have no tasks. When the question can be put as that of one row (a unique index, a counter), put it so.
 func (t *Table[T]) FindTx(tx *Tx, scope Scope, index, key string) []Row[T] {
 	var rows []Row[T]
-	for _, r := range tx.find(t.table, scope, t.indexKey(scope, index, key)) {
+	for _, r := range tx.find(t.table, scope, t.listKey(scope, index, key)) {
 		rows = append(rows, rowOf[T](r))
 	}
 	return rows

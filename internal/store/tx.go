@@ -50,7 +50,7 @@ func (tx *Tx) readStored(t *table, key string) *row {
 // find are the rows that an index has under a key, as this transaction sees them, in order of ids.
 func (tx *Tx) find(t *table, scope Scope, indexKey string) []*row {
 	tx.db.mu.RLock()
-	found, _ := scan(t.index, indexKey+"\x00", "", 0)
+	found, _ := scan(t.under(indexKey), "", 0)
 	at := tx.db.applied
 	tx.db.mu.RUnlock()
 

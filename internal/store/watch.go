@@ -19,10 +19,7 @@ type Event[T any] struct {
 // A reader that falls far behind, or that was behind when the feed had to be taken up by a snapshot, gets several changes of one row
 // as one: from the oldest state it has not seen to the newest. It misses states, never the last one.
 func (t *Table[T]) Watch(ctx context.Context) ([]Row[T], <-chan Event[T]) {
-	return t.watch(ctx, func(*row) bool { return true }, func() []*row {
-		rows, _ := scan(t.ordered, Root, "", 0)
-		return rows
-	})
+	return t.watch(ctx, func(*row) bool { return true }, t.all)
 }
 
 // WatchKey is Watch for the rows that an index has under key. A row that comes under the key is an event without Old, one that leaves it
@@ -31,14 +28,14 @@ func (t *Table[T]) WatchKey(ctx context.Context, scope Scope, index, key string)
 	name := t.indexKey(scope, index, key)
 	under := func(r *row) bool { return slices.Contains(r.keys, name) }
 	return t.watch(ctx, under, func() []*row {
-		rows, _ := scan(t.index, name+"\x00", "", 0)
+		rows, _ := scan(t.under(name), "", 0)
 		return rows
 	})
 }
 
 func (t *Table[T]) watch(ctx context.Context, wants func(*row) bool, now func() []*row) ([]Row[T], <-chan Event[T]) {
 	w := &watcher{wants: wants, more: make(chan struct{}, 1), limit: watchLimit}
-	events := make(chan Event[T])
+	events := make(chan Event[T], handed)
 	t.db.mu.Lock()
 	rows := now()
 	if t.db.ctx.Err() != nil {
@@ -106,6 +103,10 @@ func (t *table) tell(c change) {
 		w.put(c)
 	}
 }
+
+// handed is how many changes are handed to a reader before it has taken the first: one by one, each would cost two switches
+// between goroutines.
+const handed = 64
 
 // watchLimit is how many changes wait for one reader before those of the same row are merged.
 const watchLimit = 4096

@@ -185,8 +185,8 @@ func indexesFollow(t *testing.T, backend New) {
 		for r := range f.things.Find(here, "group", group) {
 			ids = append(ids, r.ID)
 		}
-		if n := f.things.Count(here, "group", group); n != len(ids) {
-			t.Errorf("group %q counts %d rows and has %d", group, n, len(ids))
+		if n, m := f.things.Count(here, "group", group), f.things.Count(here, "tally", group); n != len(ids) || m != n {
+			t.Errorf("group %q counts %d rows, %d where it only counts, and has %d", group, n, m, len(ids))
 		}
 		return fmt.Sprint(ids)
 	}

@@ -98,6 +98,7 @@ func start(t *testing.T, backend store.Backend) *fixture {
 	db := store.New(backend, store.Config{CheckValues: true})
 	f := &fixture{db, store.NewTable(db, "test", "thing",
 		store.Index[thing]{Name: "group", Keys: func(_ string, v *thing) []string { return some(v.Group) }},
+		store.Index[thing]{Name: "tally", Counted: true, Keys: func(_ string, v *thing) []string { return some(v.Group) }},
 		store.Index[thing]{Name: "slug", Unique: true, Keys: func(_ string, v *thing) []string { return some(v.Slug) }},
 	)}
 	t.Cleanup(func() {
