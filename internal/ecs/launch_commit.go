@@ -22,6 +22,7 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 	// A client that goes away must not leave it in doubt what it asked for.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
+	l.template.LogMode = s.logMode(ctx, scope)
 	if err := s.placer.wait(ctx, l); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // renamed or dropped fails here.
 func TestStoredRecordsAreReadWithoutLoss(t *testing.T) {
 	for name, record := range map[string]any{"cluster": &Cluster{}, "family": &Family{}, "task-definition": &TaskDefinition{},
-		"task": &Task{}, "container-instance": &Instance{}, "capacity-provider": &CapacityProvider{}} {
+		"task": &Task{}, "container-instance": &Instance{}, "capacity-provider": &CapacityProvider{}, "account-setting": &AccountSetting{}} {
 		file := "testdata/records/" + name + ".json"
 		if *update {
 			fill(reflect.ValueOf(record).Elem())

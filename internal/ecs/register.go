@@ -13,5 +13,6 @@ func (s *Service) Register(svc *wire.Service) {
 	s.registerTasks(svc)
 	s.registerInstances(svc)
 	s.registerAttributes(svc)
+	s.registerAccountSettings(svc)
 	s.registerTags(svc)
 }

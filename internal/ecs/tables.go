@@ -14,6 +14,7 @@ type Tables struct {
 	Instances       *store.Table[Instance]
 
 	CapacityProviders *store.Table[CapacityProvider]
+	AccountSettings   *store.Table[AccountSetting]
 }
 
 // Indexes of the tables. A key with several parts joins them by slashes, which occur in none but the last. What tasks are
@@ -54,6 +55,7 @@ func newTables(db *store.DB) Tables {
 				}
 				return c.CapacityProviders
 			}}),
+		AccountSettings: store.NewTable[AccountSetting](db, "ecs", "account-setting"),
 		CapacityProviders: store.NewTable(db, "ecs", "capacity-provider",
 			store.Index[CapacityProvider]{Name: providersByGroup, Keys: func(_ string, p *CapacityProvider) []string {
 				if p.Status != api.CapacityProviderStatusActive {

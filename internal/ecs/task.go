@@ -37,8 +37,11 @@ type Task struct {
 	Overrides     api.TaskOverride `json:"overrides,omitzero"`
 	TaskRole      string           `json:"taskRole,omitzero"`
 	ExecutionRole string           `json:"executionRole,omitzero"`
-	Tags          []api.Tag        `json:"tags,omitzero"`
-	CreatedAt     time.Time        `json:"createdAt"`
+	// LogMode is the account setting defaultLogDriverMode at the time of RunTask: how containers log whose definition does not say; empty: as
+	// Berth does by itself.
+	LogMode   string    `json:"logMode,omitzero"`
+	Tags      []api.Tag `json:"tags,omitzero"`
+	CreatedAt time.Time `json:"createdAt"`
 
 	// Stop is the order to stop, nil while the task should run. API handlers and reconcilers write it, once.
 	Stop *Stop `json:"stop,omitzero"`

@@ -69,6 +69,6 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
 	wire.Note("containerDefinitions.logConfiguration.options", "awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode and "+
-		"max-buffer-size; others are refused by ClientException. Without mode it is blocking, so that no line is lost (AWS: non-blocking), unless "+
+		"max-buffer-size; others are refused by ClientException. Without mode it is the account setting defaultLogDriverMode, which is blocking by default so that no line is lost (AWS: non-blocking), unless "+
 		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER"),
 }

@@ -196,16 +196,20 @@ func device(d api.Device) dockerDevice {
 
 // logConfig is a container's log driver. Amazon's agent gives the options of awslogs to Docker as they are, which knows
 // no prefix but the stream itself; Berth's agent ships logs and names the stream. A bound on the buffer without a mode is
-// one for non-blocking, AWS's default mode; Docker wants it said.
+// one for non-blocking, AWS's default mode; Docker wants it said. Without either the mode is the account's, as it was when the task was run.
 func (b *builder) logConfig(c *api.ContainerDefinition) *dockerLogConfig {
 	l := c.LogConfiguration
 	if l == nil {
 		return nil
 	}
 	out := &dockerLogConfig{Type: string(l.LogDriver), Config: l.Options}
-	if l.Options["max-buffer-size"] != "" && l.Options["mode"] == "" {
+	mode := b.row.Value.LogMode
+	if l.Options["max-buffer-size"] != "" {
+		mode = "non-blocking"
+	}
+	if mode != "" && l.Options["mode"] == "" {
 		out.Config = maps.Clone(l.Options)
-		out.Config["mode"] = "non-blocking"
+		out.Config["mode"] = mode
 	}
 	if prefix, ok := l.Options[streamPrefix]; ok && b.protocol == 0 && l.LogDriver == api.LogDriverAwslogs {
 		out.Config = maps.Clone(out.Config)

@@ -183,6 +183,13 @@ func TestATaskIsToldInFull(t *testing.T) {
 		t.Errorf("a bound on the log buffer needs its mode: %s", empty.DockerConfig.HostConfig)
 	}
 
+	inMode := *row.Value
+	inMode.LogMode = "non-blocking"
+	row.Value = &inMode
+	if host := build(row, def, 0, "1.21").Containers[0].DockerConfig.HostConfig; !strings.Contains(host, `"mode":"non-blocking"`) {
+		t.Errorf("the account's mode is not told: %s", host)
+	}
+
 	// Berth's agent names log streams itself.
 	own := build(row, def, 1, "1.21").Containers[0].DockerConfig.HostConfig
 	var host struct {

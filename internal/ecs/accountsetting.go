@@ -1,0 +1,133 @@
+package ecs
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// AccountSetting is a setting that somebody put, by principal and name. Those of the account's root are the default of all
+// its principals.
+type AccountSetting struct {
+	Principal string          `json:"principal"` // ARN of the root, a user or a role
+	Name      api.SettingName `json:"name"`
+	Value     string          `json:"value"`
+}
+
+// setting is what may be set, and what holds where nobody has put anything.
+type setting struct {
+	name     api.SettingName
+	standard string // what it is when nobody has set it
+	values   []string
+	refused  map[string]string // other values of AWS, and why they are refused
+}
+
+// settings are all of them, sorted by name.
+var settings = []setting{
+	{name: api.SettingNameAwsvpcTrunking, standard: "disabled", values: []string{"enabled", "disabled"}},
+	{name: api.SettingNameContainerInsights, standard: "disabled", values: []string{"disabled"}, refused: map[string]string{
+		"enabled": noInsights, "enhanced": noInsights}},
+	{name: api.SettingNameContainerInstanceLongArnFormat, standard: "enabled", values: []string{"enabled"}},
+	{name: api.SettingNameDefaultLogDriverMode, standard: "blocking", values: []string{"blocking", "non-blocking"}},
+	{name: api.SettingNameFargateEventWindows, standard: "disabled", values: []string{"disabled"}, refused: map[string]string{
+		"enabled": "no task is ever retired, in an event window or outside"}},
+	{name: api.SettingNameFargateFIPSMode, standard: "disabled", values: []string{"disabled"}, refused: map[string]string{
+		"enabled": "the cryptography is not validated by FIPS 140"}},
+	{name: api.SettingNameFargateTaskRetirementWaitPeriod, standard: "7", values: []string{"0", "7", "14"}},
+	{name: api.SettingNameGuardDutyActivate, standard: "off"},
+	{name: api.SettingNameServiceLongArnFormat, standard: "enabled", values: []string{"enabled"}},
+	{name: api.SettingNameTagResourceAuthorization, standard: "off", values: []string{"on", "off"}},
+	{name: api.SettingNameTaskLongArnFormat, standard: "enabled", values: []string{"enabled"}},
+}
+
+const noInsights = "Container Insights is not there, for metrics are not kept"
+
+// settingNamed is the setting of a name that the model has.
+func settingNamed(name api.SettingName) (setting, error) {
+	at := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	if at < 0 {
+		return setting{}, invalidParameter("Invalid setting 'name'")
+	}
+	return settings[at], nil
+}
+
+// validate checks a value that somebody puts by an operation.
+func (s setting) validate(operation, value string) error {
+	why, refused := s.refused[value]
+	switch {
+	case s.name == api.SettingNameGuardDutyActivate:
+		return invalidParameter("The setting guardDutyActivate is managed by AWS and can only be read.")
+	case strings.HasSuffix(string(s.name), "LongArnFormat") && value == "disabled":
+		return invalidParameter("You can no longer disable Long Arn settings")
+	case refused:
+		return invalidParameter("The value %s of %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.", value, s.name, operation, why)
+	case !slices.Contains(s.values, value):
+		return invalidParameter("Invalid setting 'value'")
+	}
+	return nil
+}
+
+// rootARN is the principal whose settings are the account's defaults.
+func rootARN(scope store.Scope) string {
+	return "arn:" + partition(scope.Region) + ":iam::" + scope.Account + ":root"
+}
+
+var principalForm = regexp.MustCompile(`^arn:[a-z-]+:iam::(\d{12}):(root|(user|role)/[\w+=,.@/-]+)$`)
+
+// principalOf is whom a request about settings is for: the one it names, or else who makes it. A session of a role counts
+// as the role.
+func principalOf(ctx context.Context, asked string) (string, error) {
+	c := wire.CallerOf(ctx)
+	if asked != "" {
+		if m := principalForm.FindStringSubmatch(asked); m == nil || m[1] != c.Account {
+			return "", invalidParameter("Invalid principalArn: %s. It is the ARN of the root, a user or a role of the account %s.", asked, c.Account)
+		}
+		return asked, nil
+	}
+	if before, session, ok := strings.Cut(c.ARN, ":assumed-role/"); ok {
+		role, _, _ := strings.Cut(session, "/")
+		return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role, nil
+	}
+	return c.ARN, nil
+}
+
+func settingID(principal string, name api.SettingName) string {
+	return string(name) + "/" + principal
+}
+
+// settingOf is what holds for a principal: its own setting, or the account's. Where nobody has put one it is what the setting is
+// then, and put is false.
+func (s *Service) settingOf(scope store.Scope, principal string, name api.SettingName) (a AccountSetting, put bool) {
+	for _, of := range []string{principal, rootARN(scope)} {
+		if row, ok := s.AccountSettings.Get(scope, settingID(of, name)); ok {
+			return *row.Value, true
+		}
+	}
+	known, _ := settingNamed(name)
+	return AccountSetting{Principal: rootARN(scope), Name: name, Value: known.standard}, false
+}
+
+// logMode is the mode in which containers log that name none, as the caller's settings have it; empty when nobody has put one.
+func (s *Service) logMode(ctx context.Context, scope store.Scope) string {
+	principal, err := principalOf(ctx, "")
+	if err != nil {
+		return ""
+	}
+	if a, put := s.settingOf(scope, principal, api.SettingNameDefaultLogDriverMode); put {
+		return a.Value
+	}
+	return ""
+}
+
+func describeSetting(a AccountSetting) api.Setting {
+	out := api.Setting{Name: a.Name, Value: a.Value, PrincipalArn: a.Principal, Type: api.SettingTypeUser}
+	if a.Name == api.SettingNameGuardDutyActivate {
+		out.Type = api.SettingTypeAwsManaged
+	}
+	return out
+}
