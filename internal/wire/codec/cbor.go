@@ -30,12 +30,14 @@ func (cborCodec) Decode(op *Operation, req *Request, in any) error {
 		return nil
 	}
 	r := cborReader{data: req.Body}
-	if err := r.value(op.In, reflect.ValueOf(in).Elem(), op.In.Name, 0); err != nil {
+	err := r.value(op.In, reflect.ValueOf(in).Elem(), op.In.Name, 0)
+	if err != nil {
 		return err
 	}
 	if r.at != len(r.data) {
 		return malformed("The request goes on after its CBOR value.")
 	}
+	req.Unknown = r.found
 	return nil
 }
 

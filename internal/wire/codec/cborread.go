@@ -12,6 +12,7 @@ import (
 // claims is held against the bytes that are left before anything is set aside
 // for it.
 type cborReader struct {
+	unknown
 	data       []byte
 	at         int
 	structures int // so far
@@ -218,17 +219,17 @@ func (r *cborReader) structure(t *Type, h head, v reflect.Value, path string, de
 		if err != nil {
 			return err
 		}
-		for i := range t.Fields {
-			f := &t.Fields[i]
-			if f.Name != name {
-				continue
-			}
-			if r.null() {
-				return nil
-			}
-			return r.value(f.Type, f.settable(v), path+"."+name, depth+1)
+		f := t.field(name)
+		switch {
+		case r.null():
+			return nil
+		case f == nil:
+			r.add(name)
+			return r.skip(depth + 1)
 		}
-		return r.skip(depth + 1)
+		r.enter(name)
+		defer r.leave()
+		return r.value(f.Type, f.settable(v), path+"."+name, depth+1)
 	})
 }
 

@@ -41,6 +41,10 @@ type Request struct {
 	Body   []byte            // whole, inflated
 	Form   map[string]string // the parameters of the query protocols
 	Labels map[string]string // what the URI template of a REST protocol matched
+
+	// Unknown is set by Decode to the paths of members that the model does not have, names joined by dots, each once and
+	// not more than a few. They were ignored.
+	Unknown []string
 }
 
 // Response is what a codec makes.

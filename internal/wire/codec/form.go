@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/base64"
+	"maps"
 	"math"
 	"net/url"
 	"reflect"
@@ -107,7 +108,21 @@ func (c formCodec) Decode(op *Operation, req *Request, in any) error {
 	if err != nil {
 		return err
 	}
-	return c.structure(op.In, root, reflect.ValueOf(in).Elem(), "")
+	r := formReader{formCodec: c}
+	err = r.structure(op.In, root, reflect.ValueOf(in).Elem(), "")
+	req.Unknown = r.found
+	return err
+}
+
+// formReader reads the tree of a form into bound types.
+type formReader struct {
+	formCodec
+	unknown
+}
+
+// carrier reports whether a parameter is about the request itself: every form has it, and a signed URL.
+func carrier(name string) bool {
+	return name == "Action" || name == "Version" || strings.HasPrefix(name, "X-Amz-")
 }
 
 // name is a member's name in a form.
@@ -122,22 +137,59 @@ func (c formCodec) name(m *schema.Member) string {
 	return strings.ToUpper(n[:1]) + n[1:]
 }
 
-func (c formCodec) structure(t *Type, n *node, v reflect.Value, path string) error {
+func (r *formReader) structure(t *Type, n *node, v reflect.Value, path string) error {
+	known := 0
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		name := c.name(f.Member)
-		if !c.ec2 && f.Type.Kind == schema.List && (f.Flat || f.Type.Flat) && f.Type.elem.Wire != "" {
-			name = f.Type.elem.Wire // a flattened list goes by its items' name
-		}
+		name := r.fieldName(f)
 		kid := n.kids[name]
 		if kid == nil {
 			continue
 		}
-		if err := c.value(f.Type, f.Flat, kid, f.settable(v), path+name); err != nil {
+		known++
+		r.enter(f.Name)
+		if err := r.value(f.Type, f.Flat, kid, f.settable(v), path+name); err != nil {
 			return err
 		}
+		r.leave()
+	}
+	if known < len(n.kids) {
+		r.strangers(t, n)
 	}
 	return nil
+}
+
+// fieldName is a member's name in a form, in its place.
+func (c formCodec) fieldName(f *Field) string {
+	if !c.ec2 && f.Type.Kind == schema.List && (f.Flat || f.Type.Flat) && f.Type.elem.Wire != "" {
+		return f.Type.elem.Wire // a flattened list goes by its items' name
+	}
+	return c.name(f.Member)
+}
+
+// numbered are the items of a list or map. What is among them without a number is ignored, and told.
+func (r *formReader) numbered(n *node) []*node {
+	items := n.items()
+	if len(items) < len(n.kids) {
+		for _, name := range slices.Sorted(maps.Keys(n.kids)) {
+			if i, err := strconv.Atoi(name); err != nil || i <= 0 {
+				r.add(name)
+			}
+		}
+	}
+	return items
+}
+
+// strangers tells the parameters of a structure that are no members of it.
+func (r *formReader) strangers(t *Type, n *node) {
+	for _, name := range slices.Sorted(maps.Keys(n.kids)) {
+		kid := n.kids[name]
+		member := slices.ContainsFunc(t.Fields, func(f Field) bool { return r.fieldName(&f) == name })
+		empty := kid.value == "" && kid.kids == nil
+		if !member && !empty && !(len(r.within) == 0 && carrier(name)) {
+			r.add(name)
+		}
+	}
 }
 
 // settable is the place of the member in v, made when it is a pointer.
@@ -150,13 +202,13 @@ func (f *Field) settable(v reflect.Value) reflect.Value {
 	return field
 }
 
-func (c formCodec) value(t *Type, flat bool, n *node, v reflect.Value, path string) error {
+func (r *formReader) value(t *Type, flat bool, n *node, v reflect.Value, path string) error {
 	switch t.Kind {
 	case schema.Structure:
-		return c.structure(t, n, v, path+".")
+		return r.structure(t, n, v, path+".")
 	case schema.List:
 		items := n
-		if !c.ec2 && !flat && !t.Flat {
+		if !r.ec2 && !flat && !t.Flat {
 			items = n.kids[wireName(t.elem)]
 			if items == nil {
 				items = n.kids["member"]
@@ -166,7 +218,7 @@ func (c formCodec) value(t *Type, flat bool, n *node, v reflect.Value, path stri
 			v.Set(reflect.MakeSlice(t.Go, 0, 0))
 			return nil
 		}
-		return c.list(t, items.items(), v, path)
+		return r.list(t, r.numbered(items), v, path)
 	case schema.Map:
 		items := n
 		if !flat && !t.Flat {
@@ -174,15 +226,15 @@ func (c formCodec) value(t *Type, flat bool, n *node, v reflect.Value, path stri
 				items = &node{}
 			}
 		}
-		return c.mapping(t, items.items(), v, path)
+		return r.mapping(t, r.numbered(items), v, path)
 	}
 	return setText(t, v, n.value, path)
 }
 
-func (c formCodec) list(t *Type, items []*node, v reflect.Value, path string) error {
+func (r *formReader) list(t *Type, items []*node, v reflect.Value, path string) error {
 	list := reflect.MakeSlice(t.Go, len(items), len(items))
 	for i, item := range items {
-		if err := c.value(t.Elem, false, item, list.Index(i), path+"."+strconv.Itoa(i+1)); err != nil {
+		if err := r.value(t.Elem, false, item, list.Index(i), path+"."+strconv.Itoa(i+1)); err != nil {
 			return err
 		}
 	}
@@ -190,7 +242,7 @@ func (c formCodec) list(t *Type, items []*node, v reflect.Value, path string) er
 	return nil
 }
 
-func (c formCodec) mapping(t *Type, items []*node, v reflect.Value, path string) error {
+func (r *formReader) mapping(t *Type, items []*node, v reflect.Value, path string) error {
 	m := reflect.MakeMapWithSize(t.Go, len(items))
 	for i, item := range items {
 		at := path + "." + strconv.Itoa(i+1)
@@ -203,7 +255,7 @@ func (c formCodec) mapping(t *Type, items []*node, v reflect.Value, path string)
 			return err
 		}
 		if val != nil {
-			if err := c.value(t.Elem, false, val, value, at); err != nil {
+			if err := r.value(t.Elem, false, val, value, at); err != nil {
 				return err
 			}
 		}

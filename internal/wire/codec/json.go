@@ -30,14 +30,25 @@ func (jsonCodec) Decode(op *Operation, req *Request, in any) error {
 	if len(req.Body) == 0 || op.In == nil {
 		return nil
 	}
-	return decodeJSON(req.Body, in)
+	u := unknown{}
+	err := decodeJSON(op.In, req.Body, in, &u)
+	req.Unknown = u.found
+	return err
 }
 
-func decodeJSON(body []byte, in any) error {
+// decodeJSON reads a document twice when it has unknown members, and thrice to find them: the many that have none pay nothing.
+func decodeJSON(t *Type, body []byte, in any, u *unknown) error {
 	if err := checkOutline(body); err != nil {
 		return err
 	}
-	return jsonFault(json.Unmarshal(body, in))
+	err := json.Unmarshal(body, in, json.RejectUnknownMembers(true))
+	if errors.Is(err, json.ErrUnknownName) {
+		reflect.ValueOf(in).Elem().SetZero()
+		if err = json.Unmarshal(body, in); err == nil {
+			u.json(t, body)
+		}
+	}
+	return jsonFault(err)
 }
 
 func (c jsonCodec) Encode(op *Operation, _ string, out any) (*Response, error) {

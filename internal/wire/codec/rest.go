@@ -24,9 +24,11 @@ func (c restCodec) Decode(op *Operation, req *Request, in any) error {
 		return nil
 	}
 	v := reflect.ValueOf(in).Elem()
-	if err := c.decodeBody(op.In, req.Body, in, v); err != nil {
+	u := unknown{}
+	if err := c.decodeBody(op.In, req.Body, in, v, &u); err != nil {
 		return err
 	}
+	req.Unknown = u.found
 	query := req.HTTP.URL.Query()
 	for i := range op.In.Fields {
 		f := &op.In.Fields[i]
@@ -41,7 +43,7 @@ func (c restCodec) Decode(op *Operation, req *Request, in any) error {
 	return nil
 }
 
-func (c restCodec) decodeBody(t *Type, body []byte, in any, v reflect.Value) error {
+func (c restCodec) decodeBody(t *Type, body []byte, in any, v reflect.Value, u *unknown) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -55,15 +57,17 @@ func (c restCodec) decodeBody(t *Type, body []byte, in any, v reflect.Value) err
 			field.SetString(string(body))
 			return nil
 		}
+		u.enter(f.Name)
+		defer u.leave()
 		if c.xml {
-			return decodeXML(f.Type, body, field)
+			return decodeXML(f.Type, body, field, u)
 		}
-		return decodeJSON(body, field.Addr().Interface())
+		return decodeJSON(f.Type, body, field.Addr().Interface(), u)
 	}
 	if c.xml {
-		return decodeXML(t, body, v)
+		return decodeXML(t, body, v, u)
 	}
-	return decodeJSON(body, in)
+	return decodeJSON(t, body, in, u)
 }
 
 // payload is the member that is the whole body, if there is one.

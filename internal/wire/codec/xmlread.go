@@ -13,8 +13,8 @@ import (
 
 // decodeXML reads a document whose root element is a structure, whatever its
 // name. Entities other than XML's own five are refused by the XML library.
-func decodeXML(t *Type, body []byte, v reflect.Value) error {
-	r := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(body))}
+func decodeXML(t *Type, body []byte, v reflect.Value, u *unknown) error {
+	r := &xmlReader{unknown: u, dec: xml.NewDecoder(bytes.NewReader(body))}
 	for {
 		tok, err := r.dec.Token()
 		if errors.Is(err, io.EOF) {
@@ -30,6 +30,7 @@ func decodeXML(t *Type, body []byte, v reflect.Value) error {
 }
 
 type xmlReader struct {
+	*unknown
 	dec        *xml.Decoder
 	structures int // so far
 }
@@ -119,8 +120,11 @@ func (r *xmlReader) structure(t *Type, start xml.StartElement, v reflect.Value, 
 			if f.Pointer {
 				place = f.settable(v)
 			}
+			r.enter(f.Name)
+			defer r.leave()
 			return r.value(f.Type, f.Flat, kid, place, depth+1)
 		}
+		r.add(kid.Name.Local)
 		return r.dec.Skip()
 	})
 }
