@@ -104,10 +104,15 @@ func (x *exchange) serve() *Error {
 	if err := x.codec.Decode(op.Operation, &request, in); err != nil {
 		return x.dialect.malformed.error("%v", err)
 	}
+	if request.Unknown != nil {
+		x.ignored(op, request.Unknown)
+	}
 	if found := op.In.Check(in); found != nil {
+		x.violated(op, found)
 		return x.dialect.invalid(op.API, found)
 	}
 	if fault := op.refuse(in); fault != nil {
+		x.refused(op, in)
 		return fault
 	}
 	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.caller, x.id})
@@ -128,10 +133,14 @@ func (x *exchange) serve() *Error {
 func (x *exchange) find() (*operation, *Error) {
 	svc, name := x.to.service, x.to.operation
 	if svc == nil {
+		x.unbuilt()
 		return nil, x.dialect.unknownOperation.error(
 			"Berth has no service for %s (asked for %s). docs/compatibility.md lists what it has.", quoteHost(x.to.named), quoteHost(name))
 	}
 	op, decl := svc.built[name], svc.known[name]
+	if op == nil {
+		x.unbuilt()
+	}
 	switch {
 	case decl == nil && name == "":
 		return nil, x.dialect.unknownOperation.error("%s has no operation for %s %s.", svc.api.ID, quoteHost(x.r.Method), quoteHost(x.to.named))
@@ -156,6 +165,9 @@ func (x *exchange) unrecognised() *Error {
 	if service := scopeOf(x.r); service != "" { // signed for a service whose operations are methods and paths
 		if service == "s3" || service == "route53" {
 			x.codec = codec.For(schema.RESTXML)
+		}
+		if x.prove(scopeRules{}) == nil {
+			x.unbuilt()
 		}
 		return jsonDialect.unknownOperation.error("Berth has no service for %s (asked for %s %s). docs/compatibility.md lists what it has.",
 			quoteHost(service), quoteHost(x.r.Method), quoteHost(x.r.URL.Path))

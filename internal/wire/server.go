@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/schema"
+	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/wire/sigv4"
 )
 
@@ -22,10 +23,12 @@ type Config struct {
 	Credentials Credentials  // knows the access keys
 	Log         *slog.Logger // nil: slog.Default
 	// Admit, when set, may refuse an operation for want of means: its error's text is answered as a failure of the service.
-	Admit   func(op *schema.Operation) error
-	MaxBody int64            // bytes of a request, also after inflation; 0 is 4 MiB
-	Skew    time.Duration    // how far a client's clock may be off; 0 is 5 minutes
-	Now     func() time.Time // nil: time.Now
+	Admit func(op *schema.Operation) error
+	// Unsupported keeps what is asked for and not done. Nil: it is kept until the server is gone.
+	Unsupported *unsupported.Register
+	MaxBody     int64            // bytes of a request, also after inflation; 0 is 4 MiB
+	Skew        time.Duration    // how far a client's clock may be off; 0 is 5 minutes
+	Now         func() time.Time // nil: time.Now
 }
 
 // Server is the handler. Register everything before it serves.
@@ -49,6 +52,9 @@ func New(c Config) *Server {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Unsupported == nil {
+		c.Unsupported = unsupported.New(c.Now())
 	}
 	return &Server{Config: c}
 }

@@ -130,12 +130,12 @@ func (o *operation) refusalCode() string {
 // refuse finds the first member of in that is refused.
 func (o *operation) refuse(in any) *Error {
 	for _, r := range o.refused {
-		where, set := r.path.Set(in, r.accepted)
-		if !set {
+		places := r.path.Places(in, r.accepted)
+		if places == nil {
 			continue
 		}
 		return Errorf(o.refusalCode(), "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
-			where, o.Decl.Name, strings.TrimSuffix(r.why, "."))
+			places[0].Where, o.Decl.Name, strings.TrimSuffix(r.why, "."))
 	}
 	return nil
 }

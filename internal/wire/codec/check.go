@@ -18,6 +18,8 @@ type Violation struct {
 	Missing    bool   // a required member that is absent
 	Sensitive  bool
 	Constraint string // "Member must have length less than or equal to 512"
+	// Choice is the member's names joined by dots when its value is none of those that the model has for it; else empty.
+	Choice string
 }
 
 // String is the violation in the words of AWS's servers.
@@ -51,7 +53,21 @@ func (t *Type) Check(v any) []Violation {
 type step struct {
 	parent *step
 	name   string
-	index  int // of a list's item, counted from 1; 0 is a member
+	index  int  // of a list's item, counted from 1; 0 is a member
+	entry  bool // of a map
+}
+
+// member is the path's names alone, joined by dots.
+func (s *step) member() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.index > 0 || s.entry:
+		return s.parent.member()
+	case s.parent == nil:
+		return s.name
+	}
+	return s.parent.member() + "." + s.name
 }
 
 func (s *step) String() string {
@@ -99,7 +115,7 @@ func (c *checker) structure(t *Type, v reflect.Value, path *step) {
 func (c *checker) value(t *Type, v reflect.Value, path *step) {
 	if broken := t.broken(v); broken != nil {
 		for _, constraint := range broken {
-			c.add(Violation{Path: path.String(), Value: t.text(v), Sensitive: t.Sensitive, Constraint: constraint})
+			c.add(Violation{Path: path.String(), Value: t.text(v), Sensitive: t.Sensitive, Constraint: constraint, Choice: t.chosen(path)})
 		}
 	}
 	switch t.Kind {
@@ -136,7 +152,7 @@ func (c *checker) mapping(t *Type, v reflect.Value, path *step) {
 	for it := v.MapRange(); it.Next(); {
 		badKey = badKey || t.Key.broken(it.Key()) != nil
 		if t.Elem.Kind == schema.Structure {
-			c.structure(t.Elem, it.Value(), &step{parent: path, name: it.Key().String() + ".member"})
+			c.structure(t.Elem, it.Value(), &step{parent: path, name: it.Key().String() + ".member", entry: true})
 		} else {
 			badValue = badValue || t.Elem.broken(it.Value()) != nil
 		}
@@ -151,7 +167,15 @@ func (c *checker) mapping(t *Type, v reflect.Value, path *step) {
 
 func (c *checker) collection(t *Type, v reflect.Value, path *step, what string, of *Type) {
 	c.add(Violation{Path: path.String(), Value: t.text(v), Sensitive: t.Sensitive || of.Sensitive,
-		Constraint: what + "[" + strings.Join(of.constraints(), ", ") + "]"})
+		Constraint: what + "[" + strings.Join(of.constraints(), ", ") + "]", Choice: of.chosen(path)})
+}
+
+// chosen is the member at a path if its values are of a set.
+func (t *Type) chosen(path *step) string {
+	if len(t.Enum) == 0 {
+		return ""
+	}
+	return path.member()
 }
 
 // broken is which of the shape's own constraints v breaks, as AWS says them.

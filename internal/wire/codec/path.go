@@ -35,46 +35,85 @@ func (t *Type) Path(name string) (Path, error) {
 	return p, nil
 }
 
-// Set finds the first place where the member holds something in v, a pointer
-// to the bound input: neither nothing (absent, empty, zero, false, or a
-// structure of only that) nor one of the accepted values. The place is spelled
-// with list indexes: "containerDefinitions[1].secrets".
-func (p Path) Set(v any, accepted []string) (where string, ok bool) {
-	return set(reflect.ValueOf(v).Elem(), p.fields, accepted, "")
+// Choice reports whether the member's values are of a set.
+func (p Path) Choice() bool {
+	t := p.fields[len(p.fields)-1].Type
+	for t.Elem != nil {
+		t = t.Elem
+	}
+	return len(t.Enum) > 0
 }
 
-func set(v reflect.Value, fields []*Field, accepted []string, at string) (string, bool) {
+// Place is where a member holds something that is looked for.
+type Place struct {
+	Where string // spelled with list indexes: "containerDefinitions[1].secrets"
+	Value string // of a member whose values are of a set, the one that it holds; else empty
+}
+
+// maxPlaces bounds how many places of one member are looked for.
+const maxPlaces = 100
+
+// Places finds where the member holds something in v, a pointer to the bound input: neither nothing (absent, empty, zero, false,
+// or a structure of only that) nor one of the accepted values.
+func (p Path) Places(v any, accepted []string) []Place {
+	return places(reflect.ValueOf(v).Elem(), p.fields, accepted)
+}
+
+func places(v reflect.Value, fields []*Field, accepted []string) []Place {
 	f := fields[0]
 	field, ok := f.value(v)
-	if !ok {
-		return "", false
+	switch {
+	case !ok || len(fields) == 1 && neutral(f.Type, field, accepted):
+		return nil
+	case len(fields) == 1:
+		return []Place{{f.Name, f.Type.choice(field, accepted)}}
 	}
-	at += f.Name
-	if len(fields) == 1 {
-		return at, !neutral(f.Type, field, accepted)
-	}
-	return within(f.Type, field, fields[1:], accepted, at)
+	return under(f.Name, within(f.Type, field, fields[1:], accepted))
 }
 
 // within looks on through the items of lists and maps.
-func within(t *Type, v reflect.Value, fields []*Field, accepted []string, at string) (string, bool) {
+func within(t *Type, v reflect.Value, fields []*Field, accepted []string) (found []Place) {
 	switch t.Kind {
 	case schema.List:
-		for i := range v.Len() {
-			if where, ok := within(t.Elem, v.Index(i), fields, accepted, at+"["+strconv.Itoa(i)+"]"); ok {
-				return where, true
+		for i := 0; i < v.Len() && len(found) < maxPlaces; i++ {
+			if in := within(t.Elem, v.Index(i), fields, accepted); in != nil {
+				found = append(found, under("["+strconv.Itoa(i)+"]", in)...)
 			}
 		}
-		return "", false
+		return found
 	case schema.Map:
-		for it := v.MapRange(); it.Next(); {
-			if where, ok := within(t.Elem, it.Value(), fields, accepted, at+"["+it.Key().String()+"]"); ok {
-				return where, true
+		for _, key := range sortedKeys(v) {
+			if in := within(t.Elem, v.MapIndex(key), fields, accepted); in != nil && len(found) < maxPlaces {
+				found = append(found, under("["+key.String()+"]", in)...)
 			}
 		}
-		return "", false
+		return found
 	}
-	return set(v, fields, accepted, at+".")
+	return under(".", places(v, fields, accepted))
+}
+
+// under puts the way to them before places.
+func under(way string, found []Place) []Place {
+	for i := range found {
+		found[i].Where = way + found[i].Where
+	}
+	return found
+}
+
+// choice is the first value of a member, or of a list of them, that is of the set of its values and not accepted.
+func (t *Type) choice(v reflect.Value, accepted []string) string {
+	if t.Kind == schema.List {
+		for i := range v.Len() {
+			if value := t.Elem.choice(v.Index(i), accepted); value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	if len(t.Enum) > 0 && slices.Contains(t.Enum, v.String()) && !slices.Contains(accepted, v.String()) {
+		return v.String()
+	}
+	return ""
 }
 
 // neutral reports whether a value asks for nothing.
