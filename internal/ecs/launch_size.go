@@ -1,13 +1,15 @@
 package ecs
 
 import (
+	"unicode/utf8"
+
 	"github.com/go-json-experiment/json"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
 )
 
-// maxOverrides is the length of the overrides of a request as JSON.
+// maxOverrides is how many characters the overrides of a request may have as JSON.
 const maxOverrides = 8192
 
 // setOverrides takes the request's overrides and makes the containers.
@@ -16,7 +18,7 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 	if r.Overrides != nil {
 		t.Overrides = *r.Overrides
 	}
-	if text, err := json.Marshal(t.Overrides.ContainerOverrides); err != nil || len(text) > maxOverrides {
+	if text, err := json.Marshal(t.Overrides); err != nil || utf8.RuneCount(text) > maxOverrides {
 		return invalidParameter("Container Overrides length must be at most %d", maxOverrides)
 	}
 	for _, role := range []string{t.Overrides.TaskRoleArn, t.Overrides.ExecutionRoleArn} {

@@ -76,7 +76,7 @@ func (s *Service) launched(scope store.Scope, ids []string) []api.Task {
 	out := []api.Task{}
 	for _, id := range ids {
 		if row, ok := s.Tasks.Get(scope, id); ok {
-			out = append(out, describeTask(scope, row.Value, true))
+			out = append(out, s.describe(scope, row.Value, true))
 		}
 	}
 	return out

@@ -17,7 +17,18 @@ func ContainerARN(scope store.Scope, t *Task, c *Container) string {
 // AttachmentARN returns the ARN of a task's attachment, as agents are told and report it.
 func AttachmentARN(scope store.Scope, id string) string { return arn(scope, "attachment/"+id) }
 
-// describeTask is a task as the API shows it.
+// describe is a task as the API shows it, with whether its agent is there.
+func (s *Service) describe(scope store.Scope, t *Task, tags bool) api.Task {
+	out := describeTask(scope, t, tags)
+	if out.Connectivity == api.ConnectivityConnected && t.Status.Live() {
+		if row, ok := s.Instances.Get(scope, t.Instance); !ok || !s.connected(row.Value) {
+			out.Connectivity = api.ConnectivityDisconnected
+		}
+	}
+	return out
+}
+
+// describeTask is what the record of a task alone shows.
 func describeTask(scope store.Scope, t *Task, tags bool) api.Task {
 	size := t.size()
 	out := api.Task{

@@ -27,7 +27,7 @@ func (s *Service) DescribeTasks(ctx context.Context, r *api.DescribeTasksRequest
 			return nil, err
 		}
 		if task, ok := s.findTask(scope, cluster, id); ok {
-			out.Tasks = append(out.Tasks, describeTask(scope, task, tags))
+			out.Tasks = append(out.Tasks, s.describe(scope, task, tags))
 		} else {
 			out.Failures = append(out.Failures, missing(TaskARN(scope, cluster, id)))
 		}
@@ -90,5 +90,5 @@ func (s *Service) StopTask(ctx context.Context, r *api.StopTaskRequest) (*api.St
 	if err != nil {
 		return nil, err
 	}
-	return &api.StopTaskResponse{Task: new(describeTask(scope, task, true))}, nil
+	return &api.StopTaskResponse{Task: new(s.describe(scope, task, true))}, nil
 }

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,12 @@ func TestALifeThroughTheGoSDK(t *testing.T) {
 		if i >= len(again.Tasks) || aws.ToString(again.Tasks[i].TaskArn) != aws.ToString(task.TaskArn) {
 			t.Errorf("the same client token started other tasks")
 		}
+	}
+	other := *run
+	other.Count = aws.Int32(1)
+	var conflict *types.ConflictException
+	if _, err := client.RunTask(ctx, &other); !errors.As(err, &conflict) || !slices.Equal(conflict.ResourceIds, arns) {
+		t.Errorf("the client token with other parameters: %v, of %v; want a conflict of %v", err, conflict, arns)
 	}
 	describe := &ecs.DescribeTasksInput{Cluster: aws.String("sdk"), Tasks: arns, Include: []types.TaskField{types.TaskFieldTags}}
 	wait := func(o *ecs.TasksRunningWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second }
