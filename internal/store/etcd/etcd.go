@@ -10,9 +10,11 @@ import (
 
 	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/store"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 )
 
 // Config says where the state is and how large it may become.
@@ -65,6 +67,7 @@ type backend struct {
 	config Config
 	server *etcdserver.EtcdServer
 	client *clientv3.Client
+	kv     pb.KVServer // where transactions go: as the client's do, without the copies that it makes
 
 	disk      *disk.Guard
 	compacted atomic.Int64
@@ -83,7 +86,7 @@ func open(ctx context.Context, config Config) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{config: config, server: server, client: v3client.New(server), disk: disk.NewGuard(config.Dir, untouched), tend: make(chan struct{}, 1)}
+	b := &backend{config: config, server: server, client: v3client.New(server), kv: v3rpc.NewQuotaKVServer(server), disk: disk.NewGuard(config.Dir, untouched), tend: make(chan struct{}, 1)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if err := b.identify(ctx); err != nil {
 		b.Close()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/store"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -89,18 +90,11 @@ func (b *backend) Commit(ctx context.Context, batch store.Batch) (store.Outcome,
 			return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrFull, err)
 		}
 	}
-	var guards []clientv3.Cmp
-	if batch.Guard != nil {
-		guards = []clientv3.Cmp{compare(*batch.Guard)}
-	}
-	mutations := make([]clientv3.Op, len(batch.Mutations))
-	for i, m := range batch.Mutations {
-		mutations[i] = clientv3.OpTxn(compares(m.Compares), writes(m.Writes), nil)
-	}
-	var got *clientv3.TxnResponse
+	request := requestOf(batch)
+	var got *pb.TxnResponse
 	err := patiently(ctx, func() (err error) {
-		got, err = b.client.Txn(ctx).If(guards...).Then(mutations...).Commit()
-		return err
+		got, err = b.kv.Txn(ctx, request)
+		return rpctypes.Error(err)
 	})
 	if err != nil {
 		err = storeError(err)
@@ -122,31 +116,39 @@ func (b *backend) Commit(ctx context.Context, batch store.Batch) (store.Outcome,
 	return out, nil
 }
 
-func compares(compares []store.Compare) []clientv3.Cmp {
-	cmps := make([]clientv3.Cmp, len(compares))
-	for i, c := range compares {
-		cmps[i] = compare(c)
+// requestOf is a batch as etcd takes it: one transaction under the guard, with one of its own for each mutation.
+func requestOf(batch store.Batch) *pb.TxnRequest {
+	r := &pb.TxnRequest{Success: make([]*pb.RequestOp, len(batch.Mutations))}
+	if batch.Guard != nil {
+		r.Compare = []*pb.Compare{compare(*batch.Guard)}
 	}
-	return cmps
-}
-
-func compare(c store.Compare) clientv3.Cmp {
-	if c.Prefix {
-		return clientv3.Compare(clientv3.ModRevision(c.Key), "<", c.Revision+1).WithPrefix()
-	}
-	return clientv3.Compare(clientv3.ModRevision(c.Key), "=", c.Revision)
-}
-
-func writes(writes []store.Write) []clientv3.Op {
-	ops := make([]clientv3.Op, len(writes))
-	for i, w := range writes {
-		if w.Delete {
-			ops[i] = clientv3.OpDelete(w.Key)
-		} else {
-			ops[i] = clientv3.OpPut(w.Key, string(w.Value))
+	for i, m := range batch.Mutations {
+		own := &pb.TxnRequest{Compare: make([]*pb.Compare, len(m.Compares)), Success: make([]*pb.RequestOp, len(m.Writes))}
+		for j, c := range m.Compares {
+			own.Compare[j] = compare(c)
 		}
+		for j, w := range m.Writes {
+			own.Success[j] = write(w)
+		}
+		r.Success[i] = &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: own}}
 	}
-	return ops
+	return r
+}
+
+func compare(c store.Compare) *pb.Compare {
+	out := &pb.Compare{Key: []byte(c.Key), Target: pb.Compare_MOD, Result: pb.Compare_EQUAL, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.Revision}}
+	if c.Prefix {
+		out.RangeEnd = []byte(clientv3.GetPrefixRangeEnd(c.Key))
+		out.Result, out.TargetUnion = pb.Compare_LESS, &pb.Compare_ModRevision{ModRevision: c.Revision + 1}
+	}
+	return out
+}
+
+func write(w store.Write) *pb.RequestOp {
+	if w.Delete {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte(w.Key)}}}
+	}
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte(w.Key), Value: w.Value}}}
 }
 
 // patiently repeats what etcd refuses because its log is too far ahead of what it has applied: nothing was done then.
