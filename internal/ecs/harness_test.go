@@ -135,12 +135,8 @@ func (w *world) instance(cpu, memory int32, attributes ...string) *Instance {
 	w.until("the placer knows the instance", func() bool {
 		w.placer.mu.Lock()
 		defer w.placer.mu.Unlock()
-		for _, c := range w.placer.pools[w.placer.home[id]] {
-			if c.ID == id && c.Connected {
-				return true
-			}
-		}
-		return false
+		c, _ := w.placer.ledger.Joined(id)
+		return c.Connected
 	})
 	row, _ := w.Instances.Get(here, id)
 	return row.Value

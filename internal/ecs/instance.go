@@ -27,6 +27,7 @@ type Instance struct {
 
 	Capacity   placement.Capacity `json:"capacity"`
 	Reserved   []placement.Port   `json:"reserved,omitzero"` // ports that the machine keeps for itself
+	GPUs       []string           `json:"gpus,omitzero"`     // ids
 	Resources  []api.Resource     `json:"resources,omitzero"`
 	Attributes []api.Attribute    `json:"attributes,omitzero"`
 	Tags       []api.Tag          `json:"tags,omitzero"`

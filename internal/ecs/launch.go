@@ -31,7 +31,7 @@ type share struct {
 	instance string // id of the only instance that may be chosen; empty: any of the pool
 	count    int
 
-	chosen     []placed
+	chosen     []placement.Placed
 	refusals   []placement.Verdict // of the first task that found no room
 	candidates bool                // there are instances that take tasks
 }
@@ -68,8 +68,9 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	l.template.TaskRole = or(roleARN(scope, l.template.Overrides.TaskRoleArn), d.TaskRoleArn)
 	l.template.ExecutionRole = or(roleARN(scope, l.template.Overrides.ExecutionRoleArn), d.ExecutionRoleArn)
 	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d)}
+	l.request.Group = l.template.placementGroup()
 	if l.template.LaunchType == api.LaunchTypeFargate {
-		l.request.Strategy = placement.Emptiest
+		l.request.Strategies = []placement.Strategy{{Type: placement.Emptiest}}
 	}
 	return l, nil
 }
@@ -191,13 +192,13 @@ func roleARN(scope store.Scope, role string) string {
 }
 
 // task is one of the launch's tasks, of a share, where it was placed.
-func (l *launch) task(sh *share, c placed) *Task {
+func (l *launch) task(sh *share, c placement.Placed) *Task {
 	t := l.template.clone()
 	t.move(l.first, ByPlacer)
 	t.LaunchType, t.CapacityProvider = sh.pool.launchType, sh.provider
-	t.ID, t.Instance, t.Machine, t.Demand = c.task, c.instance.ID, c.instance.Machine, l.request.Demand
-	t.Zone = c.instance.Attributes[zoneAttribute]
-	if t.Architecture = c.instance.Attributes[architectureAttribute]; t.Architecture == "" {
+	t.ID, t.Instance, t.Machine, t.Demand = c.Task, c.Instance.ID, c.Instance.Machine, l.request.Demand
+	t.Zone = c.Instance.Attribute(zoneAttribute)
+	if t.Architecture = c.Instance.Attribute(architectureAttribute); t.Architecture == "" {
 		t.Architecture = "x86_64"
 	}
 	for i := range t.Containers {

@@ -43,11 +43,11 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 	}
 	unused := l.unused()
 	if errors.Is(err, store.ErrInDoubt) {
-		// The commit may still come: what is reserved for it stays so for a while.
-		time.AfterFunc(time.Minute, func() { s.placer.drop(unused) })
+		s.placer.leave(scope, unused, doubtful)
 		return err
 	}
 	s.placer.drop(unused)
+	s.placer.leave(scope, l.tasks, 0)
 	if errors.Is(err, errNothingPlaced) {
 		return nil
 	}
@@ -115,8 +115,8 @@ func (l *launch) unused() []string {
 	var out []string
 	for _, sh := range l.shares {
 		for _, c := range sh.chosen {
-			if !committed[c.task] {
-				out = append(out, c.task)
+			if !committed[c.Task] {
+				out = append(out, c.Task)
 			}
 		}
 	}

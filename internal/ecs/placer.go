@@ -3,7 +3,7 @@ package ecs
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,13 +21,12 @@ type placer struct {
 	launching sync.RWMutex // held for reading by a launch while it places and commits
 	shut      bool         // nothing is placed any more; guarded by launching
 
-	mu      sync.Mutex
-	started time.Time
-	changed chan struct{} // closed and replaced when an instance comes, goes or changes
-	ledger  *placement.Ledger
-	pools   map[pool][]placement.Instance
-	home    map[string]pool // of each identity
-	came    map[string]bool // identities that have connected since the start
+	mu       sync.Mutex
+	started  time.Time
+	changed  chan struct{} // closed and replaced when an instance comes, goes or changes
+	ledger   *placement.Ledger
+	settling []settling
+	came     map[string]bool // identities that have connected since the start
 }
 
 // pool is a set of instances among which a task may be placed: a cluster's own machines, its external ones, or the
@@ -46,9 +45,13 @@ func poolOf(scope store.Scope, i *Instance) pool {
 	return at
 }
 
+// name is the pool's in the ledger.
+func (p pool) name() string {
+	return strings.Join([]string{p.scope.Account, p.scope.Region, string(p.launchType), p.cluster}, "/")
+}
+
 func newPlacer(s *Service) *placer {
-	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(),
-		pools: map[pool][]placement.Instance{}, home: map[string]pool{}, came: map[string]bool{}}
+	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(), came: map[string]bool{}}
 }
 
 // run keeps the ledger until ctx ends.
@@ -65,8 +68,12 @@ func (p *placer) run(ctx context.Context) {
 	p.started = time.Now()
 	p.mu.Unlock()
 	close(p.ready)
+	settle := time.NewTicker(settleEvery)
+	defer settle.Stop()
 	for {
 		select {
+		case now := <-settle.C:
+			p.settle(now)
 		case e, ok := <-instanceEvents:
 			switch {
 			case !ok:
@@ -94,43 +101,33 @@ func (p *placer) setInstance(scope store.Scope, i *Instance) {
 		p.dropInstance(i)
 		return
 	}
-	c := placement.Instance{ID: i.ID, Machine: i.Machine, Active: i.Status == instanceActive, Connected: p.service.connected(i),
-		Attributes: make(map[string]string, len(i.Attributes))}
-	for _, a := range i.Attributes {
-		c.Attributes[a.Name] = a.Value
-	}
+	c := p.service.candidate(scope, i)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger.Join(i.ID, i.Machine, i.Capacity, i.Reserved)
-	p.forget(i.ID)
-	at := poolOf(scope, i)
-	p.home[i.ID] = at
-	p.pools[at] = append(p.pools[at], c)
+	p.ledger.Join(c)
 	if c.Connected {
 		p.came[i.ID] = true
 	}
 	p.tell()
 }
 
+// candidate is an instance as placement sees it.
+func (s *Service) candidate(scope store.Scope, i *Instance) placement.Instance {
+	c := placement.Instance{ID: i.ID, Machine: i.Machine, Pool: poolOf(scope, i).name(), Active: i.Status == instanceActive,
+		Connected: s.connected(i), Attributes: make([]placement.Attribute, len(i.Attributes)),
+		Total: i.Capacity, Ports: i.Reserved, GPUs: i.GPUs,
+		AgentVersion: i.Agent.Version, EC2InstanceID: i.EC2InstanceID, RegisteredAt: i.RegisteredAt.Unix()}
+	for n, a := range i.Attributes {
+		c.Attributes[n] = placement.Attribute{Name: a.Name, Value: a.Value}
+	}
+	return c
+}
+
 func (p *placer) dropInstance(i *Instance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.Leave(i.ID)
-	p.forget(i.ID)
 	p.tell()
-}
-
-// forget takes an identity out of its pool.
-func (p *placer) forget(id string) {
-	at, ok := p.home[id]
-	if !ok {
-		return
-	}
-	delete(p.home, id)
-	p.pools[at] = slices.DeleteFunc(p.pools[at], func(c placement.Instance) bool { return c.ID == id })
-	if len(p.pools[at]) == 0 {
-		delete(p.pools, at)
-	}
 }
 
 func (p *placer) tell() {
@@ -143,67 +140,26 @@ func (p *placer) setTask(t *Task) {
 		p.release(t.ID)
 		return
 	}
+	taken := placement.Task{ID: t.ID, Instance: t.Instance, Machine: t.Machine, Group: t.placementGroup(), Demand: t.Demand,
+		GPUs: t.gpus(), Ending: t.Ending(), Running: t.Status == Running}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger.Commit(t.ID, t.Machine, t.Demand)
+	p.ledger.Commit(taken)
+}
+
+// placementGroup is the task's group as placement counts it. On Fargate, where the tasks of all clusters share machines,
+// the cluster is a part of it.
+func (t *Task) placementGroup() string {
+	if t.LaunchType == api.LaunchTypeFargate {
+		return t.Cluster + "/" + t.Group
+	}
+	return t.Group
 }
 
 func (p *placer) release(task string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.Release(task)
-}
-
-// drop ends the reservations of placements that were not committed.
-func (p *placer) drop(tasks []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, task := range tasks {
-		p.ledger.Drop(task)
-	}
-}
-
-// wait returns once placing has begun, and a request need not wait for agents that have not come back yet since the server started: one
-// fits, or something else is in the way, or there was time enough.
-func (p *placer) wait(ctx context.Context, l *launch) error {
-	select {
-	case <-p.ready:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	for {
-		p.mu.Lock()
-		left, changed := p.service.config.Settle-time.Since(p.started), p.changed
-		if left > 0 && (p.complete() || !slices.ContainsFunc(l.shares, func(sh *share) bool { return p.awaits(sh, l.requestOf(sh)) })) {
-			left = 0
-		}
-		p.mu.Unlock()
-		if left <= 0 {
-			return nil
-		}
-		timer := time.NewTimer(left)
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// complete tells whether all have come that are expected.
-func (p *placer) complete() bool {
-	expected := p.service.config.Expected
-	return expected > 0 && len(p.came) >= expected
-}
-
-// awaits tells whether a share fits nowhere for want of agents alone.
-func (p *placer) awaits(sh *share, r placement.Request) bool {
-	_, refusals, ok := placement.Place(r, p.ledger, p.candidates(sh))
-	return !ok && !slices.ContainsFunc(refusals, func(v placement.Verdict) bool { return v.Obstacle != placement.Agent })
 }
 
 // begin lets a launch place and commit, and is followed by end. It is false once nothing is to be placed any more.
@@ -218,12 +174,6 @@ func (p *placer) begin() bool {
 
 func (p *placer) end() { p.launching.RUnlock() }
 
-// placed is where one task is to run.
-type placed struct {
-	task     string
-	instance placement.Instance
-}
-
 // place reserves room for the launch's tasks, one after the other.
 func (p *placer) place(l *launch) {
 	p.mu.Lock()
@@ -234,30 +184,14 @@ func (p *placer) place(l *launch) {
 }
 
 func (p *placer) fill(sh *share, r placement.Request) {
-	candidates := p.candidates(sh)
-	sh.candidates = slices.ContainsFunc(candidates, func(c placement.Instance) bool { return c.Active })
-	for range sh.count {
-		r.Seed = rand.Uint64()
-		c, refusals, ok := placement.Place(r, p.ledger, candidates)
-		if !ok {
-			sh.refusals = refusals
-			return
-		}
-		task := newID()
-		p.ledger.Hold(task, c.Machine, r.Demand)
-		sh.chosen = append(sh.chosen, placed{task, c})
+	r.Pool, r.Instance, r.Seed = sh.pool.name(), sh.instance, rand.Uint64()
+	ids := make([]string, sh.count)
+	for i := range ids {
+		ids[i] = newID()
 	}
-}
-
-// candidates are the instances that a share may be placed on.
-func (p *placer) candidates(sh *share) []placement.Instance {
-	all := p.pools[sh.pool]
-	if sh.instance == "" {
-		return all
+	sh.chosen = p.ledger.Place(r, ids)
+	sh.candidates = p.ledger.Active(r.Pool) > 0
+	if len(sh.chosen) < sh.count {
+		sh.refusals = p.ledger.Verdicts(r, maxFailures)
 	}
-	at := slices.IndexFunc(all, func(c placement.Instance) bool { return c.ID == sh.instance })
-	if at < 0 {
-		return nil
-	}
-	return all[at : at+1]
 }

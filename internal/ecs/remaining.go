@@ -11,7 +11,7 @@ import (
 // remaining is what the machine of an instance has left, in the form in which the instance registered it.
 func (s *Service) remaining(i *Instance) []api.Resource {
 	s.placer.mu.Lock()
-	used, taken := s.placer.ledger.Used(i.Machine)
+	used := s.placer.ledger.Used(i.Machine)
 	s.placer.mu.Unlock()
 	out := slices.Clone(present(i.Resources))
 	for n := range out {
@@ -21,9 +21,13 @@ func (s *Service) remaining(i *Instance) []api.Resource {
 		case "MEMORY":
 			r.IntegerValue -= int32(used.Memory)
 		case "PORTS":
-			r.StringSetValue = withPorts(r.StringSetValue, taken, "tcp")
+			r.StringSetValue = withPorts(r.StringSetValue, used.Ports, "tcp")
 		case "PORTS_UDP":
-			r.StringSetValue = withPorts(r.StringSetValue, taken, "udp")
+			r.StringSetValue = withPorts(r.StringSetValue, used.Ports, "udp")
+		case "GPU":
+			r.StringSetValue = slices.DeleteFunc(slices.Clone(r.StringSetValue), func(id string) bool { return slices.Contains(used.GPUs, id) })
+		case "ENI":
+			r.IntegerValue -= int32(used.ENIs)
 		}
 	}
 	return out

@@ -49,8 +49,7 @@ func (w *world) interfaces() (n int) {
 func (w *world) usedMemory(machine string) int64 {
 	w.placer.mu.Lock()
 	defer w.placer.mu.Unlock()
-	used, _ := w.placer.ledger.Used(machine)
-	return used.Memory
+	return w.placer.ledger.Used(machine).Memory
 }
 
 func code(err error) string {

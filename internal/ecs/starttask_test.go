@@ -46,13 +46,9 @@ func TestStartTaskTellsWhyAnInstanceTakesNone(t *testing.T) {
 	w.until("the placer knows", func() bool {
 		w.placer.mu.Lock()
 		defer w.placer.mu.Unlock()
-		blocked := 0
-		for _, c := range w.placer.pools[w.placer.home[good.ID]] {
-			if !c.Active || !c.Connected {
-				blocked++
-			}
-		}
-		return blocked == 2
+		d, _ := w.placer.ledger.Joined(draining.ID)
+		a, _ := w.placer.ledger.Joined(away.ID)
+		return !d.Active && !a.Connected
 	})
 	out := w.startTask("host", small.ID, id32, good.ID, full.ID, draining.ID, away.ID)
 	if len(out.Tasks) != 1 || out.Tasks[0].ContainerInstanceArn != InstanceARN(here, "default", good.ID) {

@@ -82,6 +82,8 @@ type Container struct {
 	CPU               int32  `json:"cpu,omitzero"`
 	Memory            int32  `json:"memory,omitzero"`            // MiB; 0: no limit of its own
 	MemoryReservation int32  `json:"memoryReservation,omitzero"` // MiB
+	// GPUs are the ids of those that the container was given.
+	GPUs []string `json:"gpus,omitzero"`
 
 	// Observed.
 	Status          Status               `json:"status"` // PENDING, RUNNING, STOPPED
@@ -158,6 +160,14 @@ func (t *Task) Container(name string) (*Container, bool) {
 		}
 	}
 	return nil, false
+}
+
+// gpus are the ids of the GPUs that the task was given.
+func (t *Task) gpus() (ids []string) {
+	for _, c := range t.Containers {
+		ids = append(ids, c.GPUs...)
+	}
+	return ids
 }
 
 // clone is a copy that may be changed. Lists of API values are shared: replace them whole.

@@ -8,41 +8,65 @@ import (
 
 // Verdict is what placement has to say of one instance: an obstacle, or [None] when the task fits.
 type Verdict struct {
-	Instance string
-	Obstacle Obstacle
-	Detail   string // what is missing: names of attributes, a port
-	// passed counts the filters that the instance passed, and lack how far it is from passing the next.
-	passed int
-	lack   int64
+	Instance string   `json:"instance"`
+	Obstacle Obstacle `json:"obstacle,omitzero"`
+	Detail   string   `json:"detail,omitzero"` // what is missing: names of attributes, a port, an expression
+	// Passed counts what the instance has of what the request needs, and Lack how far it is from having the next.
+	Passed int   `json:"passed,omitzero"`
+	Lack   int64 `json:"lack,omitzero"`
 }
 
-func verdict(r *Request, c *Instance, m *machine) Verdict {
-	v := Verdict{Instance: c.ID}
-	for _, f := range filters {
-		if v.Obstacle, v.Detail = f(r, c, m); v.Obstacle != None {
-			break
-		}
-		v.passed++
+// Check tells whether an instance can run a task now, and if not, why.
+func (l *Ledger) Check(r Request, instance string) Verdict {
+	c := l.members[instance]
+	if c == nil {
+		c = &member{Instance: Instance{ID: instance}}
 	}
-	switch v.Obstacle {
-	case Memory:
-		v.lack = r.Memory - (m.total.Memory - m.used.Memory)
-	case CPU:
-		v.lack = r.CPU - (m.total.CPU - m.used.CPU)
-	}
+	a := l.ask(&r)
+	v := a.judge(c)
+	v.Detail = a.detail(c, v.Obstacle)
 	return v
 }
 
-// refuse judges every candidate, the closest match first.
-func refuse(r Request, ledger *Ledger, candidates []Instance) []Verdict {
-	out := make([]Verdict, len(candidates))
-	for i := range candidates {
-		out[i] = verdict(&r, &candidates[i], ledger.machine(candidates[i].Machine))
+// Verdicts judges the candidates of a request: the most that are asked for, the closest match first.
+func (l *Ledger) Verdicts(r Request, most int) []Verdict {
+	a := l.ask(&r)
+	candidates := l.candidates(&r)
+	top := make([]Verdict, 0, min(most, len(candidates))+1)
+	for _, c := range candidates {
+		v := a.judge(c)
+		if len(top) >= most && (most == 0 || closer(v, top[most-1]) >= 0) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(top, v, func(other, v Verdict) int { return closer(other, v) })
+		top = slices.Insert(top, at, v)
+		top = top[:min(most, len(top))]
 	}
-	slices.SortFunc(out, func(a, b Verdict) int {
-		return cmp.Or(cmp.Compare(b.passed, a.passed), cmp.Compare(a.lack, b.lack), cmp.Compare(a.Instance, b.Instance))
-	})
-	return out
+	for i := range top {
+		if c := l.members[top[i].Instance]; c != nil {
+			top[i].Detail = a.detail(c, top[i].Obstacle)
+		}
+	}
+	return top
+}
+
+// closer orders verdicts, the closest match first.
+func closer(a, b Verdict) int {
+	return cmp.Or(cmp.Compare(b.Passed, a.Passed), cmp.Compare(a.Lack, b.Lack), cmp.Compare(a.Instance, b.Instance))
+}
+
+func (a *ask) judge(c *member) Verdict {
+	v := Verdict{Instance: c.ID}
+	v.Obstacle, v.Passed = a.check(c)
+	switch m := c.machine; v.Obstacle {
+	case Memory:
+		v.Lack = a.Memory - (m.total.Memory - m.used.Memory)
+	case CPU:
+		v.Lack = a.CPU - (m.total.CPU - m.used.CPU)
+	case GPU:
+		v.Lack = max(a.GPUs, 1) - int64(len(c.freeGPUs()))
+	}
+	return v
 }
 
 // Sentence says what is wrong with the instance, as ECS words it in service events.
@@ -52,8 +76,6 @@ func (v Verdict) Sentence() string {
 		return "meets all requirements"
 	case Inactive:
 		return "is not active"
-	case Agent:
-		return `encountered error "AGENT"`
 	case Missing:
 		return "is missing an attribute required by your task"
 	case Memory:
@@ -66,12 +88,12 @@ func (v Verdict) Sentence() string {
 	return fmt.Sprintf("encountered error %q", string(v.Obstacle))
 }
 
-// Explain turns the refusals of [Place] into the sentence that an operator reads.
-func Explain(refusals []Verdict) string {
-	if len(refusals) == 0 {
+// Explain turns the verdicts on a request that found no room into the sentence that an operator reads.
+func Explain(verdicts []Verdict) string {
+	if len(verdicts) == 0 {
 		return "No Container Instances were found in your cluster."
 	}
-	closest, detail := refusals[0], ""
+	closest, detail := verdicts[0], ""
 	if closest.Detail != "" {
 		detail = ": " + closest.Detail
 	}

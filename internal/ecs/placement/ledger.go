@@ -1,105 +1,183 @@
 package placement
 
+import "slices"
+
 // Ledger is the account of every machine: what it has, and which tasks take how much of it. It is not safe for
 // concurrent use; the placer guards it.
 //
-// A task enters in two ways. [Ledger.Hold] reserves for a placement in flight, before it is committed;
+// A task enters in two ways. [Ledger.Place] and [Ledger.Hold] reserve for a placement in flight, before it is committed;
 // [Ledger.Commit] records what the store says, whoever placed it. Both may come in either order, for the report of a
 // commit can overtake its own answer: the task counts once, until [Ledger.Release], or until [Ledger.Drop] ends a hold
 // that never was committed.
+//
+// All that a placement asks is counted as tasks come and go: none looks at tasks.
 type Ledger struct {
 	machines map[string]*machine
-	homes    map[string]string // identity -> machine
+	members  map[string]*member
+	pools    map[string]*pool
+	groups   map[string]*group
 	tasks    map[string]entry
+
+	byKey map[string]*attributes
+	sets  []*attributes // by attributes.index, nil where none is
+
+	scratch scratch
 }
 
-// Capacity is an amount of what machines have.
-type Capacity struct {
-	CPU    int64 `json:"cpu,omitzero"`    // units, 1024 a core
-	Memory int64 `json:"memory,omitzero"` // MiB
-}
-
-type machine struct {
-	identities map[string]offer
-	total      Capacity
-	used       Capacity
-	own        map[Port]bool   // ports that the machine keeps for itself
-	ports      map[Port]string // taken by which task
-	tasks      int
-}
-
-// offer is what one identity said that its machine has.
-type offer struct {
-	total Capacity
-	ports []Port
-}
-
+// entry is a task. There are very many: it has what a task takes in common cases, and points to the rest.
 type entry struct {
-	machine   string
-	demand    Demand
-	committed bool
+	member      *member
+	machine     *machine
+	group       *group
+	cpu, memory int64
+	more        *more
+	state       state
 }
+
+// more is what few tasks take.
+type more struct {
+	ports []Port
+	gpus  []string
+	enis  int64
+}
+
+type state uint8
+
+const (
+	committed state = 1 << iota
+	wanted          // not to stop: it counts in its group
+	running
+)
 
 // NewLedger returns a ledger that knows no machine.
 func NewLedger() *Ledger {
-	return &Ledger{machines: map[string]*machine{}, homes: map[string]string{}, tasks: map[string]entry{}}
+	return &Ledger{machines: map[string]*machine{}, members: map[string]*member{}, pools: map[string]*pool{},
+		groups: map[string]*group{}, tasks: map[string]entry{}, byKey: map[string]*attributes{}}
 }
 
-// Join tells that an identity of a machine is there, what the machine has, and which ports are its own. Where identities
-// of one machine differ, the smaller figure counts.
-func (l *Ledger) Join(identity, name string, total Capacity, reserved []Port) {
-	if home, ok := l.homes[identity]; ok && home != name {
-		l.Leave(identity)
+// Join tells that an identity of a machine is there, and what it is now. Where identities of one machine differ in what
+// the machine has, the smaller figure counts.
+func (l *Ledger) Join(i Instance) {
+	c := l.member(i.ID)
+	if c.machine != nil && (c.machine.name != i.Machine || c.Pool != i.Pool) {
+		l.Leave(i.ID)
+		c = l.member(i.ID)
 	}
-	l.homes[identity] = name
-	m := l.open(name)
-	m.identities[identity] = offer{total, reserved}
-	m.recount()
+	fresh := c.machine == nil
+	if !fresh && c.Active {
+		l.pools[c.Pool].active--
+	}
+	changed := fresh || c.Total != i.Total || !slices.Equal(c.Ports, i.Ports)
+	set := l.share(i.Attributes, c.set)
+	l.unshare(c.set)
+	c.Instance, c.set = i, set
+	c.Attributes = set.list
+	if fresh {
+		c.machine = l.machine(i.Machine)
+		c.machine.members = append(c.machine.members, c)
+		l.enroll(c)
+	}
+	if i.Active {
+		l.pools[c.Pool].active++
+	}
+	if changed {
+		c.machine.recount()
+	}
 }
 
 // Leave tells that an identity is gone. What its tasks take stays counted until they are released.
-func (l *Ledger) Leave(identity string) {
-	name, ok := l.homes[identity]
-	if !ok {
+func (l *Ledger) Leave(id string) {
+	c := l.members[id]
+	if c == nil || c.machine == nil {
 		return
 	}
-	delete(l.homes, identity)
-	m := l.machines[name]
-	delete(m.identities, identity)
+	m := c.machine
+	if c.Active {
+		l.pools[c.Pool].active--
+	}
+	l.expel(c)
+	l.unshare(c.set)
+	c.machine, c.set = nil, nil
+	m.members = slices.DeleteFunc(m.members, func(other *member) bool { return other == c })
 	m.recount()
-	l.forget(name)
+	l.forget(m)
+	l.leave(c)
+}
+
+// Joined is the identity as it was joined last, while it is there.
+func (l *Ledger) Joined(id string) (Instance, bool) {
+	c := l.members[id]
+	if c == nil || c.machine == nil {
+		return Instance{}, false
+	}
+	return c.Instance, true
+}
+
+// Active is how many instances of a pool take tasks.
+func (l *Ledger) Active(name string) int {
+	if p := l.pools[name]; p != nil {
+		return p.active
+	}
+	return 0
 }
 
 // Hold reserves what a task needs while its placement is being committed.
-func (l *Ledger) Hold(task, name string, d Demand) { l.enter(task, entry{machine: name, demand: d}) }
+func (l *Ledger) Hold(t Task) { l.enter(t, 0) }
 
-// Commit records a task that is in the store.
-func (l *Ledger) Commit(task, name string, d Demand) {
-	l.enter(task, entry{machine: name, demand: d, committed: true})
+// Commit records a task that is in the store, and each change of whether it is to stop and runs. It keeps the machine and
+// the demand with which it was committed first.
+func (l *Ledger) Commit(t Task) { l.enter(t, committed) }
+
+func (l *Ledger) enter(t Task, s state) {
+	if !t.Ending {
+		s |= wanted
+	}
+	if t.Running {
+		s |= running
+	}
+	if old, ok := l.tasks[t.ID]; ok {
+		if old.state&committed != 0 {
+			if s&committed != 0 && s != old.state {
+				old.tell(-1)
+				old.state = s
+				old.tell(1)
+				l.tasks[t.ID] = old
+			}
+			return
+		}
+		l.Release(t.ID)
+	}
+	e := entry{member: l.member(t.Instance), machine: l.machine(t.Machine), group: l.group(t.Group),
+		cpu: t.Demand.CPU, memory: t.Demand.Memory, state: s}
+	if len(t.Demand.Ports) > 0 || len(t.GPUs) > 0 || t.Demand.ENIs > 0 {
+		e.more = &more{t.Demand.Ports, t.GPUs, t.Demand.ENIs}
+	}
+	e.machine.take(t.ID, &e)
+	e.member.tasks++
+	e.group.tasks++
+	e.tell(1)
+	l.tasks[t.ID] = e
 }
 
-func (l *Ledger) enter(task string, e entry) {
-	if old, ok := l.tasks[task]; ok {
-		if old.committed {
-			return // a task keeps its machine and its demand
-		}
-		l.Release(task)
+// tell counts the task where it is, or takes it off the counts again.
+func (e *entry) tell(n int32) {
+	if e.state&wanted != 0 {
+		e.member.count(e.group, n)
 	}
-	m := l.open(e.machine)
-	m.used.CPU += e.demand.CPU
-	m.used.Memory += e.demand.Memory
-	m.tasks++
-	for _, p := range e.demand.Ports {
-		if _, taken := m.ports[p]; !taken {
-			m.ports[p] = task
-		}
+	if e.state&running != 0 {
+		e.member.running += int(n)
 	}
-	l.tasks[task] = e
+}
+
+// Held tells whether a task is reserved that the store was not seen to have.
+func (l *Ledger) Held(task string) bool {
+	e, ok := l.tasks[task]
+	return ok && e.state&committed == 0
 }
 
 // Drop ends a hold whose commit failed. A task that the store has stays.
 func (l *Ledger) Drop(task string) {
-	if !l.tasks[task].committed {
+	if l.Held(task) {
 		l.Release(task)
 	}
 }
@@ -111,58 +189,35 @@ func (l *Ledger) Release(task string) {
 		return
 	}
 	delete(l.tasks, task)
-	m := l.machines[e.machine]
-	m.used.CPU -= e.demand.CPU
-	m.used.Memory -= e.demand.Memory
-	m.tasks--
-	for _, p := range e.demand.Ports {
-		if m.ports[p] == task {
-			delete(m.ports, p)
-		}
+	e.machine.giveBack(task, &e)
+	e.tell(-1)
+	if e.group.tasks--; e.group.tasks == 0 {
+		delete(l.groups, e.group.name)
 	}
+	e.member.tasks--
+	l.leave(e.member)
 	l.forget(e.machine)
 }
 
-// Used returns what the tasks on a machine take of it, holds included, and which ports.
-func (l *Ledger) Used(name string) (used Capacity, ports []Port) {
-	m := l.machine(name)
-	if m == nil {
-		return Capacity{}, nil
-	}
-	for p := range m.ports {
-		ports = append(ports, p)
-	}
-	return m.used, ports
+// Usage is what tasks take of a machine, holds included.
+type Usage struct {
+	Capacity
+	Ports []Port
+	GPUs  []string
 }
 
-func (l *Ledger) machine(name string) *machine { return l.machines[name] }
-
-func (l *Ledger) open(name string) *machine {
+// Used returns what the tasks on a machine take of it.
+func (l *Ledger) Used(name string) (u Usage) {
 	m := l.machines[name]
 	if m == nil {
-		m = &machine{identities: map[string]offer{}, own: map[Port]bool{}, ports: map[Port]string{}}
-		l.machines[name] = m
+		return u
 	}
-	return m
-}
-
-// forget drops a machine that nobody offers and nothing runs on.
-func (l *Ledger) forget(name string) {
-	if m := l.machines[name]; len(m.identities) == 0 && m.tasks == 0 {
-		delete(l.machines, name)
+	u.Capacity = m.used
+	for p := range m.ports {
+		u.Ports = append(u.Ports, p)
 	}
-}
-
-func (m *machine) recount() {
-	m.total, m.own = Capacity{}, map[Port]bool{}
-	first := true
-	for _, o := range m.identities {
-		if first {
-			m.total, first = o.total, false
-		}
-		m.total = Capacity{min(m.total.CPU, o.total.CPU), min(m.total.Memory, o.total.Memory)}
-		for _, p := range o.ports {
-			m.own[p] = true
-		}
+	for id := range m.gpus {
+		u.GPUs = append(u.GPUs, id)
 	}
+	return u
 }

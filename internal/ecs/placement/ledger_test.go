@@ -2,132 +2,335 @@ package placement
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// A model of the ledger: the tasks that should count, looked at one by one.
+// model is what should be counted: the tasks and instances, looked at one by one.
 type model struct {
 	ledger *Ledger
-	total  map[string]Capacity
-	live   map[string]entry
+	there  map[string]Instance
+	live   map[string]Task
 	next   int
 }
 
-func (m *model) instances() (out []Instance) {
-	for name := range m.total {
-		out = append(out, Instance{ID: "i-" + name, Machine: name, Active: true, Connected: true})
+func newModel() *model {
+	return &model{ledger: NewLedger(), there: map[string]Instance{}, live: map[string]Task{}}
+}
+
+// on are the tasks that count and are so.
+func (m *model) on(is func(Task) bool) (out []Task) {
+	for _, t := range m.live {
+		if is(t) {
+			out = append(out, t)
+		}
 	}
 	return out
 }
 
-func drawDemand(t *rapid.T) Demand {
-	d := Demand{CPU: rapid.Int64Range(0, 2048).Draw(t, "cpu"), Memory: rapid.Int64Range(0, 4096).Draw(t, "memory")}
-	for range rapid.IntRange(0, 2).Draw(t, "ports") {
-		d.Ports = append(d.Ports, Port{rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), rapid.IntRange(80, 83).Draw(t, "port")})
+// fits judges without the ledger's counts.
+func (m *model) fits(r Request, i Instance, total Capacity) bool {
+	if !i.Active || !i.Connected || len(r.Zones) > 0 && i.Zone != "" && !slices.Contains(r.Zones, i.Zone) {
+		return false
 	}
-	return d
+	used := Demand{}
+	var gpus []string
+	for _, t := range m.on(func(t Task) bool { return t.Machine == i.Machine }) {
+		used.CPU, used.Memory, used.ENIs = used.CPU+t.Demand.CPU, used.Memory+t.Demand.Memory, used.ENIs+t.Demand.ENIs
+		used.Ports, gpus = append(used.Ports, t.Demand.Ports...), append(gpus, t.GPUs...)
+	}
+	free := len(slices.DeleteFunc(slices.Clone(i.GPUs), func(id string) bool { return slices.Contains(gpus, id) }))
+	switch {
+	case used.CPU+r.CPU > total.CPU && r.CPU > total.CPU-used.CPU, r.Memory > total.Memory-used.Memory:
+		return false
+	case r.ENIs > 0 && total.ENIs > 0 && used.ENIs+r.ENIs > total.ENIs:
+		return false
+	case r.GPUs == AllGPUs && (free == 0 || free != len(i.GPUs)), r.GPUs > int64(free):
+		return false
+	}
+	for n, p := range r.Ports {
+		if p == (Port{"tcp", 80}) || slices.Contains(used.Ports, p) || slices.Contains(r.Ports[:n], p) {
+			return false
+		}
+	}
+	here := func(t Task) bool { return t.Instance == i.ID }
+	group := func(name string) bool {
+		return len(m.on(func(t Task) bool { return here(t) && !t.Ending && t.Group == name })) > 0
+	}
+	zone, running := "", len(m.on(func(t Task) bool { return here(t) && t.Running }))
+	if len(i.Attributes) > 0 {
+		zone = i.Attributes[0].Value
+	}
+	for _, k := range r.Constraints {
+		ok := true
+		switch {
+		case k.Type == DistinctInstance:
+			ok = !group(r.Group)
+		case k.Expression.String() == expressions[0]:
+			ok = zone == "a"
+		case k.Expression.String() == expressions[1]:
+			ok = !group("g1")
+		case k.Expression.String() == expressions[2]:
+			ok = group("g0") || running == 0
+		case k.Expression.String() == expressions[3]:
+			ok = running < 3
+		case k.Expression.String() == expressions[4]:
+			ok = zone != "" && i.AgentVersion == "1.2.0"
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
 }
 
-// Whatever joins, is placed, committed twice, dropped or released: no machine holds more than it has, and no port is given twice.
-func TestNeverOverCapacity(t *testing.T) {
+// total is what a machine has: the least that one of its identities says.
+func (m *model) total(machine string) (out Capacity) {
+	first := true
+	for _, i := range m.there {
+		if i.Machine != machine {
+			continue
+		}
+		t := i.Total
+		if !first {
+			t.CPU, t.Memory = min(t.CPU, out.CPU), min(t.Memory, out.Memory)
+			if out.ENIs > 0 && (t.ENIs == 0 || out.ENIs < t.ENIs) {
+				t.ENIs = out.ENIs
+			}
+		}
+		out, first = t, false
+	}
+	return out
+}
+
+// Whatever joins, leaves, is placed, committed twice, told to end, dropped or released: a task is placed where it fits and
+// nowhere else, placing several is placing one by one, and the counts are those of a recount.
+func TestLedgerAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &model{ledger: NewLedger(), total: map[string]Capacity{}, live: map[string]entry{}}
+		m := newModel()
 		t.Repeat(map[string]func(*rapid.T){
 			"join": func(t *rapid.T) {
-				name := fmt.Sprint("m", len(m.total))
-				m.total[name] = Capacity{rapid.Int64Range(0, 8192).Draw(t, "CPU"), rapid.Int64Range(0, 16384).Draw(t, "MEMORY")}
-				m.ledger.Join("i-"+name, name, m.total[name], []Port{{"tcp", 80}})
+				i := drawInstance(t, fmt.Sprint("m", rapid.IntRange(0, 3).Draw(t, "machine")))
+				i.ID += rapid.SampledFrom([]string{"", "-second"}).Draw(t, "identity")
+				m.there[i.ID] = i
+				m.ledger.Join(i)
 			},
-			"place": func(t *rapid.T) {
-				d := drawDemand(t)
-				r := Request{Demand: d, Strategy: Strategy(rapid.IntRange(0, 1).Draw(t, "strategy")), Seed: rapid.Uint64().Draw(t, "seed")}
-				chosen, refusals, ok := Place(r, m.ledger, m.instances())
-				if !ok {
-					if len(refusals) != len(m.total) {
-						t.Fatalf("%d verdicts of %d candidates", len(refusals), len(m.total))
-					}
-					return
-				}
-				if v := Check(r, m.ledger, chosen); v.Obstacle != None {
-					t.Fatalf("placed where Check says %v", v)
-				}
-				task := fmt.Sprint("t", m.next)
-				m.next++
-				m.ledger.Hold(task, chosen.Machine, d)
-				switch rapid.SampledFrom([]string{"commit", "both", "early", "drop"}).Draw(t, "end") {
-				case "commit":
-					m.ledger.Commit(task, chosen.Machine, d)
-				case "both":
-					m.ledger.Commit(task, chosen.Machine, d)
-					m.ledger.Commit(task, chosen.Machine, d)
-				case "early": // the store's report overtakes the answer, which then looks like a failure
-					m.ledger.Commit(task, chosen.Machine, d)
-					m.ledger.Hold(task, chosen.Machine, d)
-					m.ledger.Drop(task)
-				case "drop":
-					m.ledger.Drop(task)
-					return
-				}
-				m.live[task] = entry{machine: chosen.Machine, demand: d}
+			"leave": func(t *rapid.T) {
+				id := fmt.Sprint("i-m", rapid.IntRange(0, 3).Draw(t, "machine"))
+				delete(m.there, id)
+				m.ledger.Leave(id)
 			},
+			"place": m.place,
 			"release": func(t *rapid.T) {
-				for task := range m.live {
-					m.ledger.Release(task)
-					m.ledger.Release(task)
-					delete(m.live, task)
-					return
-				}
+				m.change(t, func(id string) { m.ledger.Release(id); m.ledger.Release(id); delete(m.live, id) })
 			},
-			"": func(t *rapid.T) { m.check(t) },
+			"run": func(t *rapid.T) {
+				m.change(t, func(id string) { m.update(id, func(t *Task) { t.Running = true }) })
+			},
+			"end": func(t *rapid.T) {
+				m.change(t, func(id string) { m.update(id, func(t *Task) { t.Ending, t.Running = true, false }) })
+			},
+			"": m.check,
 		})
 	})
 }
 
-func (m *model) check(t *rapid.T) {
-	for name, total := range m.total {
-		var used Capacity
-		ports := map[Port]bool{}
-		for task, e := range m.live {
-			if e.machine != name {
-				continue
+func (m *model) change(t *rapid.T, how func(id string)) {
+	ids := make([]string, 0, len(m.live))
+	for id := range m.live {
+		ids = append(ids, id)
+	}
+	if len(ids) > 0 {
+		slices.Sort(ids)
+		how(rapid.SampledFrom(ids).Draw(t, "task"))
+	}
+}
+
+func (m *model) update(id string, how func(*Task)) {
+	task := m.live[id]
+	how(&task)
+	m.live[id] = task
+	m.ledger.Commit(task)
+}
+
+func (m *model) place(t *rapid.T) {
+	r := drawRequest(t)
+	var ids []string
+	for range rapid.IntRange(1, 6).Draw(t, "count") {
+		ids = append(ids, fmt.Sprint("t", m.next))
+		m.next++
+	}
+	placed := m.ledger.Place(r, ids)
+	for n, id := range ids {
+		var fit []string
+		for _, i := range m.there {
+			is := m.fits(r, i, m.total(i.Machine))
+			if is {
+				fit = append(fit, i.ID)
 			}
-			used.CPU += e.demand.CPU
-			used.Memory += e.demand.Memory
-			for _, p := range e.demand.Ports {
-				if ports[p] || p == (Port{"tcp", 80}) {
-					t.Fatalf("%s: %s took %v, which was taken", name, task, p)
+			if n == len(placed) {
+				if v := m.ledger.Check(r, i.ID); (v.Obstacle == None) != is {
+					t.Fatalf("%+v on %+v: fits %v, verdict %+v", r, i, is, v)
 				}
-				ports[p] = true
 			}
 		}
-		if used.CPU > total.CPU || used.Memory > total.Memory {
-			t.Fatalf("%s has %+v, its tasks take %+v", name, total, used)
+		if n >= len(placed) {
+			if len(fit) > 0 {
+				t.Fatalf("%+v fits on %v, and is not placed", r, fit)
+			}
+			break
 		}
-		if u, taken := m.ledger.Used(name); u != used || len(taken) != len(ports) {
-			t.Fatalf("%s has %+v and %d ports used, want %+v and %d", name, u, len(taken), used, len(ports))
+		p := placed[n]
+		if p.Task != id || !slices.Contains(fit, p.Instance.ID) {
+			t.Fatalf("%+v is placed on %+v, and fits on %v", r, p.Instance, fit)
+		}
+		m.live[id] = Task{ID: id, Instance: p.Instance.ID, Machine: p.Instance.Machine, Group: r.Group, Demand: r.Demand, GPUs: p.GPUs}
+	}
+	// Undone and done one by one, it comes to the same.
+	for _, p := range placed {
+		m.ledger.Drop(p.Task)
+	}
+	for n, p := range placed {
+		single := r
+		single.Seed += uint64(n)
+		again := m.ledger.Place(single, []string{p.Task})
+		if len(again) != 1 || again[0].Instance.ID != p.Instance.ID || !slices.Equal(again[0].GPUs, p.GPUs) {
+			t.Fatalf("%+v: task %d is placed on %v, alone on %v", r, n, p, again)
+		}
+	}
+	for _, p := range placed {
+		task := m.live[p.Task]
+		switch rapid.SampledFrom([]string{"commit", "both", "early", "drop"}).Draw(t, "end") {
+		case "commit":
+			m.ledger.Commit(task)
+		case "both":
+			m.ledger.Commit(task)
+			m.ledger.Commit(task)
+		case "early": // the store's report overtakes the answer, which then looks like a failure
+			m.ledger.Drop(p.Task)
+			m.ledger.Commit(task)
+			m.ledger.Hold(task)
+			m.ledger.Drop(p.Task)
+		case "drop":
+			m.ledger.Drop(p.Task)
+			delete(m.live, p.Task)
 		}
 	}
 }
 
+// check compares with a ledger that has just been told of all there is.
+func (m *model) check(t *rapid.T) {
+	fresh := NewLedger()
+	for _, i := range m.there {
+		fresh.Join(i)
+	}
+	for _, task := range m.live {
+		fresh.Commit(task)
+	}
+	if got, want := m.ledger.facts(), fresh.facts(); !reflect.DeepEqual(got, want) {
+		t.Fatalf("the ledger has\n%s\na recount\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for name := range fresh.machines {
+		machine := fresh.machines[name]
+		if total := m.total(name); len(machine.members) > 0 && machine.total != total {
+			t.Fatalf("%s has %+v, want %+v", name, machine.total, total)
+		}
+	}
+}
+
+// facts are all that a ledger counts, as text.
+func (l *Ledger) facts() (out []string) {
+	for name, m := range l.machines {
+		ids := []string{}
+		for _, c := range m.members {
+			ids = append(ids, c.ID)
+		}
+		slices.Sort(ids)
+		out = append(out, fmt.Sprint("machine ", name, ids, m.total, m.used, m.own, m.tasks, ports(m), gpus(m)))
+	}
+	for id, c := range l.members {
+		groups := []string{}
+		for _, t := range c.groups {
+			groups = append(groups, fmt.Sprint(t.group.name, t.n))
+		}
+		slices.Sort(groups)
+		out = append(out, fmt.Sprint("member ", id, groups, c.running, c.tasks, c.machine != nil))
+	}
+	for name, g := range l.groups {
+		out = append(out, fmt.Sprint("group ", name, g.tasks))
+	}
+	for name, p := range l.pools {
+		active := 0
+		for i, c := range p.members {
+			if c.Active {
+				active++
+			}
+			if i > 0 && p.members[i-1].ID >= c.ID || c.Pool != name {
+				out = append(out, "disorder at "+c.ID)
+			}
+		}
+		out = append(out, fmt.Sprint("pool ", name, len(p.members), p.active, active))
+	}
+	users := 0
+	for i, a := range l.sets {
+		if a != nil {
+			users += a.users
+			if a.index != i || l.byKey[a.key] != a {
+				out = append(out, "a set of attributes is astray")
+			}
+		}
+	}
+	out = append(out, fmt.Sprint("sets ", len(l.byKey), users))
+	slices.Sort(out)
+	return out
+}
+
+func ports(m *machine) (out []string) {
+	for p, task := range m.ports {
+		out = append(out, p.String()+task)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func gpus(m *machine) (out []string) {
+	for id, task := range m.gpus {
+		out = append(out, id+task)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Two identities of one machine draw on one account.
 func TestIdentitiesShareTheirMachine(t *testing.T) {
-	l := NewLedger()
-	l.Join("instance", "m", Capacity{2048, 4096}, nil)
-	l.Join("fargate", "m", Capacity{2048, 4000}, nil)
-	l.Commit("a", "m", Demand{Memory: 3000})
-	v := Check(Request{Demand: Demand{Memory: 1500}}, l, Instance{ID: "fargate", Machine: "m", Active: true, Connected: true})
-	if v.Obstacle != Memory {
+	instance, fargate := on("m", 2048, 4096), on("m", 2048, 4000)
+	fargate.ID, fargate.Pool = "fargate", "fargate"
+	l := ledgerOf(instance, fargate)
+	l.Commit(task("a", "m", "", Demand{Memory: 3000}))
+	if v := l.Check(Request{Demand: Demand{Memory: 1500}}, "fargate"); v.Obstacle != Memory || v.Lack != 500 {
 		t.Errorf("verdict %+v, want %s", v, Memory)
 	}
-	l.Leave("instance")
+	l.Leave("i-m")
 	l.Leave("fargate")
 	if _, ok := l.machines["m"]; !ok {
 		t.Error("a machine is forgotten while a task runs on it")
 	}
 	l.Release("a")
-	if len(l.machines) != 0 || len(l.tasks) != 0 || len(l.homes) != 0 {
+	if n := len(l.machines) + len(l.tasks) + len(l.members) + len(l.pools) + len(l.groups) + len(l.byKey); n != 0 {
 		t.Errorf("the ledger keeps %+v", l)
+	}
+}
+
+func TestAnInstanceMovesToAnotherPool(t *testing.T) {
+	i := on("m", 1024, 1024)
+	l := ledgerOf(i)
+	i.Pool = "other"
+	l.Join(i)
+	if l.Active(cluster) != 0 || l.Active("other") != 1 {
+		t.Errorf("%d active in the first pool, %d in the other", l.Active(cluster), l.Active("other"))
 	}
 }

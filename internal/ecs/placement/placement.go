@@ -1,21 +1,36 @@
 // Package placement decides on which container instance a task runs. It is pure: no store, no clock, no network; the
-// same request, instances and seed always give the same answer. The placer of package ecs calls it, holding the
-// [Ledger] of what every machine has left.
+// same requests, instances and seeds always give the same answers. The placer of package ecs calls it: its [Ledger] has
+// what every machine has left, places tasks, and says why one finds no room.
 //
 // An instance is an identity of a machine. A machine may offer several of them (a container instance and a Fargate
 // identity), and they draw on one account: what runs under one is not free for the other.
 package placement
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/berth-dev/berth/internal/ecs/placement/query"
+)
 
 // Request is what a task asks for.
 type Request struct {
 	Demand
+	// Pool names the instances among which it may be placed.
+	Pool string
+	// Instance is the only one that may be chosen, where the task was given to it by name; empty: any of the pool.
+	Instance string
+	// Group is the task's group: spread and distinctInstance look at its tasks.
+	Group string
 	// Attributes that an instance must carry. An empty Value asks for the name alone.
 	Attributes []Attribute
-	// Strategy says which of the instances that fit is taken.
-	Strategy Strategy
-	// Seed decides between instances that are equally good.
+	// Zones are the availability zones in which the task's network can be; none: any.
+	Zones []string
+	// Constraints must all be met.
+	Constraints []Constraint
+	// Strategies say which of the instances that fit is taken: each decides among those that are equal to the ones before
+	// it, and chance among those that are equal to all.
+	Strategies []Strategy
+	// Seed is where chance comes from. Of several tasks, the next one has the next number.
 	Seed uint64
 }
 
@@ -24,7 +39,12 @@ type Demand struct {
 	CPU    int64  `json:"cpu,omitzero"`    // units, 1024 a core
 	Memory int64  `json:"memory,omitzero"` // MiB
 	Ports  []Port `json:"ports,omitzero"`  // of the host
+	GPUs   int64  `json:"gpus,omitzero"`   // or AllGPUs
+	ENIs   int64  `json:"enis,omitzero"`   // network interfaces of its own
 }
+
+// AllGPUs is the demand for all GPUs of an instance, of which there must be one at least, and none taken.
+const AllGPUs = -1
 
 // Port is a port of the host's own network.
 type Port struct {
@@ -38,75 +58,97 @@ func (p Port) String() string { return strconv.Itoa(p.Number) + "/" + p.Protocol
 // Attribute is a name and a value that an instance carries or a task asks for.
 type Attribute struct{ Name, Value string }
 
-// Strategy orders the instances that fit.
-type Strategy int
+// Constraint is a condition on the instance, by ECS's name of its type.
+type Constraint struct {
+	Type       ConstraintType
+	Expression *query.Expr // of MemberOf
+}
+
+// ConstraintType is a type of constraints.
+type ConstraintType string
 
 const (
-	// Random takes any: what ECS does with a task that brings no strategy.
-	Random Strategy = iota
-	// Emptiest takes the machine that keeps the largest share of its memory free.
-	Emptiest
+	// DistinctInstance: no other task of the group, that is not to stop, is on the instance.
+	DistinctInstance ConstraintType = "distinctInstance"
+	// MemberOf: the expression selects the instance.
+	MemberOf ConstraintType = "memberOf"
 )
 
-// Instance is a candidate: one identity of one machine.
+// Strategy prefers some instances to others, by ECS's name of its type.
+type Strategy struct {
+	Type StrategyType
+	// Field is InstanceID or "attribute:NAME" of Spread, "cpu" or "memory" of Binpack.
+	Field string
+}
+
+// StrategyType is a type of strategies.
+type StrategyType string
+
+const (
+	// Random takes any: those after it have nothing left to decide.
+	Random StrategyType = "random"
+	// Spread takes the value of the field with the fewest tasks of the group that are not to stop. Instances without the
+	// attribute are together.
+	Spread StrategyType = "spread"
+	// Binpack takes the machine with the least left of the field.
+	Binpack StrategyType = "binpack"
+	// Emptiest takes the machine that keeps the largest share of its memory free. It is Berth's own, for Fargate.
+	Emptiest StrategyType = "emptiest"
+)
+
+// Fields of strategies.
+const (
+	InstanceID     = "instanceId"
+	FieldCPU       = "cpu"
+	FieldMemory    = "memory"
+	FieldAttribute = "attribute:" // and a name
+)
+
+// Capacity is an amount of what machines have.
+type Capacity struct {
+	CPU    int64 `json:"cpu,omitzero"`    // units, 1024 a core
+	Memory int64 `json:"memory,omitzero"` // MiB
+	ENIs   int64 `json:"enis,omitzero"`   // network interfaces for tasks; of a machine, 0: as many as one likes
+}
+
+// Instance is a candidate: one identity of one machine. The ledger's are not changed.
 type Instance struct {
 	ID         string
 	Machine    string
-	Active     bool // not draining, not deregistered
-	Connected  bool // its agent has a session
-	Attributes map[string]string
+	Pool       string
+	Active     bool   // not draining, not deregistered
+	Connected  bool   // its agent has a session
+	Zone       string // availability zone; empty: it didn't say, and any is right
+	Attributes []Attribute
+
+	Total Capacity // of the machine
+	Ports []Port   // those that the machine keeps for itself
+	GPUs  []string // ids
+
+	// What expressions can ask for besides.
+	AgentVersion  string
+	EC2InstanceID string
+	RegisteredAt  int64 // seconds since 1970
 }
 
-// Place returns the instance on which the task runs. When none fits, ok is false and refusals has every candidate's
-// verdict, the closest match first.
-func Place(r Request, ledger *Ledger, candidates []Instance) (chosen Instance, refusals []Verdict, ok bool) {
-	best := -1
-	var top rank
-	for i := range candidates {
-		c := &candidates[i]
-		m := ledger.machine(c.Machine)
-		if obstacle, _ := check(&r, c, m); obstacle != None {
-			continue
+// Attribute is the value of an attribute, empty when it isn't there.
+func (i *Instance) Attribute(name string) string {
+	for _, a := range i.Attributes {
+		if a.Name == name {
+			return a.Value
 		}
-		if k := r.rank(c, m); best < 0 || k.above(top) {
-			best, top = i, k
-		}
 	}
-	if best >= 0 {
-		return candidates[best], nil, true
-	}
-	return Instance{}, refuse(r, ledger, candidates), false
+	return ""
 }
 
-// rank is how good an instance is for a request: by score, and among equals by draw.
-type rank struct {
-	score float64
-	draw  uint64
-}
-
-func (k rank) above(o rank) bool {
-	if k.score != o.score {
-		return k.score > o.score
-	}
-	return k.draw > o.draw
-}
-
-func (r *Request) rank(c *Instance, m *machine) rank {
-	k := rank{draw: draw(r.Seed, c.ID)}
-	if r.Strategy == Emptiest && m.total.Memory > 0 {
-		k.score = float64(m.total.Memory-m.used.Memory) / float64(m.total.Memory)
-	}
-	return k
-}
-
-// draw is a random number that depends on the seed and the instance alone, not on the order of the candidates
-// (FNV-1a over both, then a finalizer that spreads its bits).
-func draw(seed uint64, id string) uint64 {
-	h := 14695981039346656037 ^ seed
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 1099511628211
-	}
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
+// Task is a task that takes its demand from a machine.
+type Task struct {
+	ID       string
+	Instance string
+	Machine  string
+	Group    string
+	Demand   Demand
+	GPUs     []string // ids of those that it was given
+	Ending   bool     // it is to stop
+	Running  bool     // its last status is RUNNING
 }

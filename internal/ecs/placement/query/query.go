@@ -10,8 +10,6 @@
 // syntax without backreferences and lookaround.
 package query
 
-import "time"
-
 // Subject is the container instance that an expression is asked of.
 type Subject interface {
 	// Attribute is the value of an attribute, empty for one that is only a name, and whether it is there.
@@ -19,7 +17,7 @@ type Subject interface {
 	AgentConnected() bool
 	AgentVersion() string // "1.105.1"; empty when unknown
 	EC2InstanceID() string
-	RegisteredAt() time.Time
+	RegisteredAt() int64 // seconds since 1970
 	RunningTasks() int
 	// RunsGroup tells whether a task of a group is on the instance, InGroups whether one is of whose group ok says so.
 	RunsGroup(name string) bool

@@ -13,7 +13,7 @@ type box struct {
 	connected  bool
 	version    string
 	id         string
-	registered time.Time
+	registered int64
 	running    int
 	groups     []string
 }
@@ -22,7 +22,7 @@ func (b *box) Attribute(name string) (string, bool) { v, ok := b.attributes[name
 func (b *box) AgentConnected() bool                 { return b.connected }
 func (b *box) AgentVersion() string                 { return b.version }
 func (b *box) EC2InstanceID() string                { return b.id }
-func (b *box) RegisteredAt() time.Time              { return b.registered }
+func (b *box) RegisteredAt() int64                  { return b.registered }
 func (b *box) RunningTasks() int                    { return b.running }
 func (b *box) RunsGroup(name string) bool {
 	return b.InGroups(func(g string) bool { return g == name })
@@ -38,7 +38,7 @@ func (b *box) InGroups(ok func(string) bool) bool {
 
 func newBox() *box {
 	return &box{connected: true, version: "1.14.0", id: "i-0abc", running: 3, groups: []string{"service:web", "databases"},
-		registered: time.Date(2018, 6, 18, 22, 28, 28, 5e8, time.UTC),
+		registered: time.Date(2018, 6, 18, 22, 28, 28, 5e8, time.UTC).Unix(),
 		attributes: map[string]string{"ecs.instance-type": "t2.small", "ecs.availability-zone": "us-east-1a", "gpu": "", "rank": "10",
 			"path": "a/b:c@d", "words": "two words", "odd": "a(b"}}
 }

@@ -34,7 +34,7 @@ func subjectOf(name string) (subject, error) {
 			return v, err == nil
 		}, slices.Compare[version]), nil
 	case "registeredAt":
-		return ordered(dateOf, func(s Subject) (time.Time, bool) { return s.RegisteredAt().Truncate(time.Second), true }, time.Time.Compare), nil
+		return ordered(dateOf, func(s Subject) (int64, bool) { return s.RegisteredAt(), true }, cmp.Compare[int64]), nil
 	case "runningTasksCount":
 		return ordered(strconv.Atoi, func(s Subject) (int, bool) { return s.RunningTasks(), true }, cmp.Compare[int]), nil
 	case "task:group":
@@ -179,12 +179,13 @@ func versionOf(text string) (v version, err error) {
 	return v, nil
 }
 
-// dateOf reads the forms of dates that the developer guide has; one without a zone is in UTC.
-func dateOf(text string) (t time.Time, err error) {
-	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err = time.Parse(form, text); err == nil {
-			return t, nil
+// dateOf reads the forms of dates that the developer guide has, into seconds since 1970; one without a zone is in UTC.
+func dateOf(text string) (int64, error) {
+	for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t.Unix(), nil
 		}
 	}
-	return t, err
+	t, err := time.Parse(time.DateOnly, text)
+	return t.Unix(), err
 }
