@@ -94,7 +94,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		// Tags.
 		{"TagResource", `{"resourceArn": "` + arn + `task/default/` + id32 + `", "tags": []}`, "ResourceNotFoundException", "The specified resource was not found."},
 		{"ListTagsForResource", `{"resourceArn": "` + arn + `cluster/none"}`, "ClusterNotFoundException", "Cluster not found."},
-		{"UntagResource", `{"resourceArn": "` + arn + `service/default/web", "tagKeys": []}`, "InvalidParameterException", "Unsupported resource type: service"},
+		{"UntagResource", `{"resourceArn": "` + arn + `service/default/web", "tagKeys": []}`, "ResourceNotFoundException", "The specified resource was not found."},
 		{"TagResource", `{"resourceArn": "` + arn + `cluster/default", "tags": [{"key": "a", "value": ""}, {"key": "a", "value": ""}]}`, "InvalidParameterException", "Duplicate tag keys found: a"},
 	} {
 		status, answer := call(c.operation, c.body)

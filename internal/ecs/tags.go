@@ -19,7 +19,7 @@ func validateTags(tags []api.Tag) error {
 		switch {
 		case t.Key == "":
 			return invalidParameter("Tag keys must have between 1 and 128 characters.")
-		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+		case reservedKey(t.Key):
 			return invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use: %s", t.Key)
 		case seen[t.Key]:
 			return invalidParameter("Duplicate tag keys found: %s", t.Key)
@@ -29,13 +29,16 @@ func validateTags(tags []api.Tag) error {
 	return nil
 }
 
+// reservedKey tells whether tags of a key are AWS's own. They count towards no limit.
+func reservedKey(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
+
 // merged is tags with more laid over them.
 func merged(tags, more []api.Tag) ([]api.Tag, error) {
 	out := without(tags, func(key string) bool {
 		return slices.ContainsFunc(more, func(m api.Tag) bool { return m.Key == key })
 	})
 	out = append(out, more...)
-	if len(out) > maxTags {
+	if len(without(out, reservedKey)) > maxTags {
 		return nil, wire.Errorf(api.LimitExceededException, "A resource has at most %d tags.", maxTags)
 	}
 	return out, nil
@@ -45,7 +48,7 @@ func without(tags []api.Tag, drop func(key string) bool) []api.Tag {
 	return slices.DeleteFunc(slices.Clone(tags), func(t api.Tag) bool { return drop(t.Key) })
 }
 
-// TagResource adds tags to a cluster, task definition, task or container instance.
+// TagResource adds tags to a cluster, capacity provider, task definition, task or container instance.
 func (s *Service) TagResource(ctx context.Context, r *api.TagResourceRequest) (*api.TagResourceResponse, error) {
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
@@ -61,6 +64,9 @@ func (s *Service) TagResource(ctx context.Context, r *api.TagResourceRequest) (*
 
 // UntagResource takes tags off a resource. Keys that it does not have are no error.
 func (s *Service) UntagResource(ctx context.Context, r *api.UntagResourceRequest) (*api.UntagResourceResponse, error) {
+	if slices.ContainsFunc(r.TagKeys, reservedKey) {
+		return nil, invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use.")
+	}
 	t, err := s.tagged(scopeOf(ctx), r.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -96,32 +102,56 @@ func (s *Service) tagged(scope store.Scope, resourceARN string) (tagged, error) 
 	if !isARN {
 		return tagged{}, invalidParameter("Invalid identifier: %s is no ARN.", resourceARN)
 	}
-	id := path[strings.IndexByte(path, '/')+1:]
+	id := lastPart(path)
 	switch kind {
 	case "cluster":
-		return taggedRow(s.Clusters, scope, id, clusterNotFound(), func(c *Cluster) *[]api.Tag { return &c.Tags })
+		return taggedRow(s.Clusters, scope, id, clusterNotFound(), func(c *Cluster) *[]api.Tag {
+			return theTags(&c.Tags, c.Status == clusterActive && id == path)
+		})
+	case "capacity-provider":
+		return taggedRow(s.CapacityProviders, scope, id, resourceNotFound(), func(p *CapacityProvider) *[]api.Tag {
+			return theTags(&p.Tags, p.Status == api.CapacityProviderStatusActive && id == path)
+		})
 	case "task":
-		return taggedRow(s.Tasks, scope, id, resourceNotFound(), func(t *Task) *[]api.Tag { return &t.Tags })
+		return taggedRow(s.Tasks, scope, id, resourceNotFound(), func(t *Task) *[]api.Tag {
+			return theTags(&t.Tags, t.Cluster+"/"+id == path)
+		})
 	case "container-instance":
-		return taggedRow(s.Instances, scope, id, resourceNotFound(), func(i *Instance) *[]api.Tag { return &i.Tags })
+		return taggedRow(s.Instances, scope, id, resourceNotFound(), func(i *Instance) *[]api.Tag {
+			return theTags(&i.Tags, i.shown() && i.Cluster+"/"+id == path)
+		})
 	case "task-definition":
 		revision, err := revisionFrom(scope, resourceARN)
 		if err != nil || revision.Number == 0 {
 			return tagged{}, resourceNotFound()
 		}
 		return taggedRow(s.TaskDefinitions, scope, revision.Key(), resourceNotFound(), func(d *TaskDefinition) *[]api.Tag { return &d.Tags })
+	case "service", "task-set", "service-deployment", "service-revision", "daemon", "daemon-task-definition":
+		return tagged{}, resourceNotFound() // there are none
 	}
 	return tagged{}, invalidParameter("Unsupported resource type: %s", kind)
 }
 
+// theTags are a row's tags if it is the one that was named, else nil.
+func theTags(tags *[]api.Tag, named bool) *[]api.Tag {
+	if !named {
+		return nil
+	}
+	return tags
+}
+
+// taggedRow is a row of a table with the tags that tagsOf finds in it; missing is the error when there is none.
 func taggedRow[T any](table *store.Table[T], scope store.Scope, id string, missing error, tagsOf func(*T) *[]api.Tag) (tagged, error) {
 	row, ok := table.Get(scope, id)
-	if !ok {
+	if !ok || tagsOf(row.Value) == nil {
 		return tagged{}, missing
 	}
 	change := func(tx *store.Tx, to func([]api.Tag) ([]api.Tag, error)) error {
 		return table.Modify(tx, scope, id, func(v *T) (err error) {
 			tags := tagsOf(v)
+			if tags == nil {
+				return missing
+			}
 			*tags, err = to(*tags)
 			return err
 		})

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/test/plane"
 )
@@ -35,9 +37,9 @@ type answer struct {
 
 // call is one call for a client to make.
 type call struct {
-	Region string `json:"region"`
-	Op     string `json:"op"`
-	Input  any    `json:"input"`
+	Region string         `json:"region"`
+	Op     string         `json:"op"`
+	Input  jsontext.Value `json:"input"`
 }
 
 // caller makes calls with one client, and returns their answers in the same order.
@@ -52,13 +54,21 @@ func answered(t *testing.T, ask caller) {
 	http := httptest.NewServer(s.Wire)
 	defer http.Close()
 	w := &world{t: t, server: s, endpoint: http.URL, key: key}
-	cases := load(t)
-	calls := make([]call, len(cases))
-	known := make([]*variables, len(cases))
-	for i, c := range cases {
+	var cases []testcase
+	var calls []call
+	var known []*variables
+	for i, c := range load(t) {
 		region := "test-east-" + strconv.Itoa(i+1)
-		known[i] = w.prepare(c, region)
-		calls[i] = call{Region: region, Op: c.Op, Input: w.filled(c, known[i], c.Input)}
+		v, err := w.prepare(c, region)
+		var in jsontext.Value
+		if err == nil {
+			in, err = v.fill(c.Input)
+		}
+		if err != nil {
+			t.Errorf("%s/%s: %v", c.file, c.Name, err)
+			continue
+		}
+		cases, known, calls = append(cases, c), append(known, v), append(calls, call{Region: region, Op: c.Op, Input: in})
 	}
 	for i, a := range ask(t, http.URL, key, calls) {
 		t.Run(cases[i].file+"/"+cases[i].Name, func(t *testing.T) { cases[i].check(t, known[i], a) })

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/berth-dev/berth/internal/iam"
 )
@@ -32,7 +31,7 @@ func withGoSDK(t *testing.T, endpoint string, key iam.Key, calls []call) (answer
 			t.Fatalf("the SDK has no operation %s", c.Op)
 		}
 		in := reflect.New(method.Type().In(1).Elem())
-		if err := json.Unmarshal(c.Input.(jsontext.Value), in.Interface(), json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true)); err != nil {
+		if err := json.Unmarshal(c.Input, in.Interface(), json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true)); err != nil {
 			t.Fatalf("the input of %s: %v", c.Op, err)
 		}
 		out := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), in})

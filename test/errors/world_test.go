@@ -1,6 +1,7 @@
 package errors
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,58 +28,50 @@ type world struct {
 }
 
 // prepare makes the calls that a case needs made, in its region.
-func (w *world) prepare(c testcase, region string) *variables {
-	w.t.Helper()
+func (w *world) prepare(c testcase, region string) (*variables, error) {
 	v := &variables{named: map[string]string{"account": plane.Account, "region": region, "id": strings.Repeat("0", 32)}}
 	scope := store.Scope{Account: plane.Account, Region: region}
 	if err := w.server.VPC.EnsureDefault(w.t.Context(), scope); err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	remote := client.New(w.endpoint, client.Static(w.key.ID, w.key.Secret, ""), region)
 	subnets, err := client.Call(w.t.Context(), remote, ec2.DescribeSubnets, &ec2.DescribeSubnetsRequest{})
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	v.named["subnet"] = subnets.Subnets[0].SubnetId
 	for _, g := range c.Given {
 		if g.Connect != "" {
-			w.connect(c, v, scope, g.Connect)
+			if err := w.connect(v, scope, g.Connect); err != nil {
+				return nil, fmt.Errorf("connect %s: %w", g.Connect, err)
+			}
 			continue
 		}
 		for n := range max(1, g.Times) {
 			v.named["n"] = strconv.Itoa(n)
-			in := w.filled(c, v, g.Input)
+			in, err := v.fill(g.Input)
+			if err != nil {
+				return nil, fmt.Errorf("given %s: %w", g.Op, err)
+			}
 			out, err := client.Call(w.t.Context(), remote, schema.Op[jsontext.Value, any]{Service: &ecsapi.API, Name: g.Op}, &in)
 			if err != nil {
-				w.t.Fatalf("%s/%s: given %s: %v", c.file, c.Name, g.Op, err)
+				return nil, fmt.Errorf("given %s: %w", g.Op, err)
 			}
 			if n == 0 {
 				v.answers = append(v.answers, *out)
 			}
 		}
 	}
-	return v
+	return v, nil
 }
 
 // connect records that an instance's agent is there.
-func (w *world) connect(c testcase, v *variables, scope store.Scope, arn string) {
-	w.t.Helper()
+func (w *world) connect(v *variables, scope store.Scope, arn string) error {
 	arn, err := v.expand(arn)
-	if err == nil {
-		id := arn[strings.LastIndexByte(arn, '/')+1:]
-		err = w.server.ECS.AgentConnected(w.t.Context(), scope, id, "session", ecs.Agent{Version: "1.0.0"})
-	}
 	if err != nil {
-		w.t.Fatalf("%s/%s: connect %s: %v", c.file, c.Name, arn, err)
+		return err
 	}
 	v.answers = append(v.answers, nil)
-}
-
-func (w *world) filled(c testcase, v *variables, in jsontext.Value) jsontext.Value {
-	w.t.Helper()
-	filled, err := v.fill(in)
-	if err != nil {
-		w.t.Fatalf("%s/%s: %v", c.file, c.Name, err)
-	}
-	return filled
+	id := arn[strings.LastIndexByte(arn, '/')+1:]
+	return w.server.ECS.AgentConnected(w.t.Context(), scope, id, "session", ecs.Agent{Version: "1.0.0"})
 }
