@@ -21,6 +21,7 @@ import (
 	"github.com/berth-dev/berth/internal/server"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/store/etcd"
+	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -75,9 +76,13 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	if err := errors.Join(stateErr, engineErr); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	asked, err := unsupported.Open(in.Path("unsupported.json"), time.Now())
+	if err != nil {
+		log.Warn("the record of what is not done begins anew", "error", err)
+	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Log: log,
+		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil
 }

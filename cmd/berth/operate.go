@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/unsupported"
 )
 
 // Health tells whether this Berth does its work: the store is well and the machine has joined.
@@ -79,6 +80,9 @@ func (m *machine) RemoveImage(ctx context.Context, name string) error {
 
 // Pulls lists the images on their way.
 func (m *machine) Pulls(context.Context) []operator.Pull { return m.engine.underWay() }
+
+// Unsupported is what was asked for so far and refused or ignored.
+func (m *machine) Unsupported(context.Context) unsupported.Record { return m.server.Wire.NotDone() }
 
 // resetTimeout bounds a reset, which takes well under a second.
 const resetTimeout = 30 * time.Second

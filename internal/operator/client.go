@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -63,6 +64,12 @@ func (c *Client) RemoveImage(ctx context.Context, name string) error {
 func (c *Client) Pulls(ctx context.Context) ([]Pull, error) {
 	var pulls []Pull
 	return pulls, c.ask(ctx, http.MethodGet, PathPulls, &pulls)
+}
+
+// Unsupported asks what was asked for so far and refused or ignored.
+func (c *Client) Unsupported(ctx context.Context) (unsupported.Record, error) {
+	var record unsupported.Record
+	return record, c.ask(ctx, http.MethodGet, PathUnsupported, &record)
 }
 
 // Reset stops what runs and forgets all state.

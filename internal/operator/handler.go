@@ -45,6 +45,9 @@ func Handler(b Backend) http.Handler {
 	mux.HandleFunc("GET "+PathPulls, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, b.Pulls(r.Context()), nil)
 	})
+	mux.HandleFunc("GET "+PathUnsupported, func(w http.ResponseWriter, r *http.Request) {
+		reply(w, b.Unsupported(r.Context()), nil)
+	})
 	mux.HandleFunc("POST "+PathReset, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, b.Reset(r.Context()))
 	})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/berth-dev/berth/internal/unsupported"
 )
 
 // Paths of the operator's API. All but Health are signed like an AWS request, for the service ServiceName.
@@ -19,6 +21,8 @@ const (
 	PathPulls   = "/_berth/pulls"
 	PathReset   = "/_berth/reset"
 	PathDown    = "/_berth/down"
+	// PathUnsupported tells what was asked for and not done.
+	PathUnsupported = "/_berth/unsupported"
 )
 
 // Health is the answer of GET /_berth/health.
@@ -74,6 +78,8 @@ type Backend interface {
 	RemoveImage(ctx context.Context, name string) error
 	// Pulls lists the images that are being pulled now.
 	Pulls(ctx context.Context) []Pull
+	// Unsupported is what was asked for so far and refused or ignored.
+	Unsupported(ctx context.Context) unsupported.Record
 	// Reset stops what runs and forgets all state.
 	Reset(ctx context.Context) error
 	// Down ends the program; tasks go on when keepTasks is set. It returns once the end has begun.

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/vpc"
 	"github.com/berth-dev/berth/internal/wire"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	Endpoint func() string
 	// Room returns an error, which is told, while nothing may be taken on that needs room on the disk. Nil: there is always room.
 	Room func() error
+	// Unsupported keeps what is asked for and not done. Nil: it is kept until the server is gone.
+	Unsupported *unsupported.Register
 	// Operator answers the paths of the operator's API. Nil: they are not there.
 	Operator operator.Backend
 	Log      *slog.Logger
@@ -74,7 +77,7 @@ func New(config Config) *Server {
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Endpoint: config.Endpoint, Log: config.Log,
 	})
 
-	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log})
+	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log, Unsupported: config.Unsupported})
 	s.IAM.Register(s.Wire)
 	s.VPC.Register(s.Wire)
 	s.Logs.Register(s.Wire)
@@ -103,6 +106,9 @@ func (s *Server) Start(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.Logs.Run(running) })
+	s.done.Go(func() {
+		s.Wire.Unsupported.Run(running, func(err error) { s.config.Log.Warn("the record of what is not done", "error", err) })
+	})
 	s.done.Go(func() { s.Dispatch.Run(running) })
 	s.done.Go(func() {
 		if err := s.ECS.Run(running); err != nil && running.Err() == nil {
@@ -136,6 +142,7 @@ func (s *Server) Reset(ctx context.Context) error {
 	if err := s.Logs.Sweep(ctx); err != nil {
 		return fmt.Errorf("forget the logs: %w", err)
 	}
+	s.Wire.Unsupported.Forget(time.Now())
 	return s.VPC.EnsureDefault(ctx, s.scope())
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -46,7 +47,11 @@ func (o *operated) ImportImage(context.Context, io.Reader) ([]operator.Image, er
 func (o *operated) RemoveImage(context.Context, string) error { o.asked++; return nil }
 func (o *operated) Pulls(context.Context) []operator.Pull     { o.asked++; return nil }
 func (o *operated) Reset(context.Context) error               { o.asked++; return nil }
-func (o *operated) Down(context.Context, bool) error          { o.asked++; return nil }
+func (o *operated) Unsupported(context.Context) unsupported.Record {
+	o.asked++
+	return unsupported.Record{}
+}
+func (o *operated) Down(context.Context, bool) error { o.asked++; return nil }
 
 // world is a control plane with one task that runs.
 type world struct {
@@ -100,7 +105,7 @@ func (w *world) as(key iam.Key, token string) *client.Client {
 // verbs are the paths of the operator's API that are for the owner alone.
 var verbs = [][2]string{
 	{http.MethodGet, operator.PathImages}, {http.MethodDelete, operator.PathImages + "?name=x"}, {http.MethodPost, operator.PathImages},
-	{http.MethodGet, operator.PathPulls}, {http.MethodPost, operator.PathReset}, {http.MethodPost, operator.PathDown},
+	{http.MethodGet, operator.PathPulls}, {http.MethodGet, operator.PathUnsupported}, {http.MethodPost, operator.PathReset}, {http.MethodPost, operator.PathDown},
 }
 
 func TestOnlyTheOwnerOperates(t *testing.T) {

@@ -20,6 +20,7 @@ func Open(file string, now time.Time) (*Register, error) {
 	r.file = file
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		r.changed = true // since when it is kept is worth keeping
 		return r, nil
 	}
 	var kept Record
