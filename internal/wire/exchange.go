@@ -111,6 +111,11 @@ func (x *exchange) serve() *Error {
 		x.violated(op, found)
 		return x.dialect.invalid(op.API, found)
 	}
+	if op.valid != nil {
+		if err := op.valid(in); err != nil {
+			return x.handlerFault(err)
+		}
+	}
 	if fault := op.refuse(in); fault != nil {
 		x.refused(op, in)
 		return fault

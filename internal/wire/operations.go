@@ -64,7 +64,7 @@ func (o *operation) members(t *codec.Type, path string, above ...*codec.Type) (a
 		m := MemberInfo{Path: path + f.Name, Note: o.note(path + f.Name)}
 		for _, r := range o.refused {
 			if r.path.Name == m.Path {
-				m.Error, m.Why, m.Accepted = o.refusalCode(), r.why, r.accepted
+				m.Error, m.Why, m.Accepted = refusalCode(o.API, o.Decl), r.why, r.accepted
 			}
 		}
 		if m.Error == "" {

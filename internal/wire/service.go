@@ -27,6 +27,7 @@ type operation struct {
 	*codec.Operation
 	newIn   func() any
 	call    func(ctx context.Context, in any) (any, error)
+	valid   func(in any) error
 	refused []refusal
 	notes   []note
 }
@@ -76,6 +77,17 @@ func Handle[In, Out any](svc *Service, op schema.Op[In, Out], h func(context.Con
 // Option changes how an operation is handled.
 type Option func(*operation)
 
+// Validate has check look at an input before Berth refuses members of it, so that AWS's own error comes first for what AWS
+// would not take either. The input has been checked against the model's constraints. check returns an *Error or nil.
+func Validate[In any](check func(*In) error) Option {
+	return func(o *operation) {
+		if _, ok := o.newIn().(*In); !ok {
+			panic(fmt.Sprintf("wire: %s has no input of type %T", o.Decl.Name, *new(In)))
+		}
+		o.valid = func(in any) error { return check(in.(*In)) }
+	}
+}
+
 // refusal is a member that Berth does not act on yet.
 type refusal struct {
 	path     codec.Path
@@ -119,12 +131,28 @@ func Note(path, how string) Option {
 	}
 }
 
-// refusalCode is the code of the answer to a request that sets a refused member.
-func (o *operation) refusalCode() string {
-	if slices.Contains(o.Decl.Errors, o.API.Unsupported) {
-		return o.API.Unsupported
+// Unsupported is the error of Refuse, for a handler that refuses a member for what Refuse cannot see: its absence, or what
+// is in it. where names the member as it was met: "containerDefinitions[0].secrets".
+func Unsupported[In, Out any](op schema.Op[In, Out], where, why string) *Error {
+	for i := range op.Service.Operations {
+		if decl := &op.Service.Operations[i]; decl.Name == op.Name {
+			return refusalOf(op.Service, decl, where, why)
+		}
 	}
-	return o.API.Invalid
+	panic("wire: " + op.Service.ID + " has no operation " + op.Name)
+}
+
+func refusalOf(api *schema.Service, op *schema.Operation, where, why string) *Error {
+	return Errorf(refusalCode(api, op), "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
+		where, op.Name, strings.TrimSuffix(why, "."))
+}
+
+// refusalCode is the code of the answer to a request that sets a refused member.
+func refusalCode(api *schema.Service, op *schema.Operation) string {
+	if slices.Contains(op.Errors, api.Unsupported) {
+		return api.Unsupported
+	}
+	return api.Invalid
 }
 
 // refuse finds the first member of in that is refused.
@@ -134,8 +162,7 @@ func (o *operation) refuse(in any) *Error {
 		if places == nil {
 			continue
 		}
-		return Errorf(o.refusalCode(), "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
-			places[0].Where, o.Decl.Name, strings.TrimSuffix(r.why, "."))
+		return refusalOf(o.API, o.Decl, places[0].Where, r.why)
 	}
 	return nil
 }
