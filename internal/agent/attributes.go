@@ -25,13 +25,17 @@ const (
 	interfaceAttribute = "ecs.capability.task-eni"
 )
 
-// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks and hands out the
-// credentials of roles. Task definitions that need one ask for it by name.
+// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks, hands out the
+// credentials of roles and stops each container in its own time. Images of ECR it pulls as any other, when it does not have
+// them. Task definitions that need one ask for it by name.
 var capabilities = []string{
+	"com.amazonaws.ecs.capability.ecr-auth",
 	"com.amazonaws.ecs.capability.logging-driver.awslogs",
 	"com.amazonaws.ecs.capability.task-iam-role",
 	"com.amazonaws.ecs.capability.task-iam-role-network-host",
+	"ecs.capability.container-ordering",
 	"ecs.capability.execution-role-awslogs",
+	"ecs.capability.execution-role-ecr-pull",
 	interfaceAttribute,
 }
 

@@ -15,7 +15,7 @@ func TestAWSDefaultsAreTaken(t *testing.T) {
 		{"DescribeClusters", `{"clusters": [], "include": []}`},
 		{"ListClusters", `{"maxResults": 100, "nextToken": null}`},
 		{"RegisterTaskDefinition", `{"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["EC2", "FARGATE"], "cpu": "256", "memory": "512",
-			"volumes": [], "placementConstraints": [], "tags": [], "enableFaultInjection": false, "pidMode": null, "ipcMode": null,
+			"volumes": [], "placementConstraints": [], "enableFaultInjection": false, "pidMode": null, "ipcMode": null,
 			"containerDefinitions": [{"name": "web", "image": "i", "cpu": 0, "essential": true, "linuxParameters": {"sharedMemorySize": 0}}]}`},
 		{"RunTask", `{"taskDefinition": "web", "cluster": "default", "count": 1, "launchType": "FARGATE", "platformVersion": "LATEST", "enableExecuteCommand": false, "enableECSManagedTags": false,
 			"propagateTags": "NONE", "tags": [], "capacityProviderStrategy": [], "placementConstraints": [], "placementStrategy": [], "volumeConfigurations": [],

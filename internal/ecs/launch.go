@@ -44,13 +44,11 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 		return nil, err
 	}
 	definition, err := s.findDefinition(scope, r.TaskDefinition)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case definition == nil:
-		return nil, clientException("TaskDefinition not found.")
-	case definition.Definition.Status != api.TaskDefinitionStatusActive:
-		return nil, invalidParameter("TaskDefinition is inactive")
+	}
+	if err := mayRun(definition, definition != nil); err != nil {
+		return nil, err
 	}
 	d := &definition.Definition
 	l := &launch{first: Pending, template: Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode,

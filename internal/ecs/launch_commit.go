@@ -55,13 +55,13 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 }
 
 // commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
-// checked against: neither the cluster nor the definition may have gone meanwhile.
+// checked against: neither the cluster nor the definition may have gone or been retired meanwhile.
 func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []string, err error) {
 	if c, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster); !ok || c.Status != clusterActive {
 		return nil, clusterNotFound()
 	}
-	if _, ok := s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key()); !ok {
-		return nil, clientException("TaskDefinition not found.")
+	if err := mayRun(s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key())); err != nil {
+		return nil, err
 	}
 	if !l.placed {
 		s.placer.place(l)

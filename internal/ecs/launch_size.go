@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/definition"
 	"github.com/berth-dev/berth/internal/ecs/placement"
 )
 
@@ -22,13 +23,13 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 		return invalidParameter("Container Overrides length must be at most %d", maxOverrides)
 	}
 	for _, role := range []string{t.Overrides.TaskRoleArn, t.Overrides.ExecutionRoleArn} {
-		if role != "" && !roleForm.MatchString(role) {
+		if role != "" && !definition.ValidRole(role) {
 			return clientException("Role is not valid")
 		}
 	}
 	for i := range d.ContainerDefinitions {
 		c := &d.ContainerDefinitions[i]
-		t.Containers = append(t.Containers, Container{Name: c.Name, Image: c.Image, Essential: isEssential(c), Checked: c.HealthCheck != nil,
+		t.Containers = append(t.Containers, Container{Name: c.Name, Image: c.Image, Essential: definition.Essential(c), Checked: c.HealthCheck != nil,
 			CPU: c.Cpu, Memory: valueOf(c.Memory), MemoryReservation: valueOf(c.MemoryReservation), Status: Pending})
 	}
 	overridden := map[string]bool{}
@@ -41,7 +42,7 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 			return invalidParameter("There is more than one override for container named %s.", o.Name)
 		}
 		overridden[o.Name] = true
-		if err := validateEnvironment(o.Name, o.Environment); err != nil {
+		if err := definition.Environment(o.Name, o.Environment); err != nil {
 			return err
 		}
 		for _, n := range []struct {
@@ -49,7 +50,7 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 			from *int32
 			to   *int32
 			min  int32
-		}{{"cpu", o.Cpu, &c.CPU, 0}, {"memory", o.Memory, &c.Memory, minContainerMiB}, {"memoryReservation", o.MemoryReservation, &c.MemoryReservation, minContainerMiB}} {
+		}{{"cpu", o.Cpu, &c.CPU, 0}, {"memory", o.Memory, &c.Memory, definition.MinMemory}, {"memoryReservation", o.MemoryReservation, &c.MemoryReservation, definition.MinMemory}} {
 			if n.from == nil {
 				continue
 			}
@@ -76,15 +77,14 @@ func valueOf(n *int32) int32 {
 // setSize works out the cpu and memory of the whole task.
 func (l *launch) setSize(_ *api.RunTaskRequest, d *api.TaskDefinition) error {
 	t := &l.template
-	given := &api.RegisterTaskDefinitionRequest{Cpu: or(t.Overrides.Cpu, d.Cpu), Memory: or(t.Overrides.Memory, d.Memory)}
-	task, err := sizeOf(given)
+	task, err := definition.SizeOf(or(t.Overrides.Cpu, d.Cpu), or(t.Overrides.Memory, d.Memory))
 	if err != nil {
 		return invalidParameter("Invalid 'cpu' or 'memory' override for task.")
 	}
-	if t.LaunchType == api.LaunchTypeFargate && !fargateOffers(task.cpu, task.memory) {
-		return invalidParameter("No Fargate configuration exists for given values: %d CPU, %d memory.", task.cpu, task.memory)
+	if t.LaunchType == api.LaunchTypeFargate && !definition.FargateOffers(task) {
+		return invalidParameter("No Fargate configuration exists for given values: %d CPU, %d memory.", task.CPU, task.Memory)
 	}
-	t.CPULimit, t.MemoryLimit = task.cpu, task.memory
+	t.CPULimit, t.MemoryLimit = task.CPU, task.Memory
 	sum := t.sum()
 	if t.CPULimit > 0 && sum.CPU > t.CPULimit {
 		return invalidParameter("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")

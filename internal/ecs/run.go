@@ -24,6 +24,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { s.placer.run(ctx) })
 	work.Go(func() { newReconciler(s, leader).run(ctx) })
+	work.Go(func() { newDeletions(s, leader).run(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-leader.Deposed():

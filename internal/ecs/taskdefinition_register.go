@@ -4,16 +4,19 @@ import (
 	"slices"
 
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/definition"
 	"github.com/berth-dev/berth/internal/wire"
 )
 
 // registerTaskDefinitions gives the operations on task definitions to a server.
 func (s *Service) registerTaskDefinitions(svc *wire.Service) {
-	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition, slices.Concat(registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition,
+		slices.Concat([]wire.Option{wire.Validate(definition.Validate)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
 	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
 	wire.Handle(svc, api.DeregisterTaskDefinition, s.DeregisterTaskDefinition)
+	wire.Handle(svc, api.DeleteTaskDefinitions, s.DeleteTaskDefinitions)
 }
 
 var registerTaskDefinitionRefused = []wire.Option{
@@ -24,7 +27,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("pidMode", "each container has a PID namespace of its own"),
 	wire.Refuse("ipcMode", "each container has an IPC namespace of its own"),
 	wire.Refuse("proxyConfiguration", "App Mesh is not there"),
-	wire.Refuse("inferenceAccelerators", "accelerators are not there"),
 	wire.Refuse("ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
@@ -59,7 +61,7 @@ var registerTaskDefinitionRefused = []wire.Option{
 var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
 	wire.Note("executionRoleArn", "logs are shipped with it; images are pulled without it"),
-	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused by ClientException"),
+	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused as bridge is"),
 	wire.Note("requiresCompatibilities", "an EXTERNAL definition is registered, but RunTask has no launch type EXTERNAL"),
 	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
 	wire.Note("containerDefinitions.image", "pulled when the machine does not have it; private registries are not logged in to"),
@@ -69,6 +71,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
 	wire.Note("containerDefinitions.logConfiguration.options", "awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode and "+
-		"max-buffer-size; others are refused by ClientException. Without mode it is the account setting defaultLogDriverMode, which is blocking by default so that no line is lost (AWS: non-blocking), unless "+
+		"max-buffer-size; awslogs-datetime-format and awslogs-multiline-pattern are refused. Without mode it is the account setting "+
+		"defaultLogDriverMode, which is blocking by default so that no line is lost (AWS: non-blocking), unless "+
 		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER"),
 }

@@ -45,7 +45,7 @@ func TestTheControlPlaneDoesWhatThePageSays(t *testing.T) {
 	defer http.Close()
 	c := client.New(http.URL, client.Static(key.ID, key.Secret, ""), "us-east-1")
 	c.Attempts = 1
-	operations := s.Wire.Operations()
+	operations, valid := s.Wire.Operations(), validInputs(t)
 	for _, api := range []*schema.Service{&ecs.API, &logs.API} {
 		for _, op := range operations {
 			if op.Service != api.Package {
@@ -62,7 +62,7 @@ func TestTheControlPlaneDoesWhatThePageSays(t *testing.T) {
 				if len(m.Members) > 0 { // its members are asked about
 					continue
 				}
-				in := sampler.with(m.Path)
+				in := valid[op.Name].input(sampler.with(m.Path), m.Path)
 				code, message := call(t, c, api, op.Name, in)
 				refused := strings.Contains(message, " is not supported by Berth yet: ")
 				if m.Error == "" && refused || m.Error != "" && (code != m.Error || !refused || !strings.Contains(message, strings.TrimSuffix(m.Why, "."))) {

@@ -81,14 +81,14 @@ func TestHowTasksEnd(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)
 		deaf, polite := logged(container("deaf", "deaf")), logged(container("polite", "run", "4"))
-		deaf.StopTimeout = aws.Int32(1)
+		deaf.StopTimeout = aws.Int32(2)
 		task := w.one(onEC2(types.NetworkModeHost, deaf, polite), "RUNNING")
 		w.printed(task, "deaf", 1) // from here on it is
 		w.printed(task, "polite", 1)
 		began := time.Now()
 		task = w.stop(task)
-		if took := time.Since(began); took < time.Second || took > 15*time.Second {
-			t.Errorf("it took %s, want a little more than the stopTimeout of 1 s", took)
+		if took := time.Since(began); took < 2*time.Second || took > 15*time.Second {
+			t.Errorf("it took %s, want a little more than the stopTimeout of 2 s", took)
 		}
 		w.exited(task, "deaf", 137)
 		w.exited(task, "polite", 4)

@@ -1,4 +1,4 @@
-package ecs
+package definition
 
 import "testing"
 
@@ -42,14 +42,14 @@ func TestFargateSizeTable(t *testing.T) {
 	}
 	for cpu, memories := range offered {
 		for _, m := range memories {
-			if !fargateOffers(cpu, m) {
+			if !FargateOffers(Size{cpu, m}) {
 				t.Errorf("cpu %d with memory %d is refused", cpu, m)
 			}
 		}
 	}
 	for cpu, memories := range refused {
 		for _, m := range memories {
-			if fargateOffers(cpu, m) {
+			if FargateOffers(Size{cpu, m}) {
 				t.Errorf("cpu %d with memory %d is offered", cpu, m)
 			}
 		}

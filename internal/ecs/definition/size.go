@@ -1,4 +1,4 @@
-package ecs
+package definition
 
 import (
 	"math"
@@ -28,7 +28,12 @@ func parseSize(s string, unit *regexp.Regexp) (int64, bool) {
 		}
 		return int64(n), true
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
+	return number(strings.TrimSpace(s))
+}
+
+// number reads a whole number.
+func number(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 32)
 	return n, err == nil
 }
 
@@ -50,15 +55,12 @@ var fargateSizes = []fargateSize{
 	{cpu: 16384, first: 32768, last: 122880, step: 8192},
 }
 
-// fargateOffers tells whether Fargate has a size.
-func fargateOffers(cpu, memory int64) bool {
-	i := slices.IndexFunc(fargateSizes, func(s fargateSize) bool { return s.cpu == cpu })
+// FargateOffers tells whether Fargate has a size.
+func FargateOffers(size Size) bool {
+	i := slices.IndexFunc(fargateSizes, func(s fargateSize) bool { return s.cpu == size.CPU })
 	if i < 0 {
 		return false
 	}
-	s := fargateSizes[i]
-	if slices.Contains(s.smaller, memory) {
-		return true
-	}
-	return memory >= s.first && memory <= s.last && (memory-s.first)%s.step == 0
+	s, memory := fargateSizes[i], size.Memory
+	return slices.Contains(s.smaller, memory) || memory >= s.first && memory <= s.last && (memory-s.first)%s.step == 0
 }

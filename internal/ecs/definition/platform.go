@@ -1,0 +1,91 @@
+package definition
+
+import (
+	"slices"
+	"strings"
+
+	api "github.com/berth-dev/berth/api/ecs"
+)
+
+// Bounds of a Fargate task's disk, in GiB; without a size it has 20.
+const (
+	minStorage = 21
+	maxStorage = 200
+)
+
+// platform checks what the task as a whole runs on.
+func platform(r *request) error {
+	if p := r.RuntimePlatform; p != nil && windows(r) && p.CpuArchitecture == api.CPUArchitectureArm64 {
+		return invalid("The operating system family %s does not run on the CPU architecture ARM64.", p.OperatingSystemFamily)
+	}
+	if len(r.InferenceAccelerators) > 0 {
+		return invalid("Unsupported field 'inferenceAccelerators'.")
+	}
+	switch s := r.EphemeralStorage; {
+	case s == nil:
+	case s.SizeInGiB < minStorage:
+		return invalid("EphemeralStorage size should be at least %d.", minStorage)
+	case s.SizeInGiB > maxStorage:
+		return invalid("EphemeralStorage size should be at most %d.", maxStorage)
+	case !requires(r, api.CompatibilityFargate):
+		return invalid("Tasks using the EC2 launch type do not support EphemeralStorage.")
+	}
+	if isSet(r.EnableFaultInjection) && !slices.Contains(matching, r.NetworkMode) {
+		return invalid("enableFaultInjection is only supported when networkMode is awsvpc or host.")
+	}
+	return nil
+}
+
+func windows(r *request) bool {
+	return r.RuntimePlatform != nil && strings.HasPrefix(string(r.RuntimePlatform.OperatingSystemFamily), "WINDOWS")
+}
+
+// proxyNeeds are the properties of an App Mesh proxy: of each row, one at least.
+var proxyNeeds = []struct {
+	anyOf  []string
+	absent string
+}{
+	{[]string{"ProxyIngressPort"}, "Ingress port not found"},
+	{[]string{"ProxyEgressPort"}, "Egress port not found"},
+	{[]string{"AppPorts"}, "App ports not found"},
+	{[]string{"IgnoredUID", "IgnoredGID"}, "Ignored UID or GID not found"},
+}
+
+func proxy(r *request) error {
+	p := r.ProxyConfiguration
+	switch {
+	case p == nil:
+		return nil
+	case r.NetworkMode != api.NetworkModeAwsvpc:
+		return invalid("APPMESH proxy configuration is only supported in networkMode=awsvpc")
+	case find(r, p.ContainerName) == nil:
+		return invalid("Proxy container [%s] does not exist.", p.ContainerName)
+	}
+	for _, need := range proxyNeeds {
+		if !slices.ContainsFunc(p.Properties, func(kv api.KeyValuePair) bool { return kv.Value != "" && slices.Contains(need.anyOf, kv.Name) }) {
+			return invalid("%s", need.absent)
+		}
+	}
+	return nil
+}
+
+const (
+	maxConstraints = 10
+	maxExpression  = 2000
+)
+
+// constraints checks the placement constraints but for the language of their expressions.
+func constraints(r *request) error {
+	if len(r.PlacementConstraints) > maxConstraints {
+		return invalid("A task definition can have at most %d placement constraints.", maxConstraints)
+	}
+	for _, c := range r.PlacementConstraints {
+		switch {
+		case c.Expression == "":
+			return invalid("The expression of a placement constraint of type memberOf should not be null or empty.")
+		case len(c.Expression) > maxExpression:
+			return invalid("The expression of a placement constraint can have at most %d characters.", maxExpression)
+		}
+	}
+	return nil
+}
