@@ -25,6 +25,11 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() { s.placer.run(ctx) })
 	work.Go(func() { newReconciler(s, leader).run(ctx) })
 	work.Go(func() { newDeletions(s, leader).run(ctx) })
+	ended := &endings{}
+	recorder := &recorder{service: s, history: s.config.History, ended: ended}
+	work.Go(func() { recorder.run(ctx) })
+	mover := &mover{service: s, leader: leader, history: s.config.History, ended: ended, recorded: recorder.recorded.Load}
+	work.Go(func() { mover.run(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-leader.Deposed():

@@ -3,11 +3,13 @@ package ecs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/wire"
 )
@@ -23,6 +25,9 @@ type Config struct {
 	Settle time.Duration
 	// Expected is how many identities of machines will connect: once they have, no placement waits. 0: nobody knows.
 	Expected int
+	// History is where stopped tasks and state changes are kept. Nil: tasks stay in the state for as long as AWS promises, and no
+	// change is recorded.
+	History history.History
 	// Logger may be nil.
 	Logger *slog.Logger
 }
@@ -37,6 +42,8 @@ type Service struct {
 	log     *slog.Logger
 	placer  *placer
 	lead    atomic.Pointer[store.Leader]
+	moving  sync.Mutex // held while tasks are on their way into the history
+	changes bell       // rings when state changes were recorded
 	// server names this run of this server in the sessions that it holds.
 	server string
 }

@@ -183,3 +183,19 @@ func each[T any](rows []*row) iter.Seq[Row[T]] {
 		}
 	}
 }
+
+// Encoded is a row as it is stored, with the members of its value that this release does not know: for what takes rows elsewhere.
+// It returns ErrNotFound when the row is no longer as it was.
+func (t *Table[T]) Encoded(row Row[T]) ([]byte, error) {
+	key := prefixOf(row.Scope, t.name) + row.ID
+	t.db.mu.RLock()
+	r := t.get(key)
+	t.db.mu.RUnlock()
+	switch {
+	case r == nil || r.revision != row.Revision:
+		return nil, fmt.Errorf("%s %q of revision %d: %w", t.name, row.ID, row.Revision, ErrNotFound)
+	case r.foreign:
+		return slices.Clone(r.raw), nil
+	}
+	return t.codec.encode(r.value)
+}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/berth-dev/berth/internal/store"
@@ -52,6 +53,14 @@ func unknownMembers(t *testing.T, backend New) {
 			}
 			if !sameJSON(t, got, test.want) {
 				t.Errorf("stored: %s\nwant:   %s", got, test.want)
+			}
+			now, _ := f.things.Get(here, "a")
+			if text, err := f.things.Encoded(now); err != nil || !sameJSON(t, string(text), test.want) {
+				t.Errorf("encoded: %s, %v\nwant:    %s", text, err, test.want)
+			}
+			now.Revision--
+			if _, err := f.things.Encoded(now); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("encoding what it was before: %v", err)
 			}
 		})
 	}
