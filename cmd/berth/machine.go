@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/disk"
+	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -37,6 +38,7 @@ type machine struct {
 
 	db      *store.DB
 	journal *journal.Pebble
+	history *history.Pebble
 	server  *server.Server
 	http    *http.Server
 	engine  *pulls
@@ -81,13 +83,13 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 		log.Warn("the record of what is not done begins anew", "error", err)
 	}
 	m.server = server.New(server.Config{
-		DB: m.db, Journal: m.journal, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
+		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
 		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil
 }
 
-// openState opens the store and the journal of log events.
+// openState opens the store, the journal of log events and the history of stopped tasks.
 func (m *machine) openState(ctx context.Context) (err error) {
 	m.db, err = etcd.Open(ctx, etcd.Config{Dir: m.in.Path("etcd"), Instance: m.in.ID, Fresh: !m.in.Began("etcd"), Logger: m.log})
 	if err != nil {
@@ -99,6 +101,11 @@ func (m *machine) openState(ctx context.Context) (err error) {
 		return err
 	}
 	m.closeLater(m.journal.Close)
+	m.history, err = history.OpenPebble(m.in.Path("history"), m.log)
+	if err != nil {
+		return err
+	}
+	m.closeLater(m.history.Close)
 	return nil
 }
 

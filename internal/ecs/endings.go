@@ -11,9 +11,12 @@ import (
 // endings are the stopped tasks that are in the state, the one that stopped first in front. The recorder adds them, the mover
 // takes them out.
 type endings struct {
-	mu    sync.Mutex
-	queue endingQueue
+	crowded chan struct{} // holds one when there were more than may stay
+	mu      sync.Mutex
+	queue   endingQueue
 }
+
+func newEndings() *endings { return &endings{crowded: make(chan struct{}, 1)} }
 
 // ending is a stopped task.
 type ending struct {
@@ -25,6 +28,19 @@ func (e *endings) add(row store.Row[Task]) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	heap.Push(&e.queue, ending{taskKey{row.Scope, row.ID}, row.Value.StoppedAt})
+}
+
+// look wakes the mover if there are more than may stay.
+func (e *endings) look() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) <= keepNear {
+		return
+	}
+	select {
+	case e.crowded <- struct{}{}:
+	default:
+	}
 }
 
 // take takes out up to n that are due. due is told how many there are, and when the first of them stopped.

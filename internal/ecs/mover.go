@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	moveEvery = 250 * time.Millisecond
+	moveEvery = 10 * time.Second
 	moveStep  = 128 // tasks that are moved at once: one batch of the store
 	trimEvery = time.Minute
 	// tellEvery is how often one trouble is told.
@@ -52,6 +52,8 @@ func (m *mover) run(ctx context.Context) {
 	defer trim.Stop()
 	for {
 		select {
+		case <-m.ended.crowded:
+			m.moveDue(ctx, time.Now())
 		case now := <-move.C:
 			m.moveDue(ctx, now)
 		case now := <-trim.C:

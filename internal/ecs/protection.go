@@ -38,7 +38,10 @@ func (s *Service) GetTaskProtection(ctx context.Context, r *api.GetTaskProtectio
 	now := time.Now()
 	out := &api.GetTaskProtectionResponse{ProtectedTasks: []api.ProtectedTask{}, Failures: []api.Failure{}}
 	for _, id := range ids {
-		task, _ := s.findTask(scope, cluster, id)
+		task, err := s.findTask(ctx, scope, cluster, id)
+		if err != nil {
+			return nil, err
+		}
 		if failure := unprotectable(TaskARN(scope, cluster, id), task); failure != nil {
 			out.Failures = append(out.Failures, *failure)
 			continue

@@ -167,6 +167,7 @@ func (r *recorder) flush(ctx context.Context) {
 	clear(r.pending)
 	r.pending, r.dirty = r.pending[:0], false
 	r.recorded.Store(r.marks[taskMark])
+	r.ended.look()
 	if some {
 		r.service.changes.ring()
 	}

@@ -25,7 +25,7 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() { s.placer.run(ctx) })
 	work.Go(func() { newReconciler(s, leader).run(ctx) })
 	work.Go(func() { newDeletions(s, leader).run(ctx) })
-	ended := &endings{}
+	ended := newEndings()
 	recorder := &recorder{service: s, history: s.config.History, ended: ended}
 	work.Go(func() { recorder.run(ctx) })
 	mover := &mover{service: s, leader: leader, history: s.config.History, ended: ended, recorded: recorder.recorded.Load}

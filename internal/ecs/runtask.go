@@ -21,10 +21,10 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 	if token != nil {
 		ids, known, err := store.Recall[[]string](s.db, scope, *token)
 		if err != nil {
-			return nil, s.runConflict(scope, err, ids)
+			return nil, s.runConflict(ctx, scope, err, ids)
 		}
 		if known {
-			return &api.RunTaskResponse{Tasks: s.launched(scope, ids), Failures: []api.Failure{}}, nil
+			return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, ids), Failures: []api.Failure{}}, nil
 		}
 	}
 	l, err := s.runOf(scope, r)
@@ -34,14 +34,14 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 	if err := s.launch(ctx, scope, l, token); err != nil {
 		if errors.Is(err, store.ErrTokenReused) { // by one that came at the same time
 			ids, _, _ := store.Recall[[]string](s.db, scope, *token)
-			return nil, s.runConflict(scope, err, ids)
+			return nil, s.runConflict(ctx, scope, err, ids)
 		}
 		return nil, err
 	}
 	if sh := l.shares[0]; l.placed && !sh.candidates && sh.provider == "" && sh.pool.launchType != api.LaunchTypeFargate {
 		return nil, invalidParameter("No Container Instances were found in your cluster.")
 	}
-	return &api.RunTaskResponse{Tasks: s.launched(scope, l.tasks), Failures: s.failures(scope, l)}, nil
+	return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, l.tasks), Failures: s.failures(scope, l)}, nil
 }
 
 // runOf checks a RunTask and works out its launch.
@@ -71,12 +71,17 @@ func (s *Service) runOf(scope store.Scope, r *api.RunTaskRequest) (*launch, erro
 	return l, nil
 }
 
-// launched describes tasks that a launch has committed.
-func (s *Service) launched(scope store.Scope, ids []string) []api.Task {
+// launched describes tasks that a launch has committed, if need be from the history: a token may recall one of long ago. What
+// can't be read is left out, for the tasks are there all the same.
+func (s *Service) launched(ctx context.Context, scope store.Scope, ids []string) []api.Task {
 	out := []api.Task{}
 	for _, id := range ids {
-		if row, ok := s.Tasks.Get(scope, id); ok {
-			out = append(out, s.describe(scope, row.Value, true))
+		task, err := s.TaskRecord(ctx, scope, id)
+		switch {
+		case err != nil:
+			s.log.Error("a task that was run is left out of the answer", "task", id, "error", err)
+		case task != nil:
+			out = append(out, s.describe(scope, task, true))
 		}
 	}
 	return out
@@ -95,12 +100,12 @@ func runToken(r *api.RunTaskRequest) (*store.Token, error) {
 }
 
 // runConflict is the answer to a client token that came with other parameters: it names the tasks that it was for.
-func (s *Service) runConflict(scope store.Scope, err error, ids []string) error {
+func (s *Service) runConflict(ctx context.Context, scope store.Scope, err error, ids []string) error {
 	if !errors.Is(err, store.ErrTokenReused) {
 		return err
 	}
 	arns := []string{}
-	for _, task := range s.launched(scope, ids) {
+	for _, task := range s.launched(ctx, scope, ids) {
 		arns = append(arns, task.TaskArn)
 	}
 	conflict := wire.Errorf(api.ConflictException, "The client token was used with other parameters.")

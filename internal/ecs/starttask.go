@@ -36,5 +36,5 @@ func (s *Service) StartTask(ctx context.Context, r *api.StartTaskRequest) (*api.
 	if err := s.launch(ctx, scope, l, nil); err != nil {
 		return nil, err
 	}
-	return &api.StartTaskResponse{Tasks: s.launched(scope, l.tasks), Failures: append(failures, s.failures(scope, l)...)}, nil
+	return &api.StartTaskResponse{Tasks: s.launched(ctx, scope, l.tasks), Failures: append(failures, s.failures(scope, l)...)}, nil
 }

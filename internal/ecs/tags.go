@@ -53,7 +53,7 @@ func (s *Service) TagResource(ctx context.Context, r *api.TagResourceRequest) (*
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
 	}
-	t, err := s.tagged(scopeOf(ctx), r.ResourceArn)
+	t, err := s.tagged(ctx, scopeOf(ctx), r.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Service) UntagResource(ctx context.Context, r *api.UntagResourceRequest
 	if slices.ContainsFunc(r.TagKeys, reservedKey) {
 		return nil, invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use.")
 	}
-	t, err := s.tagged(scopeOf(ctx), r.ResourceArn)
+	t, err := s.tagged(ctx, scopeOf(ctx), r.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) UntagResource(ctx context.Context, r *api.UntagResourceRequest
 
 // ListTagsForResource lists a resource's tags.
 func (s *Service) ListTagsForResource(ctx context.Context, r *api.ListTagsForResourceRequest) (*api.ListTagsForResourceResponse, error) {
-	t, err := s.tagged(scopeOf(ctx), r.ResourceArn)
+	t, err := s.tagged(ctx, scopeOf(ctx), r.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ type tagged struct {
 }
 
 // tagged finds what an ARN names.
-func (s *Service) tagged(scope store.Scope, resourceARN string) (tagged, error) {
+func (s *Service) tagged(ctx context.Context, scope store.Scope, resourceARN string) (tagged, error) {
 	kind, path, isARN, err := resource(scope, resourceARN)
 	if err != nil {
 		return tagged{}, err
@@ -113,9 +113,7 @@ func (s *Service) tagged(scope store.Scope, resourceARN string) (tagged, error) 
 			return theTags(&p.Tags, p.Status == api.CapacityProviderStatusActive && id == path)
 		})
 	case "task":
-		return taggedRow(s.Tasks, scope, id, resourceNotFound(), func(t *Task) *[]api.Tag {
-			return theTags(&t.Tags, t.Cluster+"/"+id == path)
-		})
+		return s.taggedTask(ctx, scope, id, path)
 	case "container-instance":
 		return taggedRow(s.Instances, scope, id, resourceNotFound(), func(i *Instance) *[]api.Tag {
 			return theTags(&i.Tags, i.shown() && i.Cluster+"/"+id == path)
@@ -157,4 +155,22 @@ func taggedRow[T any](table *store.Table[T], scope store.Scope, id string, missi
 		})
 	}
 	return tagged{*tagsOf(row.Value), change}, nil
+}
+
+// taggedTask is taggedRow for a task, of which the history may have the record: then its tags are what they were.
+func (s *Service) taggedTask(ctx context.Context, scope store.Scope, id, path string) (tagged, error) {
+	tagsOf := func(t *Task) *[]api.Tag { return theTags(&t.Tags, t.Cluster+"/"+id == path) }
+	if _, ok := s.Tasks.Get(scope, id); ok {
+		return taggedRow(s.Tasks, scope, id, resourceNotFound(), tagsOf)
+	}
+	task, err := s.TaskRecord(ctx, scope, id)
+	switch {
+	case err != nil:
+		return tagged{}, err
+	case task == nil || tagsOf(task) == nil:
+		return tagged{}, resourceNotFound()
+	}
+	return tagged{task.Tags, func(*store.Tx, func([]api.Tag) ([]api.Tag, error)) error {
+		return invalidParameter("The specified task is stopped. Specify a running task and try again.")
+	}}, nil
 }

@@ -25,18 +25,27 @@ func (s *Service) ListTasks(ctx context.Context, r *api.ListTasksRequest) (*api.
 	if err != nil {
 		return nil, err
 	}
-	rows, token := list(p, func(page store.Page) ([]store.Row[Task], string) {
-		return s.tasksPage(scope, f, page)
+	var failed error
+	rows, token := list(p, func(page store.Page) (rows []store.Row[Task], next string) {
+		rows, next, failed = s.tasksPage(ctx, scope, f, page)
+		return rows, next
 	}, func(row store.Row[Task]) bool { return f.passes(row.Value) })
+	if failed != nil {
+		return nil, failed
+	}
 	return &api.ListTasksResponse{NextToken: token, TaskArns: each(rows, func(row store.Row[Task]) string {
 		return TaskARN(scope, cluster, row.ID)
 	})}, nil
 }
 
 // tasksPage is a page of the tasks among which those are that pass the filter.
-func (s *Service) tasksPage(scope store.Scope, f taskFilter, page store.Page) (rows []store.Row[Task], next string) {
+func (s *Service) tasksPage(ctx context.Context, scope store.Scope, f taskFilter, page store.Page) (rows []store.Row[Task], next string, err error) {
 	at := s.narrowest(scope, f.indexes())
-	return s.Tasks.FindPage(scope, at.index, at.key, page)
+	rows, next = s.Tasks.FindPage(scope, at.index, at.key, page)
+	if f.desired != api.DesiredStatusStopped {
+		return rows, next, nil
+	}
+	return s.withPast(ctx, scope, f.pastKey(), page, rows, next)
 }
 
 // taskFilter is what ListTasks lists. Empty members let everything pass.
@@ -89,6 +98,21 @@ func (f *taskFilter) indexes() []indexed {
 		out = append(out, indexed{TasksByCluster, listKey(f.cluster, f.desired, string(f.launchType))})
 	}
 	return out
+}
+
+// pastKey is the key by which the history finds the tasks among which those are that pass the filter.
+func (f *taskFilter) pastKey() string {
+	switch {
+	case f.instance != "":
+		return pastKey(pastByInstance, f.instance)
+	case f.startedBy != "":
+		return pastKey(pastByStartedBy, f.cluster, f.startedBy)
+	case f.family != "":
+		return pastKey(pastByFamily, f.cluster, f.family)
+	case f.launchType != "":
+		return pastKey(pastByLaunchType, f.cluster, string(f.launchType))
+	}
+	return pastKey(pastByCluster, f.cluster)
 }
 
 // narrowest is the one of the indexes with the fewest tasks.

@@ -26,22 +26,26 @@ func (s *Service) DescribeTasks(ctx context.Context, r *api.DescribeTasksRequest
 		if err != nil {
 			return nil, err
 		}
-		if task, ok := s.findTask(scope, cluster, id); ok {
+		task, err := s.findTask(ctx, scope, cluster, id)
+		switch {
+		case err != nil:
+			return nil, err
+		case task != nil:
 			out.Tasks = append(out.Tasks, s.describe(scope, task, tags))
-		} else {
+		default:
 			out.Failures = append(out.Failures, missing(TaskARN(scope, cluster, id)))
 		}
 	}
 	return out, nil
 }
 
-// findTask is the record of a cluster's task, also of one that has stopped.
-func (s *Service) findTask(scope store.Scope, cluster, id string) (*Task, bool) {
-	row, ok := s.Tasks.Get(scope, id)
-	if !ok || row.Value.Cluster != cluster {
-		return nil, false
+// findTask is the record of a cluster's task, also of one that has stopped; nil when there is none.
+func (s *Service) findTask(ctx context.Context, scope store.Scope, cluster, id string) (*Task, error) {
+	task, err := s.TaskRecord(ctx, scope, id)
+	if err != nil || task == nil || task.Cluster != cluster {
+		return nil, err
 	}
-	return row.Value, true
+	return task, nil
 }
 
 // knownCluster is the name of a cluster that is there or was.
@@ -71,8 +75,11 @@ func (s *Service) StopTask(ctx context.Context, r *api.StopTaskRequest) (*api.St
 		return nil, invalidParameter("reason longer than 1024.")
 	}
 	order := &Stop{Code: api.TaskStopCodeUserInitiated, Reason: or(r.Reason, reasonUser), At: time.Now().UTC()}
-	task, ok := s.findTask(scope, cluster, id)
-	if !ok {
+	task, err := s.findTask(ctx, scope, cluster, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case task == nil:
 		return nil, invalidParameter("The referenced task was not found.")
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {

@@ -47,7 +47,7 @@ var runTaskNotes = []wire.Option{
 }
 
 var describeTasksNotes = []wire.Option{
-	wire.Note("", "stopped tasks are kept for an hour, and the newest 1,000 of them longer"),
+	wire.Note("", "stopped tasks are kept for 30 days, of more than a million the newest; a server without a history keeps them for an hour, and the newest 1,000 longer"),
 }
 
 var listTasksRefused = []wire.Option{

@@ -14,6 +14,7 @@ import (
 	ecsapi "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
+	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -28,6 +29,8 @@ import (
 type Config struct {
 	DB      *store.DB // not started: the services declare their tables first
 	Journal journal.Journal
+	// History is where stopped tasks and state changes are kept. Nil: stopped tasks stay in the state, for an hour.
+	History history.History
 	Keys    iam.Keys
 	Account string // 12 digits
 	Region  string
@@ -68,7 +71,8 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{config: config}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
-	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected, Logger: config.Log})
+	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
+		History: config.History, Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
@@ -138,6 +142,9 @@ func (s *Server) Joined(machine string, identities int) bool {
 func (s *Server) Reset(ctx context.Context) error {
 	if err := s.config.DB.Clear(ctx, dispatch.SequenceTable); err != nil {
 		return fmt.Errorf("forget the state: %w", err)
+	}
+	if err := s.ECS.ForgetPast(ctx); err != nil {
+		return fmt.Errorf("forget the history: %w", err)
 	}
 	if err := s.Logs.Sweep(ctx); err != nil {
 		return fmt.Errorf("forget the logs: %w", err)

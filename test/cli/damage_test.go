@@ -65,6 +65,7 @@ func TestDamagedDataDirectories(t *testing.T) {
 		{"etcd/member/wal/0000000000000000-*.wal", "overwritten", scribble, []string{"the state is damaged", "restore"}},
 		{"logs/MANIFEST-*", "overwritten", scribble, []string{"log journal", data}},
 		{"logs/MANIFEST-*", "gone", os.Remove, []string{"log journal", data}},
+		{"history/MANIFEST-*", "overwritten", scribble, []string{"history of stopped tasks", data}},
 		{"agent/agent.db", "overwritten", scribble, []string{"agent.db", data}},
 		{"agent/agent.db", "somebody else's", foreign, []string{"agent.db", data}},
 		{"agent/images/meta.db", "overwritten", scribble, []string{"images", data}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/server"
@@ -45,12 +47,16 @@ func servePlane(args []string) error {
 	if err != nil {
 		return err
 	}
+	past, err := history.OpenPebble(filepath.Join(dir, "history"), log)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	endpoint := "http://" + listener.Addr().String()
-	s := server.New(server.Config{DB: db, Journal: logs, Keys: keys, Account: account, Region: region, StrictCapacity: true, Settle: settle,
+	s := server.New(server.Config{DB: db, Journal: logs, History: past, Keys: keys, Account: account, Region: region, StrictCapacity: true, Settle: settle,
 		Endpoint: func() string { return endpoint }, Log: log})
 	if err := s.Start(ctx); err != nil {
 		return err
@@ -69,7 +75,7 @@ func servePlane(args []string) error {
 	if err := db.Close(); err != nil {
 		return err
 	}
-	return logs.Close()
+	return errors.Join(past.Close(), logs.Close())
 }
 
 func serveProfiles() (endpoint string, err error) {
