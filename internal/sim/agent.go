@@ -92,6 +92,10 @@ func (a *Agent) Stop() {
 // Cut breaks all the agent's connections, as a network does. It comes back by itself.
 func (a *Agent) Cut() { a.lines.cut() }
 
+// Forget has a stopped agent forget what it is registered as, as one does whose disk was wiped: its next life registers the
+// machine anew. Containers go on.
+func (a *Agent) Forget() { _ = a.known.PutIdentity(context.Background(), db.Identity{}) }
+
 // AwaitJoined returns once this life of the agent has joined, and the control plane knows it.
 func (a *Agent) AwaitJoined(ctx context.Context) error {
 	a.mu.Lock()

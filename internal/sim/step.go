@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -16,6 +17,9 @@ const (
 	stopped = "STOPPED"
 )
 
+// reasonGone is why a task ends that the machine no longer has.
+const reasonGone = "The task's containers are gone: the machine was restarted."
+
 // stopTimeout is the time between the stop signal and the kill.
 const stopTimeout = 30 * time.Second
 
@@ -23,13 +27,18 @@ const stopTimeout = 30 * time.Second
 // report of that, after which nothing is left of it.
 func (t *tasks) step(ctx context.Context, h *hollow, stop bool) (gone bool) {
 	var failed map[string]string
-	if !stop && h.told == "" {
+	status, err := t.engine.Inspect(ctx, h.id)
+	switch {
+	case h.created && errors.Is(err, engine.ErrNotFound):
+		failed = map[string]string{"": reasonGone}
+	case !stop && h.told == "":
+		h.created = true
 		failed = t.start(ctx, h)
+		status, _ = t.engine.Inspect(ctx, h.id)
 	}
 	if ctx.Err() != nil {
 		return false
 	}
-	status, _ := t.engine.Inspect(ctx, h.id)
 	if !stop && len(failed) == 0 && !h.over(status) {
 		if h.told == "" && t.send(ctx, h.change(status, running, nil)) {
 			h.told = running

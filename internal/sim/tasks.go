@@ -39,6 +39,7 @@ type hollow struct {
 	attachments []string // ARNs
 
 	stop, busy, again bool   // ordered to stop; worked on; to be looked at once more
+	created           bool   // the engine has had it: when it is gone there, it has ended
 	told              string // the status last reported
 }
 

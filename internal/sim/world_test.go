@@ -97,12 +97,16 @@ func (w *world) define(image string, memory int32) string {
 	return definition.TaskDefinition.TaskDefinitionArn
 }
 
-// run asks for tasks and returns the ARNs of those that were placed.
-func (w *world) run(definition string, count int32) (arns []string) {
+// run asks for tasks until so many are placed, for the placer may not have seen the machines yet, and returns their ARNs.
+func (w *world) run(definition string, count int) (arns []string) {
 	w.Helper()
-	for _, t := range call(w, ecs.RunTask, ecs.RunTaskRequest{TaskDefinition: definition, Count: &count}).Tasks {
-		arns = append(arns, t.TaskArn)
-	}
+	w.until("room for the tasks", func() bool {
+		more := int32(min(count-len(arns), 10))
+		for _, t := range call(w, ecs.RunTask, ecs.RunTaskRequest{TaskDefinition: definition, Count: &more}).Tasks {
+			arns = append(arns, t.TaskArn)
+		}
+		return len(arns) == count
+	})
 	return arns
 }
 

@@ -86,9 +86,11 @@ func (s *session) stops(taskARN string) bool {
 	}
 	t := row.Value
 	if t.Instance != s.key.instance {
-		// One agent serves all identities of a machine: the task may be another's.
+		// One agent serves all identities of a machine: the task may be another's, or what is left of one's that was deregistered.
 		self, ok := s.d.Tables.Instances.Get(s.key.scope, s.key.instance)
-		return !ok || t.Machine != self.Value.Machine
+		if !ok || t.Machine != self.Value.Machine {
+			return true
+		}
 	}
 	return t.Desired() == api.DesiredStatusStopped || !t.Status.Live()
 }

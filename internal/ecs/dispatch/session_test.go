@@ -166,11 +166,12 @@ func TestStopsAreVerified(t *testing.T) {
 		w.run(id('c'), func(t *ecs.Task) { t.Instance = "other-identity" })
 		w.run(id('d'), func(t *ecs.Task) { t.Instance, t.Machine = "other", "m2" })
 		w.run(id('e'), func(t *ecs.Task) { t.Status = ecs.Stopped })
+		w.run(id('7'), func(t *ecs.Task) { t.Instance, t.Status = "deregistered-identity", ecs.Stopped })
 		a := w.connect()
 		manifest := must[acs.TaskManifestMessage](a)
 		a.ack(manifest.MessageId)
 		candidates := acs.TaskStopVerificationMessage{MessageId: manifest.MessageId}
-		for _, task := range []byte("abcdef") {
+		for _, task := range []byte("abcdef7") {
 			candidates.StopCandidates = append(candidates.StopCandidates, acs.TaskIdentifier{TaskArn: arnOf(id(task)), DesiredStatus: "STOPPED"})
 		}
 		a.say(candidates)
@@ -178,7 +179,7 @@ func TestStopsAreVerified(t *testing.T) {
 		for _, s := range must[acs.TaskStopVerificationAck](a).StopTasks {
 			stops = append(stops, lastPart(s.TaskArn)[:1]+":"+s.DesiredStatus)
 		}
-		equal(t, "to stop", stops, "b:STOPPED", "d:STOPPED", "e:STOPPED", "f:STOPPED")
+		equal(t, "to stop", stops, "b:STOPPED", "d:STOPPED", "e:STOPPED", "f:STOPPED", "7:STOPPED")
 
 		candidates.MessageId = "of another manifest"
 		a.say(candidates)
