@@ -109,9 +109,11 @@ func (s *Service) revisionsInUse(scope store.Scope, family string) map[int]bool 
 		if cluster.Scope != scope {
 			continue
 		}
-		for row := range s.Tasks.Find(scope, TasksByFamily, cluster.ID+"/"+family) {
-			if t := row.Value; t.Status != Stopped {
-				used[t.Definition.Number] = true
+		for _, desired := range []api.DesiredStatus{api.DesiredStatusRunning, api.DesiredStatusStopped} {
+			for row := range s.Tasks.Find(scope, TasksByFamily, listKey(cluster.ID, desired, family)) {
+				if t := row.Value; t.Status != Stopped {
+					used[t.Definition.Number] = true
+				}
 			}
 		}
 	}
