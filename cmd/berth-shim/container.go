@@ -182,9 +182,13 @@ func (c *container) finish(how func(*shim.ContainerState)) {
 }
 
 // stop begins to stop the container, or hastens it, and waits for the end. A start under way, perhaps for an agent that
-// has died since, comes first; one that has not begun never will.
+// has died since, comes first; one that has not begun never will, and its log, which is empty, is complete.
 func (c *container) stop(ctx context.Context, grace time.Duration) error {
-	c.starting.Do(func() {})
+	c.starting.Do(func() {
+		if c.log != nil {
+			c.log.Close()
+		}
+	})
 	c.mu.Lock()
 	running := c.process != nil
 	if running {

@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/spool"
 )
 
 // Behaviour is how a container of the suite behaves.
@@ -58,6 +61,7 @@ func Run(t *testing.T, s Suite) {
 	}{
 		{"info names the engine and the machine", info},
 		{"an exit code is reported", exitCode},
+		{"the output of what never started is complete once it is stopped", neverStarted},
 		{"every call may be repeated", repeated},
 		{"stopping sends the signal first", stops},
 		{"stopping kills after the grace", kills},
@@ -180,6 +184,25 @@ func exitCode(t *testing.T, s Suite) {
 			t.Errorf("exit code %d is %+v", code, c)
 		}
 	}
+}
+
+func neverStarted(t *testing.T, s Suite) {
+	b := openBox(t, s)
+	task := NewTask()
+	c := s.Container("app", Behaviour{Kind: Sleeps})
+	c.Log = engine.LogSpec{Dir: filepath.Join(t.TempDir(), "spool"), MaxBytes: 1 << 20}
+	b.must(b.CreateTask(b.ctx, engine.TaskSpec{Task: task, NoNetwork: true}))
+	b.must(b.CreateContainer(b.ctx, task, c))
+	for range 2 {
+		b.must(b.StopContainer(b.ctx, task, "app", patience))
+	}
+	output, err := spool.Open(c.Log.Dir, 0)
+	b.must(err)
+	defer output.Close()
+	if n, err := output.Read(b.ctx, make([]spool.Line, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("its output has %d lines and ends with %v", n, err)
+	}
+	b.must(b.RemoveTask(b.ctx, task))
 }
 
 func repeated(t *testing.T, s Suite) {

@@ -173,6 +173,7 @@ func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace t
 	never := c.status.State == engine.Created
 	h.m.mu.Unlock()
 	if never {
+		c.output.close()
 		return nil
 	}
 	select {
