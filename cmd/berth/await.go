@@ -83,16 +83,9 @@ func (w *waiting) pulls(ctx context.Context, starting []ecs.Task) {
 	if err != nil {
 		return // it is a courtesy: the statuses say enough
 	}
-	for _, pull := range pulls {
-		wanted := slices.ContainsFunc(starting, func(task ecs.Task) bool {
-			return slices.ContainsFunc(task.Containers, func(c ecs.Container) bool { return c.Image == pull.Reference })
-		})
-		switch {
-		case wanted && pull.Bytes > 0:
-			w.progress.State("%6.2fs  %s %s: %s of %s", time.Since(w.began).Seconds(), pull.Status, pull.Reference, bytesText(pull.Complete), bytesText(pull.Bytes))
-			return
-		case wanted:
-			w.progress.State("%6.2fs  %s %s", time.Since(w.began).Seconds(), pull.Status, pull.Reference)
+	for _, task := range starting {
+		if wanted := pullsOf(task, pulls); len(wanted) > 0 {
+			w.progress.State("%6.2fs  %s", time.Since(w.began).Seconds(), pullText(wanted[0]))
 			return
 		}
 	}

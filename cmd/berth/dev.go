@@ -35,6 +35,7 @@ type devOptions struct {
 	keepTasks bool
 	detach    bool
 	verbose   bool
+	images    imageOptions
 }
 
 func devCommand(flags *globals) *cobra.Command {
@@ -49,7 +50,7 @@ func devCommand(flags *globals) *cobra.Command {
   berth --name two dev --listen 127.0.0.1:0      # another one beside it, on any free port`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
+			if err := errors.Join(o.check(), o.images.complete(cmd.Flags())); err != nil {
 				return err
 			}
 			if o.detach {
@@ -67,6 +68,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVar(&o.strict, "strict-capacity", false, "reserve the CPU of Fargate tasks, however small this machine is")
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
+	o.images.flags(f)
 	f.BoolVar(&o.verbose, "verbose", false, "log what happens inside")
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine/native"
 	"github.com/berth-dev/berth/internal/agent/image"
 	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/docker"
 	"github.com/berth-dev/berth/internal/embedded"
 	"github.com/berth-dev/berth/internal/instance"
 )
@@ -19,7 +20,7 @@ import (
 func (m *machine) openNative(ctx context.Context) error {
 	// Containers' directories and files get the modes that are asked for, whatever the starter lets others see of root's.
 	unix.Umask(0o022)
-	images, err := image.Open(ctx, image.Config{Dir: m.in.Path("agent", "images"), Hello: embedded.Hello})
+	images, err := image.Open(ctx, m.imageConfig())
 	if err != nil {
 		return fmt.Errorf("open the images: %w", err)
 	}
@@ -39,6 +40,23 @@ func (m *machine) openNative(ctx context.Context) error {
 	m.network = net
 	m.closeLater(net.Close)
 	return nil
+}
+
+// imageConfig has the images of the person who started Berth at hand: this is their machine.
+func (m *machine) imageConfig() image.Config {
+	o := m.o.images
+	config := image.Config{
+		Dir: m.in.Path("agent", "images"), Hello: embedded.Hello, Log: m.log, Registries: o.registries,
+		ShortNames: &image.ShortNames{Hub: o.hub},
+		Cleanup: image.Cleanup{
+			Disabled: o.noCleanup, Interval: o.interval, MinimumAge: o.minimumAge, PerCycle: o.perCycle, High: o.high, Low: o.low,
+		},
+	}
+	if starter := docker.Starter(); o.docker != dockerNone {
+		config.Docker, config.Logins = docker.NewDaemon(starter, o.socket()), starter.Login
+		m.closeLater(config.Docker.Close)
+	}
+	return config
 }
 
 // cleanKernel removes what the instance has in the kernel: processes, control groups, namespaces, links and rules.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/distribution/reference"
+
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/ecs"
@@ -76,6 +78,25 @@ func (m *machine) RemoveImage(ctx context.Context, name string) error {
 		return fmt.Errorf("%w: no image is named %s; `berth image ls` lists them", operator.ErrNotFound, name)
 	}
 	return err
+}
+
+// PullImage pulls an image from its registry. Who asks for that by hand means Docker Hub by a name without a registry.
+func (m *machine) PullImage(ctx context.Context, name string) (operator.Image, error) {
+	named, err := reference.ParseDockerRef(name)
+	if err != nil {
+		return operator.Image{}, fmt.Errorf("%q is no image's name: %w", name, err)
+	}
+	pulled, err := m.engine.PullImage(ctx, engine.PullRequest{Reference: named.String(), Policy: engine.PullAlways}, nil)
+	if err != nil {
+		return operator.Image{}, err
+	}
+	return imageOf(pulled), nil
+}
+
+// PruneImages removes images that no task uses.
+func (m *machine) PruneImages(ctx context.Context, all bool, unusedFor time.Duration) ([]operator.Image, error) {
+	removed, err := m.engine.PruneImages(ctx, engine.PruneRequest{All: all, UnusedFor: unusedFor})
+	return imagesOf(removed), err
 }
 
 // Pulls lists the images on their way.
@@ -192,9 +213,13 @@ func names(tasks []store.Row[ecs.Task]) (names []string) {
 func imagesOf(images []engine.Image) []operator.Image {
 	list := make([]operator.Image, 0, len(images))
 	for _, i := range images {
-		list = append(list, operator.Image{Name: i.Name, Digest: i.Digest, Size: i.Size, Created: i.Created})
+		list = append(list, imageOf(i))
 	}
 	return list
+}
+
+func imageOf(i engine.Image) operator.Image {
+	return operator.Image{Name: i.Name, Digest: i.Digest, Size: i.Size, Created: i.Created, Origin: string(i.Origin), Used: i.UsedAt, InUse: i.InUse}
 }
 
 // atoi reads a number that this program wrote.

@@ -30,6 +30,7 @@ func psCommand(flags *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			t.tellPulls(cmd.Context(), tasks, views)
 			return flags.show(cmd.OutOrStdout(), views, viewTable(views))
 		},
 	}

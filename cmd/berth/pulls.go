@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/operator"
@@ -52,7 +54,7 @@ func (p *pulls) note(change func()) {
 	change()
 }
 
-// underWay lists the pulls, by reference.
+// underWay lists the pulls, by reference. Containers that wait for the same image share one.
 func (p *pulls) underWay() []operator.Pull {
 	list := []operator.Pull{}
 	p.note(func() {
@@ -60,6 +62,43 @@ func (p *pulls) underWay() []operator.Pull {
 			list = append(list, *pull)
 		}
 	})
-	slices.SortFunc(list, func(a, b operator.Pull) int { return cmp.Compare(a.Reference, b.Reference) })
-	return list
+	slices.SortFunc(list, func(a, b operator.Pull) int {
+		return cmp.Or(cmp.Compare(a.Reference, b.Reference), cmp.Compare(b.Complete, a.Complete))
+	})
+	return slices.CompactFunc(list, func(a, b operator.Pull) bool { return a.Reference == b.Reference })
+}
+
+// pullText is how far a pull is.
+func pullText(pull operator.Pull) string {
+	if pull.Bytes == 0 {
+		return pull.Status + " " + pull.Reference
+	}
+	return fmt.Sprintf("%s %s: %s of %s", pull.Status, pull.Reference, bytesText(pull.Complete), bytesText(pull.Bytes))
+}
+
+// tellPulls adds to the views of tasks that have not started what images they wait for.
+func (t *target) tellPulls(ctx context.Context, tasks []ecs.Task, views []view) {
+	waiting := func(task ecs.Task) bool { return task.LastStatus == "PENDING" }
+	if !slices.ContainsFunc(tasks, waiting) {
+		return
+	}
+	pulls, err := t.operator.Pulls(ctx)
+	if err != nil {
+		return // it is a courtesy: the statuses say enough
+	}
+	for i, task := range tasks {
+		if waiting(task) {
+			views[i].Pulls = pullsOf(task, pulls)
+		}
+	}
+}
+
+// pullsOf are those of a task's images.
+func pullsOf(task ecs.Task, pulls []operator.Pull) (wanted []operator.Pull) {
+	for _, pull := range pulls {
+		if slices.ContainsFunc(task.Containers, func(c ecs.Container) bool { return c.Image == pull.Reference }) {
+			wanted = append(wanted, pull)
+		}
+	}
+	return wanted
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -25,6 +26,7 @@ type view struct {
 	URLs       []string          `json:"urls"`
 	Created    time.Time         `json:"createdAt,omitzero"`
 	Stopped    string            `json:"stopped,omitzero"` // why
+	Pulls      []operator.Pull   `json:"pulls,omitzero"`   // of the images that it waits for
 	text       string
 }
 
@@ -146,7 +148,11 @@ func urls(definition *ecs.TaskDefinition, host string) []string {
 func viewTable(views []view) table {
 	t := table{header: []string{"TASK", "DEFINITION", "STATUS", "AGE", "CONTAINERS", "ADDRESS OR REASON"}}
 	for _, v := range views {
-		address := cmp.Or(v.Stopped, strings.Join(v.URLs, " "), v.Host, v.Address, "-")
+		var pulls []string
+		for _, pull := range v.Pulls {
+			pulls = append(pulls, pullText(pull))
+		}
+		address := cmp.Or(v.Stopped, strings.Join(pulls, ", "), strings.Join(v.URLs, " "), v.Host, v.Address, "-")
 		t.rows = append(t.rows, []string{v.Task, v.Definition, v.Status, ageText(v.Created, time.Now()), v.text, address})
 	}
 	return t

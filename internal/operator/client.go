@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -58,6 +59,19 @@ func (c *Client) ImportImage(ctx context.Context, archive io.Reader) ([]Image, e
 // RemoveImage removes a name.
 func (c *Client) RemoveImage(ctx context.Context, name string) error {
 	return c.ask(ctx, http.MethodDelete, PathImages+"?name="+url.QueryEscape(name), nil)
+}
+
+// PullImage pulls an image from its registry.
+func (c *Client) PullImage(ctx context.Context, name string) (Image, error) {
+	var image Image
+	return image, c.ask(ctx, http.MethodPost, PathPull+"?name="+url.QueryEscape(name), &image)
+}
+
+// PruneImages removes images that no task uses.
+func (c *Client) PruneImages(ctx context.Context, all bool, unusedFor time.Duration) ([]Image, error) {
+	var images []Image
+	query := url.Values{"all": {strconv.FormatBool(all)}, "unused-for": {unusedFor.String()}}
+	return images, c.ask(ctx, http.MethodPost, PathPrune+"?"+query.Encode(), &images)
 }
 
 // Pulls lists the images on their way.

@@ -1,8 +1,10 @@
 package operator
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // ErrNotFound is answered with 404.
@@ -41,6 +43,24 @@ func Handler(b Backend) http.Handler {
 	})
 	mux.HandleFunc("DELETE "+PathImages, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, b.RemoveImage(r.Context(), r.URL.Query().Get("name")))
+	})
+	mux.HandleFunc("POST "+PathPull, func(w http.ResponseWriter, r *http.Request) {
+		image, err := b.PullImage(r.Context(), r.URL.Query().Get("name"))
+		if err != nil {
+			answer(w, http.StatusBadRequest, Failure{err.Error()})
+			return
+		}
+		reply(w, image, nil)
+	})
+	mux.HandleFunc("POST "+PathPrune, func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		unused, err := time.ParseDuration(cmp.Or(query.Get("unused-for"), "0s"))
+		if err != nil {
+			answer(w, http.StatusBadRequest, Failure{"unused-for: " + err.Error()})
+			return
+		}
+		images, err := b.PruneImages(r.Context(), query.Get("all") == "true", unused)
+		reply(w, images, err)
 	})
 	mux.HandleFunc("GET "+PathPulls, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, b.Pulls(r.Context()), nil)

@@ -18,6 +18,8 @@ const (
 	ServiceName = "berth"
 	PathHealth  = "/_berth/health"
 	PathImages  = "/_berth/images"
+	PathPull    = "/_berth/images/pull"
+	PathPrune   = "/_berth/images/prune"
 	PathPulls   = "/_berth/pulls"
 	PathReset   = "/_berth/reset"
 	PathDown    = "/_berth/down"
@@ -58,6 +60,9 @@ type Image struct {
 	Digest  string    `json:"digest"`
 	Size    int64     `json:"size"` // bytes, compressed
 	Created time.Time `json:"created,omitzero"`
+	Origin  string    `json:"origin,omitzero"` // where it came from: registry, docker, archive or built-in
+	Used    time.Time `json:"used,omitzero"`   // when a task last had it, or it came
+	InUse   bool      `json:"inUse"`           // a task has it now
 }
 
 // Pull is an image on its way to a task.
@@ -76,6 +81,10 @@ type Backend interface {
 	ImportImage(ctx context.Context, archive io.Reader) ([]Image, error)
 	// RemoveImage removes a name; ErrNotFound when there is no such image.
 	RemoveImage(ctx context.Context, name string) error
+	// PullImage pulls an image from its registry, whether it is present or not.
+	PullImage(ctx context.Context, name string) (Image, error)
+	// PruneImages removes images that no task uses, nor has for a while, and returns them: those that can be had again, or all.
+	PruneImages(ctx context.Context, all bool, unusedFor time.Duration) ([]Image, error)
 	// Pulls lists the images that are being pulled now.
 	Pulls(ctx context.Context) []Pull
 	// Unsupported is what was asked for so far and refused or ignored.

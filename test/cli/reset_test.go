@@ -41,7 +41,7 @@ func TestReset(t *testing.T) {
 		if verb("env").stdout != env {
 			t.Error("the keys have changed")
 		}
-		if !strings.Contains(verb("image", "ls").stdout, strings.Fields(images)[4]) {
+		if !strings.Contains(verb("image", "ls").stdout, strings.Fields(images)[6]) {
 			t.Errorf("the image is gone: there is\n%s", verb("image", "ls").stdout)
 		}
 	}

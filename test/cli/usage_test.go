@@ -12,7 +12,7 @@ func TestWrongCommandLines(t *testing.T) {
 	for line, says := range map[string]string{
 		"frobnicate":                    "only dev, wait, env",
 		"runn":                          "did you mean `berth run`?",
-		"image":                         "import, ls, rm",
+		"image":                         "import, pull, ls, rm, prune",
 		"image imprt x":                 "did you mean `berth image import`?",
 		"wait":                          "ready",
 		"help nonsense":                 "there is no `berth nonsense`",
@@ -28,7 +28,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"stop":                          "TASK or FAMILY is missing",
 		"logs":                          "TASK, FAMILY or CONTAINER is missing",
 		"image rm":                      "NAME is missing",
-		"image import":                  "FILE is missing",
+		"image import":                  "FILE or NAME is missing",
 		"env --format fish":             `--format "fish": it is sh, github or dotenv`,
 		"ps --output yaml":              `--output "yaml": it is text or json`,
 		"ps --cluster=":                 "--cluster is empty",
@@ -61,7 +61,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestVerbsWithoutABerth(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	for _, line := range []string{"env", "reset", "run x", "ps", "logs x", "stop x", "image ls", "image rm x", "image import /dev/null"} {
+	for _, line := range []string{"env", "reset", "run x", "ps", "logs x", "stop x", "image ls", "image rm x", "image pull x", "image prune", "image import /dev/null"} {
 		c := berth(t, append(strings.Fields(line), "--data-dir", data)...)
 		c.refused(t, 1, "no Berth runs on "+data, "dev -d` starts one")
 	}

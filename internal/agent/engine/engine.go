@@ -33,6 +33,9 @@ type Engine interface {
 	Images(ctx context.Context) ([]Image, error)
 	// RemoveImage removes a name; the content goes once no name and no task refers to it. ErrNotFound when absent.
 	RemoveImage(ctx context.Context, name string) error
+	// PruneImages removes the images that no task uses and that the request names, and returns them, by name. A task that
+	// starts meanwhile keeps its image.
+	PruneImages(ctx context.Context, req PruneRequest) ([]Image, error)
 
 	// CreateTask makes what the task's containers share: its cgroup, its shim, its listener. Nothing runs yet. A task that
 	// was lost before it had a container is begun again: it may be one whose creation an agent's death cut off.
@@ -80,7 +83,7 @@ type Info struct {
 type PullPolicy int
 
 const (
-	PullIfAbsent PullPolicy = iota
+	PullIfAbsent PullPolicy = iota // an image that is present, or that this machine's Docker has, is used as it is
 	PullAlways
 )
 
@@ -99,7 +102,7 @@ type RegistryAuth struct{ Username, Password string }
 
 // PullProgress is the state of one pull or import.
 type PullProgress struct {
-	Status          string // "resolving", "pulling", "unpacking", "done"
+	Status          string // "resolving", "pulling", "copying from Docker", "unpacking", "done"
 	Layers, Done    int
 	Bytes, Complete int64 // bytes in all and received; Bytes is 0 while unknown
 }
@@ -110,6 +113,27 @@ type Image struct {
 	Digest  string // of the manifest: "sha256:..."
 	Size    int64  // bytes of compressed content
 	Created time.Time
+	Origin  Origin
+	UsedAt  time.Time // when a task last had it, or it came; zero while unknown
+	InUse   bool      // a task has it now
+}
+
+// Origin says where an image came from, and so whether it can be had again.
+type Origin string
+
+const (
+	FromRegistry Origin = "registry"
+	FromDocker   Origin = "docker"  // copied from the Docker daemon of this machine
+	FromArchive  Origin = "archive" // imported by hand
+	BuiltIn      Origin = "built-in"
+)
+
+// PruneRequest says which images are not wanted any more.
+type PruneRequest struct {
+	// All are also those that can't be had again: imported by hand, or gone from where they came from.
+	All bool
+	// UnusedFor is how long no task may have used them.
+	UnusedFor time.Duration
 }
 
 // TaskSpec is what the containers of one task share.

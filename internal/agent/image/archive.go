@@ -75,7 +75,8 @@ func (s *Store) importArchive(ctx context.Context, r io.Reader, report func(engi
 	}
 	var imported []engine.Image
 	for _, t := range targets {
-		if err := s.setName(ctx, images.Image{Name: t.name, Target: t.target}); err != nil {
+		record := images.Image{Name: t.name, Target: t.target, Labels: map[string]string{labelOrigin: string(engine.FromArchive)}}
+		if err := s.setName(ctx, record); err != nil {
 			return nil, err
 		}
 		image, err := s.find(ctx, t.name)

@@ -15,6 +15,7 @@ type flights struct {
 
 type flightKey struct {
 	name   string
+	short  bool // it was named without a registry
 	policy engine.PullPolicy
 	login  engine.RegistryAuth
 }

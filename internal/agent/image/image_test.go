@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,13 +27,18 @@ import (
 // testStore opens a store that gives up early and repeats at once.
 func testStore(t testing.TB, dir string) *Store {
 	t.Helper()
+	return openStore(t, Config{Dir: dir, Connect: time.Second, Respond: 200 * time.Millisecond, Stall: 200 * time.Millisecond})
+}
+
+// openStore opens a store that repeats at once and is set up as config says.
+func openStore(t testing.TB, config Config) *Store {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("unpacking needs root")
 	}
-	s, err := Open(t.Context(), Config{
-		Dir: dir, Connect: time.Second, Respond: 200 * time.Millisecond, Stall: 200 * time.Millisecond, Backoff: time.Millisecond,
-		Hello: func() ([]byte, error) { return []byte("#!/hello"), nil },
-	})
+	config.Backoff, config.Log = time.Millisecond, slog.New(slog.DiscardHandler)
+	config.Hello = func() ([]byte, error) { return []byte("#!/hello"), nil }
+	s, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +150,11 @@ func dockerArchive(t testing.TB, name string, image testImage) []byte {
 		files = append(files, file{path, string(layer.data)})
 		names = append(names, path)
 	}
-	manifest := mustJSON(t, "", []map[string]any{{"Config": "config.json", "RepoTags": []string{name}, "Layers": names}})
+	var tags []string
+	if name != "" {
+		tags = []string{name}
+	}
+	manifest := mustJSON(t, "", []map[string]any{{"Config": "config.json", "RepoTags": tags, "Layers": names}})
 	return tarOf(t, append(files, file{"manifest.json", string(manifest.data)})...)
 }
 

@@ -24,14 +24,20 @@ func (s *Store) keep(ctx context.Context, name string, target ocispec.Descriptor
 	if err := s.unpack(ctx, target, bring, p); err != nil {
 		return engine.Image{}, err
 	}
-	if err := s.unpacked(ctx, target); err != nil {
-		return engine.Image{}, err
-	}
-	if err := s.setName(ctx, images.Image{Name: name, Target: target}); err != nil {
+	image := images.Image{Name: name, Target: target, Labels: map[string]string{labelOrigin: string(engine.FromRegistry)}}
+	if err := s.name(ctx, image); err != nil {
 		return engine.Image{}, err
 	}
 	p.finish()
 	return s.find(ctx, name)
+}
+
+// name gives an unpacked image its name, once it is sure that this machine can run it.
+func (s *Store) name(ctx context.Context, image images.Image) error {
+	if err := s.unpacked(ctx, image.Target); err != nil {
+		return err
+	}
+	return s.setName(ctx, image)
 }
 
 func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, bring images.HandlerFunc, p *progress) error {

@@ -25,6 +25,10 @@ func (s *Store) List(ctx context.Context) ([]engine.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list images: %w", err)
 	}
+	held, err := s.leased(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
 	listed := make([]engine.Image, 0, len(all))
 	for _, image := range all {
 		described, err := s.describe(ctx, image)
@@ -34,6 +38,7 @@ func (s *Store) List(ctx context.Context) ([]engine.Image, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list images: %s: %w", image.Name, err)
 		}
+		described.InUse = held[image.Target.Digest]
 		listed = append(listed, described)
 	}
 	slices.SortFunc(listed, func(a, b engine.Image) int { return cmp.Compare(a.Name, b.Name) })
@@ -78,7 +83,10 @@ func (s *Store) describe(ctx context.Context, image images.Image) (engine.Image,
 	if config.Created != nil && config.Created.Unix() > 0 {
 		created = *config.Created
 	}
-	return engine.Image{Name: image.Name, Digest: image.Target.Digest.String(), Size: size, Created: created}, nil
+	return engine.Image{
+		Name: image.Name, Digest: image.Target.Digest.String(), Size: size, Created: created,
+		Origin: originOf(image), UsedAt: s.usage.last(image),
+	}, nil
 }
 
 // configOf reads the configuration for this machine's platform of the image that target describes.

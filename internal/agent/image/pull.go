@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -25,26 +27,33 @@ const (
 	maxIndex = 8 << 20 // bytes of an index, manifest or configuration
 )
 
-// Pull makes an image present, as [engine.Engine.PullImage] says. Its errors are worded as those of AWS Fargate.
+// Pull makes an image present, as [engine.Engine.PullImage] says, and prepares the root file system of the container that
+// it is for. Its errors are worded as those of AWS Fargate.
 func (s *Store) Pull(ctx context.Context, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
-	image, err := s.ensure(inside(ctx), req, report)
+	ctx = inside(ctx)
+	name, err := Normalize(req.Reference)
+	if err != nil {
+		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: fmt.Errorf("invalid image reference %w", err)}
+	}
+	defer s.usage.claim(name)()
+	image, err := s.ensure(ctx, name, req, report)
 	if err != nil {
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: err}
+	}
+	s.usage.touch(digest.Digest(image.Digest))
+	if req.Task != "" {
+		_, _ = s.prepare(ctx, req.Task, req.Container, req.Reference)
 	}
 	return image, nil
 }
 
-func (s *Store) ensure(ctx context.Context, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
-	name, err := Normalize(req.Reference)
-	if err != nil {
-		return engine.Image{}, fmt.Errorf("invalid image reference %w", err)
-	}
-	key := flightKey{name: name, policy: req.Policy}
+func (s *Store) ensure(ctx context.Context, name string, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
+	key := flightKey{name: name, policy: req.Policy, short: isShort(req.Reference)}
 	if name == helloName {
 		key.policy = engine.PullIfAbsent
 		return s.join(ctx, key, report, s.makeHello)
 	}
-	if req.Policy == engine.PullIfAbsent {
+	if req.Policy == engine.PullIfAbsent && s.config.Docker == nil {
 		if image, err := s.find(ctx, name); err == nil {
 			return image, nil
 		}
@@ -53,8 +62,34 @@ func (s *Store) ensure(ctx context.Context, req engine.PullRequest, report func(
 		key.login = *req.Auth
 	}
 	return s.join(ctx, key, report, func(ctx context.Context, p *progress) (engine.Image, error) {
-		return s.pull(ctx, name, s.resolver(name, req.Auth), p)
+		return s.obtain(ctx, name, req, p)
 	})
+}
+
+// obtain returns the image that this machine has, if that will do, and pulls it otherwise.
+func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest, p *progress) (engine.Image, error) {
+	if req.Policy == engine.PullIfAbsent {
+		image, err := s.local(ctx, name, p)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return image, err
+		case errors.Is(err, engine.ErrNotFound):
+		case isShort(req.Reference): // what Docker may have is not taken from elsewhere, as the name doesn't say from where
+			return image, err
+		default:
+			s.config.Log.Warn("an image is pulled because it can't be had from Docker", "image", name, "error", err)
+		}
+	}
+	if err := s.config.ShortNames.check(req.Reference); err != nil {
+		return engine.Image{}, err
+	}
+	logins := s.loginsFor(name, req.Auth)
+	image, err := s.pull(ctx, name, s.resolver(name, logins), p)
+	if err != nil {
+		return image, logins.explain(err)
+	}
+	s.hasGrown()
+	return image, nil
 }
 
 func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver, p *progress) (engine.Image, error) {
@@ -75,7 +110,7 @@ func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver
 		select {
 		case <-ctx.Done():
 			return engine.Image{}, ctx.Err()
-		case <-time.After(backoff):
+		case <-time.After(backoff/2 + rand.N(backoff)): // many machines that failed together don't come back together
 			backoff *= 2
 		}
 	}
@@ -85,8 +120,12 @@ func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver
 func (s *Store) pullOnce(ctx context.Context, name string, registry remotes.Resolver, p *progress) (_ engine.Image, doing string, _ error) {
 	p.change(func(s *engine.PullProgress) { *s = engine.PullProgress{Status: "resolving"} })
 	_, target, err := registry.Resolve(ctx, name)
-	if errdefs.IsNotFound(err) {
+	var status remoteerrors.ErrUnexpectedStatus
+	switch {
+	case errdefs.IsNotFound(err):
 		err = errdefs.ErrNotFound // its text repeats the reference
+	case errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden):
+		err = fmt.Errorf("%w: %w", errDenied, err)
 	}
 	if err != nil {
 		return engine.Image{}, "pull image manifest", fmt.Errorf("failed to resolve ref %s: %w", name, err)
@@ -98,6 +137,9 @@ func (s *Store) pullOnce(ctx context.Context, name string, registry remotes.Reso
 	image, err := s.keep(ctx, name, target, s.fetch(counting{fetcher, p}, p), p)
 	return image, "ref pull", err
 }
+
+// errDenied is a registry's refusal, in the words that it has where the refusal comes with a challenge.
+var errDenied = errors.New("pull access denied, repository does not exist or may require authorization")
 
 // fetch returns the handler that brings a descriptor's content into the store.
 func (s *Store) fetch(fetcher remotes.Fetcher, p *progress) images.HandlerFunc {

@@ -5,39 +5,90 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
-
-	"github.com/berth-dev/berth/internal/agent/engine"
+	dockerconfig "github.com/containerd/containerd/v2/core/remotes/docker/config"
+	"github.com/containerd/errdefs"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // errStalled is the cause of a body that was abandoned because nothing came.
-var errStalled = errors.New("the registry stopped sending")
+var errStalled = errors.New("the transfer stalled")
 
 // errPlain refuses a request that would leave the machine without TLS.
-var errPlain = errors.New("plain http is spoken only to a registry on this machine (localhost or 127.0.0.0/8)")
+var errPlain = errors.New("plain http is spoken only to a registry on this machine (localhost or 127.0.0.0/8), and to one that hosts.toml names so")
 
-// resolver speaks to the registry of one image. The login goes to that registry and to where it sends for tokens.
-func (s *Store) resolver(name string, auth *engine.RegistryAuth) remotes.Resolver {
+// resolver speaks to the registry of one image, or to its mirrors.
+func (s *Store) resolver(name string, logins *logins) remotes.Resolver {
+	return docker.NewResolver(docker.ResolverOptions{Headers: http.Header{"User-Agent": {"berth"}}, Hosts: s.hosts(logins)})
+}
+
+// hosts says where a registry is spoken to: as its hosts.toml has it, or else at its own name.
+func (s *Store) hosts(logins *logins) docker.RegistryHosts {
 	client := &http.Client{Transport: &patient{base: s.registry, stall: s.config.Stall}}
-	login := func(host string) (string, string, error) {
-		if auth == nil || host != registryOf(name) {
-			return "", "", nil
-		}
-		return auth.Username, auth.Password, nil
+	plainly := docker.ConfigureDefaultRegistries(
+		docker.WithClient(client),
+		docker.WithPlainHTTP(docker.MatchLocalhost),
+		docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(logins.of))),
+	)
+	if s.config.Registries == "" {
+		return plainly
 	}
-	return docker.NewResolver(docker.ResolverOptions{
-		Headers: http.Header{"User-Agent": {"berth"}},
-		Hosts: docker.ConfigureDefaultRegistries(
-			docker.WithClient(client),
-			docker.WithPlainHTTP(docker.MatchLocalhost),
-			docker.WithAuthorizer(docker.NewDockerAuthorizer(docker.WithAuthClient(client), docker.WithAuthCreds(login))),
-		),
-	})
+	find := dockerconfig.HostDirFromRoot(s.config.Registries)
+	return func(host string) ([]docker.RegistryHost, error) {
+		dir, err := find(host)
+		if errdefs.IsNotFound(err) {
+			return plainly(host)
+		}
+		if err == nil {
+			err = readable(filepath.Join(dir, "hosts.toml"))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the settings of %s: %w", host, err)
+		}
+		plain := map[string]bool{}
+		configured := dockerconfig.ConfigureHosts(inside(context.Background()), dockerconfig.HostOptions{
+			HostDir: find, Credentials: logins.of,
+			UpdateClient: func(client *http.Client) error {
+				if transport, ok := client.Transport.(*http.Transport); ok {
+					s.setPatience(transport)
+				}
+				client.Transport = &patient{base: client.Transport, stall: s.config.Stall, plain: plain}
+				return nil
+			},
+		})
+		found, err := configured(host)
+		for _, h := range found {
+			plain[h.Host] = h.Scheme == "http"
+		}
+		return found, err
+	}
+}
+
+// readable tells what is wrong with a hosts.toml, which the library passes over in silence.
+func readable(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) { // a directory of certificates
+		return nil
+	}
+	if err == nil {
+		err = toml.Unmarshal(text, &map[string]any{})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) setPatience(transport *http.Transport) {
+	transport.TLSHandshakeTimeout, transport.ResponseHeaderTimeout = s.config.Connect, s.config.Respond
 }
 
 func registryTransport(config Config) *http.Transport {
@@ -56,11 +107,12 @@ func registryTransport(config Config) *http.Transport {
 type patient struct {
 	base  http.RoundTripper
 	stall time.Duration
+	plain map[string]bool // hosts that may be spoken to without TLS, beside this machine
 }
 
 func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" {
-		if local, _ := docker.MatchLocalhost(req.URL.Host); !local {
+		if local, _ := docker.MatchLocalhost(req.URL.Host); !local && !p.plain[req.URL.Host] {
 			return nil, errPlain
 		}
 	}

@@ -205,7 +205,7 @@ func TestPullFailures(t *testing.T) {
 			w.Header().Set("Content-Length", "100000")
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
-		}), "ref pull has been retried 3 time(s): failed to copy: the registry stopped sending: nothing from " + strings.TrimPrefix(registry.URL, "http://") + " for 200ms"},
+		}), "ref pull has been retried 3 time(s): failed to copy: the transfer stalled: nothing from " + strings.TrimPrefix(registry.URL, "http://") + " for 200ms"},
 		{"a blob with other content", good, blob(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, strings.Repeat("x", 4096)) }), "ref pull has been retried 1 time(s)"},
 		{"a redirect that drops TLS", good, blob(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/blob", http.StatusTemporaryRedirect)

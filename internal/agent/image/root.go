@@ -52,6 +52,7 @@ func (s *Store) prepare(ctx context.Context, task, container, ref string) (nativ
 	if err != nil {
 		return native.Rootfs{}, err
 	}
+	defer s.usage.claim(name)()
 	image, err := s.images.Get(ctx, name)
 	if errdefs.IsNotFound(err) {
 		return native.Rootfs{}, engine.ErrNotFound
@@ -63,6 +64,7 @@ func (s *Store) prepare(ctx context.Context, task, container, ref string) (nativ
 	if err := s.lease(ctx, lease, image.Target); err != nil {
 		return native.Rootfs{}, err
 	}
+	s.usage.touch(image.Target.Digest)
 	config, err := s.configOf(ctx, image.Target)
 	if err != nil {
 		return native.Rootfs{}, err
@@ -119,7 +121,11 @@ func rootfs(mounts []mount.Mount, target ocispec.Descriptor, config ocispec.Imag
 // Release lets go of all that [Store.Prepare] made for the task and deletes what its containers wrote. Nothing of it is
 // mounted any more. Releasing an unknown task succeeds.
 func (s *Store) Release(ctx context.Context, task string) error {
-	err := s.leases.Delete(inside(ctx), taskLease(task))
+	ctx = inside(ctx)
+	if targets, err := s.targetsOf(ctx, taskLease(task).ID); err == nil {
+		s.usage.touch(targets...)
+	}
+	err := s.leases.Delete(ctx, taskLease(task))
 	if errdefs.IsNotFound(err) {
 		return nil
 	}

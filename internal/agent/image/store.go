@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,12 +33,14 @@ import (
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
 	"github.com/containerd/log"
 	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
 	"github.com/sirupsen/logrus"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/berth-dev/berth/internal/agent/engine/native"
+	"github.com/berth-dev/berth/internal/docker"
 	"github.com/berth-dev/berth/internal/embedded"
 )
 
@@ -55,6 +58,20 @@ type Config struct {
 	Respond time.Duration // from a request to the first byte of its answer; 15 s
 	Stall   time.Duration // without one byte of a layer; 60 s
 	Backoff time.Duration // before the first repetition of a failed pull, doubled for each further one; 1 s
+
+	// Docker is the daemon whose images are used without a pull; nil: none. Export is how long it may take to come up with
+	// the next byte of one, the first included, which it may pack up before; 10 min.
+	Docker *docker.Daemon
+	Export time.Duration
+	// Logins finds the login for a registry's host, where a pull brings none; nil: there is none.
+	Logins func(ctx context.Context, host string) (docker.Login, error)
+	// ShortNames says which names without a registry are Docker Hub's; nil: all, as on AWS.
+	ShortNames *ShortNames
+	// Registries is a directory of hosts.toml files, as containerd has them in /etc/containerd/certs.d: mirrors,
+	// authorities, and registries that are spoken to without TLS. Empty: none.
+	Registries string
+	Cleanup    Cleanup
+	Log        *slog.Logger // default: slog.Default()
 
 	// Hello returns the program of the built-in image; embedded.Hello.
 	Hello func() ([]byte, error)
@@ -77,11 +94,14 @@ type Store struct {
 	flights   flights
 	hello     hello
 	registry  *http.Transport
+	usage     usage
+	docker    dockerHealth
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	dirty   chan struct{}
+	grown   chan struct{}
 
 	collecting sync.Mutex
 	unswept    bool // directories may hold what the database no longer knows; under collecting
@@ -96,8 +116,13 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	config.Respond = cmp.Or(config.Respond, 15*time.Second)
 	config.Stall = cmp.Or(config.Stall, time.Minute)
 	config.Backoff = cmp.Or(config.Backoff, time.Second)
+	config.Export = cmp.Or(config.Export, 10*time.Minute)
+	config.Cleanup.complete(config.Dir)
 	if config.Hello == nil {
 		config.Hello = embedded.Hello
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
 	}
 	s := &Store{
 		config:    config,
@@ -106,7 +131,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		downloads: semaphore.NewWeighted(downloads),
 		flights:   flights{flying: map[flightKey]*flight{}},
 		registry:  registryTransport(config),
+		usage:     usage{claims: map[string]int{}, used: map[digest.Digest]time.Time{}},
 		dirty:     make(chan struct{}, 1),
+		grown:     make(chan struct{}, 1),
 		unswept:   true,
 	}
 	if err := s.open(); err != nil {
@@ -118,6 +145,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, fmt.Errorf("open the image store %s: %w", config.Dir, err)
 	}
 	s.running.Go(s.collect)
+	s.running.Go(s.looksAfter)
 	s.soil()
 	return s, nil
 }
@@ -174,6 +202,9 @@ func (s *Store) Close() error {
 	s.cancel()
 	s.running.Wait()
 	s.registry.CloseIdleConnections()
+	if err := s.writeDown(inside(context.Background())); err != nil {
+		s.config.Log.Warn("note when images were used", "error", err)
+	}
 	return errors.Join(s.overlay.Close(), s.meta.Close())
 }
 

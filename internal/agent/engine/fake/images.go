@@ -125,13 +125,30 @@ func (h *handle) RemoveImage(ctx context.Context, name string) error {
 	return nil
 }
 
+// PruneImages removes every image that no task has a container of; they all count as pulled and as unused for long.
+func (h *handle) PruneImages(ctx context.Context, _ engine.PruneRequest) ([]engine.Image, error) {
+	all, err := h.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	return slices.DeleteFunc(all, func(i engine.Image) bool {
+		used := h.m.uses(i.Digest)
+		if !used {
+			delete(h.m.images, i.Name)
+		}
+		return used
+	}), nil
+}
+
 func (m *Machine) add(name string) engine.Image {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if image, ok := m.images[name]; ok {
 		return image
 	}
-	image := engine.Image{Name: name, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))), Size: 1 << 20, Created: time.Now()}
+	image := engine.Image{Name: name, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))), Size: 1 << 20, Created: time.Now(), Origin: engine.FromRegistry}
 	m.images[name] = image
 	return image
 }

@@ -147,3 +147,13 @@ func (m *Machine) Spec(taskID, container string) (engine.TaskSpec, engine.Contai
 	}
 	return engine.TaskSpec{}, engine.ContainerSpec{}, false
 }
+
+// uses says whether a task has a container of an image. mu is held.
+func (m *Machine) uses(digest string) bool {
+	for _, t := range m.tasks {
+		if slices.ContainsFunc(t.containers, func(c *running) bool { return c.status.ImageDigest == digest }) {
+			return true
+		}
+	}
+	return false
+}

@@ -13,7 +13,8 @@ import (
 // Images is what the engine needs of an image store (package image). Its methods may be called at the same time, but
 // Prepare for one container by one goroutine, and Release for a task for which nobody calls Prepare.
 type Images interface {
-	// Pull makes an image present, as engine.Engine.PullImage says.
+	// Pull makes an image present, as engine.Engine.PullImage says, and does for the request's task and container what
+	// Prepare does; what fails there fails again, and is told, when Prepare is called.
 	Pull(ctx context.Context, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error)
 	// Import reads an OCI or docker-archive tar, as engine.Engine.ImportImage says.
 	Import(ctx context.Context, archive io.Reader, progress func(engine.PullProgress)) ([]engine.Image, error)
@@ -21,6 +22,8 @@ type Images interface {
 	List(ctx context.Context) ([]engine.Image, error)
 	// Remove removes a name. engine.ErrNotFound when absent.
 	Remove(ctx context.Context, name string) error
+	// Prune removes images that no task uses, as engine.Engine.PruneImages says.
+	Prune(ctx context.Context, req engine.PruneRequest) ([]engine.Image, error)
 
 	// Prepare makes a writable root file system of the image for one container and holds it for the task until Release.
 	// Calling it again for the same task and container returns the same file system, with what was written to it.

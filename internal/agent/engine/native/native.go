@@ -117,14 +117,9 @@ func (e *Engine) Close() error {
 }
 
 // PullImage makes an image present. The root file system of the container that it is for is prepared at once: it is
-// several syncs of the disk, which pass while the task's shim comes up. What fails there fails again, and is told, when
-// the container is created.
+// several syncs of the disk, which pass while the task's shim comes up.
 func (e *Engine) PullImage(ctx context.Context, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error) {
-	image, err := e.config.Images.Pull(ctx, req, progress)
-	if err == nil && req.Task != "" {
-		_, _ = e.config.Images.Prepare(ctx, req.Task, req.Container, req.Reference)
-	}
-	return image, err
+	return e.config.Images.Pull(ctx, req, progress)
 }
 
 // ImportImage reads images from an archive.
@@ -140,6 +135,11 @@ func (e *Engine) Images(ctx context.Context) ([]engine.Image, error) {
 // RemoveImage removes an image's name.
 func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 	return e.config.Images.Remove(ctx, name)
+}
+
+// PruneImages removes images that no task uses.
+func (e *Engine) PruneImages(ctx context.Context, req engine.PruneRequest) ([]engine.Image, error) {
+	return e.config.Images.Prune(ctx, req)
 }
 
 // Tasks lists all tasks that have a directory or hold an image, in order.

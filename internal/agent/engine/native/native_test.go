@@ -145,9 +145,14 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, content, 0o755)
 }
 
-func (d *dirImages) Pull(_ context.Context, req engine.PullRequest, _ func(engine.PullProgress)) (engine.Image, error) {
+func (d *dirImages) Pull(ctx context.Context, req engine.PullRequest, _ func(engine.PullProgress)) (engine.Image, error) {
 	if req.Reference != testImage {
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: fmt.Errorf("no such image %s", req.Reference)}
+	}
+	if req.Task != "" {
+		if _, err := d.Prepare(ctx, req.Task, req.Container, req.Reference); err != nil {
+			return engine.Image{}, err
+		}
 	}
 	return engine.Image{Name: testImage, Digest: "sha256:0"}, nil
 }
@@ -161,6 +166,10 @@ func (d *dirImages) List(context.Context) ([]engine.Image, error) {
 }
 
 func (d *dirImages) Remove(context.Context, string) error { return engine.ErrNotFound }
+
+func (d *dirImages) Prune(context.Context, engine.PruneRequest) ([]engine.Image, error) {
+	return nil, nil
+}
 
 func (d *dirImages) Prepare(_ context.Context, task, container, reference string) (Rootfs, error) {
 	if reference != testImage {
