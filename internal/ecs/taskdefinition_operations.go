@@ -15,9 +15,6 @@ const maxRevisions = 1_000_000
 
 // RegisterTaskDefinition makes the next revision of a family. The request is valid: see definition.Validate.
 func (s *Service) RegisterTaskDefinition(ctx context.Context, r *api.RegisterTaskDefinitionRequest) (*api.RegisterTaskDefinitionResponse, error) {
-	if err := refuse(r); err != nil {
-		return nil, err
-	}
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
 	}

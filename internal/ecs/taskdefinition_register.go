@@ -11,7 +11,7 @@ import (
 // registerTaskDefinitions gives the operations on task definitions to a server.
 func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition,
-		slices.Concat([]wire.Option{wire.Validate(definition.Validate)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+		slices.Concat([]wire.Option{wire.Validate(definition.Validate), wire.RefuseWhere(refuse)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
 	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)

@@ -27,11 +27,10 @@ func revise(scope store.Scope, r *api.RegisterTaskDefinitionRequest, revision Re
 // actedOn are the options of the log driver awslogs that the agent acts on.
 var actedOn = []string{"awslogs-create-group", "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "max-buffer-size", "mode"}
 
-// refuse refuses what AWS registers and Berth does not do yet, where the member alone does not tell.
-func refuse(r *api.RegisterTaskDefinitionRequest) error {
-	no := func(where, why string) error { return wire.Unsupported(api.RegisterTaskDefinition, where, why) }
+// refuse finds what AWS registers and Berth does not do yet, where the member alone does not tell.
+func refuse(r *api.RegisterTaskDefinitionRequest) (found []wire.Refusal) {
 	if r.NetworkMode == "" {
-		return no("networkMode", "without it a task runs in network mode bridge, which is not there. Set it to awsvpc, host or none")
+		found = append(found, wire.Refusal{Where: "networkMode", Why: "without it a task runs in network mode bridge, which is not there. Set it to awsvpc, host or none"})
 	}
 	for i := range r.ContainerDefinitions {
 		l := r.ContainerDefinitions[i].LogConfiguration
@@ -40,11 +39,11 @@ func refuse(r *api.RegisterTaskDefinitionRequest) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(l.Options)) {
 			if !slices.Contains(actedOn, name) {
-				return no("containerDefinitions["+strconv.Itoa(i)+"].logConfiguration.options."+name, "lines are not joined")
+				found = append(found, wire.Refusal{Where: "containerDefinitions[" + strconv.Itoa(i) + "].logConfiguration.options." + name, Why: "lines are not joined"})
 			}
 		}
 	}
-	return nil
+	return found
 }
 
 func isSet(b *bool) bool { return b != nil && *b }

@@ -116,9 +116,9 @@ func (x *exchange) serve() *Error {
 			return x.handlerFault(err)
 		}
 	}
-	if fault := op.refuse(in); fault != nil {
-		x.refused(op, in)
-		return fault
+	if refused := op.refusals(in); refused != nil {
+		x.refused(op, refused)
+		return refused[0].error(op)
 	}
 	ctx := context.WithValue(x.r.Context(), identityKey{}, &identity{x.caller, x.id})
 	out, err := op.call(ctx, in)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/wire/codec"
@@ -29,6 +27,7 @@ type operation struct {
 	call    func(ctx context.Context, in any) (any, error)
 	valid   func(in any) error
 	refused []refusal
+	finds   []func(in any) []Refusal
 	notes   []note
 }
 
@@ -88,33 +87,6 @@ func Validate[In any](check func(*In) error) Option {
 	}
 }
 
-// refusal is a member that Berth does not act on yet.
-type refusal struct {
-	path     codec.Path
-	why      string
-	accepted []string
-}
-
-// Refuse refuses requests that set a member which Berth does not act on yet,
-// rather than to ignore what the caller asked for. The path is the member's
-// names joined by dots; lists and maps on the way are walked through:
-// "containerDefinitions.secrets". A member that is absent, empty, zero, false
-// or one of accepted (AWS's default, where that is none of these) passes, and
-// so does a list of accepted values. why
-// ends the sentence "... is not supported by Berth yet: ".
-func Refuse(path, why string, accepted ...string) Option {
-	return func(o *operation) {
-		if o.In == nil {
-			panic("wire: " + o.Decl.Name + " has no input to refuse " + path + " of")
-		}
-		p, err := o.In.Path(path)
-		if err != nil {
-			panic("wire: " + o.Decl.Name + ": " + err.Error())
-		}
-		o.refused = append(o.refused, refusal{p, why, accepted})
-	}
-}
-
 // note says how what Berth does differs from AWS.
 type note struct{ path, how string }
 
@@ -129,40 +101,4 @@ func Note(path, how string) Option {
 		}
 		o.notes = append(o.notes, note{path, how})
 	}
-}
-
-// Unsupported is the error of Refuse, for a handler that refuses a member for what Refuse cannot see: its absence, or what
-// is in it. where names the member as it was met: "containerDefinitions[0].secrets".
-func Unsupported[In, Out any](op schema.Op[In, Out], where, why string) *Error {
-	for i := range op.Service.Operations {
-		if decl := &op.Service.Operations[i]; decl.Name == op.Name {
-			return refusalOf(op.Service, decl, where, why)
-		}
-	}
-	panic("wire: " + op.Service.ID + " has no operation " + op.Name)
-}
-
-func refusalOf(api *schema.Service, op *schema.Operation, where, why string) *Error {
-	return Errorf(refusalCode(api, op), "The parameter %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.",
-		where, op.Name, strings.TrimSuffix(why, "."))
-}
-
-// refusalCode is the code of the answer to a request that sets a refused member.
-func refusalCode(api *schema.Service, op *schema.Operation) string {
-	if slices.Contains(op.Errors, api.Unsupported) {
-		return api.Unsupported
-	}
-	return api.Invalid
-}
-
-// refuse finds the first member of in that is refused.
-func (o *operation) refuse(in any) *Error {
-	for _, r := range o.refused {
-		places := r.path.Places(in, r.accepted)
-		if places == nil {
-			continue
-		}
-		return refusalOf(o.API, o.Decl, places[0].Where, r.why)
-	}
-	return nil
 }

@@ -46,11 +46,10 @@ func (x *exchange) violated(op *operation, found []codec.Violation) {
 }
 
 // refused records the members of an input that are refused.
-func (x *exchange) refused(op *operation, in any) {
-	for _, r := range op.refused {
-		for _, place := range r.path.Places(in, r.accepted) {
-			x.asked(unsupported.Entry{Asked: op.asked(r.path.Name, place.Value), Did: unsupported.Refused, Why: r.why})
-		}
+func (x *exchange) refused(op *operation, found []Refusal) {
+	for _, r := range found {
+		made := !slices.ContainsFunc(op.refused, func(known refusal) bool { return known.path.Name == r.parameter })
+		x.asked(unsupported.Entry{Asked: op.asked(r.parameter, r.value), Did: unsupported.Refused, Why: r.Why, Made: made})
 	}
 }
 
