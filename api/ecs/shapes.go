@@ -1165,7 +1165,7 @@ var shapes = []schema.Shape{
 		{Name: "type", Shape: "TaskDefinitionPlacementConstraintType"},
 		{Name: "expression", Shape: "String"},
 	}},
-	{Name: "TaskDefinitionPlacementConstraintType", Kind: schema.String, Enum: []string{"memberOf"}},
+	{Name: "TaskDefinitionPlacementConstraintType", Kind: schema.String},
 	{Name: "TaskDefinitionPlacementConstraints", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "TaskDefinitionPlacementConstraint"}},
 	{Name: "TaskDefinitionStatus", Kind: schema.String, Enum: []string{"ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"}},
 	{Name: "TaskEphemeralStorage", Kind: schema.Structure, Members: []schema.Member{

@@ -12,6 +12,8 @@ type service struct {
 	// always names the string members that are sent even when they are empty,
 	// as "Structure.member". Other empty strings are absent, as on AWS.
 	always []string
+	// open names enumerations whose values the service checks itself, in words of its own.
+	open []string
 	// protocols overrides the model's list.
 	protocols []string
 	// target is the X-Amz-Target prefix of a service whose model has none. Berth's own client speaks JSON alone; where a
@@ -70,6 +72,7 @@ var services = []service{
 			"ListTagsForResource", "TagResource", "UntagResource",
 		},
 		always: []string{"KeyValuePair.name", "KeyValuePair.value", "Tag.key", "Tag.value"},
+		open:   []string{"TaskDefinitionPlacementConstraintType"},
 	},
 	{
 		model: "logs", doc: "the API of Amazon CloudWatch Logs",

@@ -46,7 +46,7 @@ func (p *pkg) shapeEntry(out *source, name string) {
 		out.printf(", Key: &schema.Member{%s}, Elem: &schema.Member{%s}",
 			member("key", *s.Key, false), member("value", *s.Value, false))
 	}
-	if len(s.Enum) > 0 {
+	if len(s.Enum) > 0 && !slices.Contains(p.service.open, name) {
 		out.printf(", Enum: []string{")
 		for _, v := range s.Enum {
 			out.printf("%q, ", v)

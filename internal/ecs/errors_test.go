@@ -69,7 +69,6 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "host", "startedBy": "` + strings.Repeat("x", 129) + `"}`, "InvalidParameterException", "startedBy longer than 128."},
 		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid for RunTask: the task belongs to no service."},
 		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag keys that begin with 'aws:' are reserved for AWS use: aws:x"},
-		{"RunTask", `{"taskDefinition": "host", "placementStrategy": [{"type": "random"}]}`, "UnsupportedFeatureException", "The parameter placementStrategy of RunTask is not supported by Berth yet: tasks are placed by CPU, memory, ports and attributes. See docs/compatibility.md."},
 		{"RunTask", `{"taskDefinition": "host", "launchType": "EXTERNAL"}`, "InvalidParameterException", "No Container Instances were found in your cluster."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "EXTERNAL", ` + awsvpc + `}`, "InvalidParameterException", "Task definition does not support launch_type EXTERNAL."},
 		{"RunTask", `{"taskDefinition": "host", "launchType": "MANAGED_INSTANCES"}`, "UnsupportedFeatureException", "The parameter launchType of RunTask is not supported by Berth yet: managed instances are not there. See docs/compatibility.md."},
@@ -89,7 +88,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"DeregisterContainerInstance", `{"containerInstance": "` + id32 + `"}`, "InvalidParameterException", "The referenced container instance was not found."},
 		{"RegisterContainerInstance", `{"attributes": [{"name": "berth.pool", "value": "lambda"}]}`, "InvalidParameterException", "Unknown pool: lambda. The pool is fargate."},
 		{"RegisterContainerInstance", `{"totalResources": [{"name": "CPU", "type": "INTEGER", "integerValue": -1}]}`, "InvalidParameterException", "Invalid amount of resource CPU: -1"},
-		{"ListContainerInstances", `{"filter": "agentConnected == true"}`, "InvalidParameterException", "The parameter filter of ListContainerInstances is not supported by Berth yet: the cluster query language is not there. See docs/compatibility.md."},
+		{"ListContainerInstances", `{"filter": "agentConnected"}`, "InvalidParameterException", "Invalid filter expression: at character 15 there is the end where an operator should be."},
 
 		// Tags.
 		{"TagResource", `{"resourceArn": "` + arn + `task/default/` + id32 + `", "tags": []}`, "ResourceNotFoundException", "The specified resource was not found."},

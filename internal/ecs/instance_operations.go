@@ -56,23 +56,28 @@ func (s *Service) instance(scope store.Scope, cluster, id string) (*Instance, bo
 }
 
 // ListContainerInstances lists the ARNs of a cluster's instances: without a status, all that are not INACTIVE.
+// A filter in the cluster query language selects among them.
 func (s *Service) ListContainerInstances(ctx context.Context, r *api.ListContainerInstancesRequest) (*api.ListContainerInstancesResponse, error) {
 	scope := scopeOf(ctx)
 	cluster, err := s.activeCluster(scope, r.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	p, err := pagingOf(r.NextToken, r.MaxResults, "container instances", cluster, string(r.Status))
+	selected, err := s.instanceFilter(r.Filter)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pagingOf(r.NextToken, r.MaxResults, "container instances", cluster, string(r.Status), r.Filter)
 	if err != nil {
 		return nil, err
 	}
 	rows, token := list(p, func(page store.Page) ([]store.Row[Instance], string) {
 		return s.Instances.FindPage(scope, InstancesByCluster, cluster, page)
 	}, func(row store.Row[Instance]) bool {
-		if r.Status == "" {
-			return row.Value.Status != instanceInactive
+		if r.Status == "" && row.Value.Status == instanceInactive || r.Status != "" && row.Value.Status != string(r.Status) {
+			return false
 		}
-		return row.Value.Status == string(r.Status)
+		return selected(row)
 	})
 	return &api.ListContainerInstancesResponse{NextToken: token, ContainerInstanceArns: each(rows, func(row store.Row[Instance]) string {
 		return InstanceARN(scope, cluster, row.ID)

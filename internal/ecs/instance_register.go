@@ -11,7 +11,7 @@ import (
 func (s *Service) registerInstances(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterContainerInstance, s.RegisterContainerInstance, slices.Concat(registerContainerInstanceRefused, registerContainerInstanceNotes)...)
 	wire.Handle(svc, api.DescribeContainerInstances, s.DescribeContainerInstances, describeContainerInstancesRefused...)
-	wire.Handle(svc, api.ListContainerInstances, s.ListContainerInstances, listContainerInstancesRefused...)
+	wire.Handle(svc, api.ListContainerInstances, s.ListContainerInstances)
 	wire.Handle(svc, api.UpdateContainerInstancesState, s.UpdateContainerInstancesState)
 	wire.Handle(svc, api.DeregisterContainerInstance, s.DeregisterContainerInstance)
 	wire.Handle(svc, api.SubmitTaskStateChange, s.SubmitTaskStateChange, submitTaskStateChangeNotes...)
@@ -30,10 +30,6 @@ var registerContainerInstanceNotes = []wire.Option{
 
 var describeContainerInstancesRefused = []wire.Option{
 	wire.Refuse("include", "the health of container instances is not known", "TAGS"),
-}
-
-var listContainerInstancesRefused = []wire.Option{
-	wire.Refuse("filter", "the cluster query language is not there"),
 }
 
 var submitTaskStateChangeNotes = []wire.Option{

@@ -67,10 +67,7 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	l.template.ExecutionRole = or(roleARN(scope, l.template.Overrides.ExecutionRoleArn), d.ExecutionRoleArn)
 	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d)}
 	l.request.Group = l.template.placementGroup()
-	if l.template.LaunchType == api.LaunchTypeFargate {
-		l.request.Strategies = []placement.Strategy{{Type: placement.Emptiest}}
-	}
-	return l, nil
+	return l, l.setRules(r, d)
 }
 
 func or(a, b string) string {

@@ -21,6 +21,7 @@ func (s *Service) StartTask(ctx context.Context, r *api.StartTaskRequest) (*api.
 	if err != nil {
 		return nil, err
 	}
+	l.request.Constraints = nil
 	cluster, failures := l.template.Cluster, []api.Failure{}
 	for _, ref := range r.ContainerInstances {
 		id, err := instanceFrom(scope, cluster, ref)

@@ -30,8 +30,6 @@ var launchRefused = []wire.Option{
 
 var runTaskRefused = []wire.Option{
 	wire.Refuse("launchType", "managed instances are not there", "EC2", "FARGATE", "EXTERNAL"),
-	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
-	wire.Refuse("placementStrategy", "tasks are placed by CPU, memory, ports and attributes"),
 }
 
 var launchNotes = []wire.Option{

@@ -23,7 +23,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("networkMode", "network modes are awsvpc, host and none", "awsvpc", "host", "none"),
 	wire.Refuse("requiresCompatibilities", "tasks run as EC2 and FARGATE", "EC2", "FARGATE", "EXTERNAL"),
 	wire.Refuse("volumes", "volumes are not mounted"),
-	wire.Refuse("placementConstraints", "tasks are placed by CPU, memory, ports and attributes"),
 	wire.Refuse("pidMode", "each container has a PID namespace of its own"),
 	wire.Refuse("ipcMode", "each container has an IPC namespace of its own"),
 	wire.Refuse("proxyConfiguration", "App Mesh is not there"),

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs/placement/query"
 )
 
 // Bounds of a Fargate task's disk, in GiB; without a size it has 20.
@@ -69,22 +70,22 @@ func proxy(r *request) error {
 	return nil
 }
 
-const (
-	maxConstraints = 10
-	maxExpression  = 2000
-)
+const maxConstraints = 10
 
-// constraints checks the placement constraints but for the language of their expressions.
+// constraints checks the placement constraints.
 func constraints(r *request) error {
 	if len(r.PlacementConstraints) > maxConstraints {
 		return invalid("A task definition can have at most %d placement constraints.", maxConstraints)
 	}
 	for _, c := range r.PlacementConstraints {
-		switch {
-		case c.Expression == "":
+		if c.Type != api.TaskDefinitionPlacementConstraintTypeMemberOf {
+			return invalid("constraint.type '%s' is not supported.", c.Type)
+		}
+		if c.Expression == "" {
 			return invalid("The expression of a placement constraint of type memberOf should not be null or empty.")
-		case len(c.Expression) > maxExpression:
-			return invalid("The expression of a placement constraint can have at most %d characters.", maxExpression)
+		}
+		if _, err := query.Parse(c.Expression); err != nil {
+			return invalid("Invalid memberOf expression: %v.", err)
 		}
 	}
 	return nil
