@@ -39,6 +39,9 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 			if err := mayChange(ctx, old); err != nil {
 				return err
 			}
+			if err := i.succeeds(old); err != nil {
+				return err
+			}
 			i.succeed(old)
 		}
 		instance = &i
@@ -58,6 +61,9 @@ func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanc
 		i.Agent = Agent{Version: v.AgentVersion, Hash: v.AgentHash, Docker: v.DockerVersion}
 	}
 	if err := validateTags(r.Tags); err != nil {
+		return nil, err
+	}
+	if err := validateRegistration(r); err != nil {
 		return nil, err
 	}
 	if err := i.readAttributes(); err != nil {
@@ -108,10 +114,10 @@ func (i *Instance) readIdentity(scope store.Scope, document string) {
 		Zone       string `json:"availabilityZone"`
 	}
 	_ = json.Unmarshal([]byte(document), &identity) // machines outside EC2 send none
-	if i.EC2InstanceID = identity.InstanceID; i.EC2InstanceID == "" {
+	if i.EC2InstanceID = identity.InstanceID; i.EC2InstanceID == "" || len(i.EC2InstanceID) > maxResourceItem {
 		i.EC2InstanceID = "mi-" + i.ID[:17]
 	}
-	if i.Zone = identity.Zone; i.Zone == "" {
+	if i.Zone = identity.Zone; i.Zone == "" || len(i.Zone) > maxResourceItem {
 		i.Zone = scope.Region + "a"
 	}
 	if !slices.ContainsFunc(i.Attributes, func(a api.Attribute) bool { return a.Name == zoneAttribute }) {
@@ -127,9 +133,6 @@ const (
 // readResources takes what the machine has from its list of resources.
 func (i *Instance) readResources() error {
 	for _, r := range i.Resources {
-		if r.IntegerValue < 0 {
-			return invalidParameter("Invalid amount of resource %s: %d", r.Name, r.IntegerValue)
-		}
 		switch r.Name {
 		case "CPU":
 			i.Capacity.CPU = int64(r.IntegerValue)

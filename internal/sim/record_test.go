@@ -65,6 +65,12 @@ func (r *record) add(c change) {
 	r.changes = append(r.changes, c)
 }
 
+func (r *record) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.changes)
+}
+
 // judge holds that every task had one life, which went forward alone, and that no task was given to a machine that had no
 // room for it beside the others that it then had.
 func (r *record) judge() {
