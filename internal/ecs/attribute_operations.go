@@ -54,6 +54,7 @@ func (s *Service) changeAttributes(ctx context.Context, clusterRef string, attri
 			return nil, err
 		}
 	}
+	changed := map[string]bool{}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		done = []api.Attribute{}
 		for _, a := range attributes {
@@ -73,9 +74,13 @@ func (s *Service) changeAttributes(ctx context.Context, clusterRef string, attri
 				return err
 			}
 			done = append(done, attributeOf(scope, i, a))
+			changed[i.ID] = true
 		}
 		return nil
 	})
+	for id := range changed {
+		s.placer.look(scope, id)
+	}
 	return done, err
 }
 

@@ -152,6 +152,7 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, r *api.Upda
 
 // changeInstance changes an instance that the API shows and that is registered.
 func (s *Service) changeInstance(ctx context.Context, scope store.Scope, cluster, id string, change func(*Instance) error) (changed *Instance, err error) {
+	defer s.placer.look(scope, id)
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.Instances.GetTx(tx, scope, id)
 		if !ok || old.Cluster != cluster || !old.shown() || old.Status == instanceInactive {

@@ -30,6 +30,7 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 		return nil, err
 	}
 	var instance *Instance
+	defer s.placer.look(scope, fresh.ID)
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if c, ok := s.Clusters.GetTx(tx, scope, fresh.Cluster); fresh.shown() && (!ok || c.Status != clusterActive) {
 			return clusterNotFound()

@@ -26,7 +26,8 @@ type placer struct {
 	changed  chan struct{} // closed and replaced when an instance comes, goes or changes
 	ledger   *placement.Ledger
 	settling []settling
-	came     map[string]bool // identities that have connected since the start
+	came     map[string]bool  // identities that have connected since the start
+	seen     map[string]int64 // revision of each instance's record that the ledger shows
 }
 
 // pool is a set of instances among which a task may be placed: a cluster's own machines, its external ones, or the
@@ -51,7 +52,7 @@ func (p pool) name() string {
 }
 
 func newPlacer(s *Service) *placer {
-	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(), came: map[string]bool{}}
+	return &placer{service: s, ready: make(chan struct{}), changed: make(chan struct{}), ledger: placement.NewLedger(), came: map[string]bool{}, seen: map[string]int64{}}
 }
 
 // run keeps the ledger until ctx ends.
@@ -59,7 +60,7 @@ func (p *placer) run(ctx context.Context) {
 	instances, instanceEvents := p.service.Instances.Watch(ctx)
 	tasks, taskEvents := p.service.Tasks.Watch(ctx)
 	for _, row := range instances {
-		p.setInstance(row.Scope, row.Value)
+		p.look(row.Scope, row.ID)
 	}
 	for _, row := range tasks {
 		p.setTask(row.Value)
@@ -79,9 +80,9 @@ func (p *placer) run(ctx context.Context) {
 			case !ok:
 				return
 			case e.New != nil:
-				p.setInstance(e.New.Scope, e.New.Value)
+				p.look(e.New.Scope, e.New.ID)
 			default:
-				p.dropInstance(e.Old.Value)
+				p.look(e.Old.Scope, e.Old.ID)
 			}
 		case e, ok := <-taskEvents:
 			switch {
@@ -96,17 +97,25 @@ func (p *placer) run(ctx context.Context) {
 	}
 }
 
-func (p *placer) setInstance(scope store.Scope, i *Instance) {
-	if i.Status == instanceInactive {
-		p.dropInstance(i)
-		return
-	}
-	c := p.service.candidate(scope, i)
+// look makes the ledger show an instance as the store has it. Whoever has changed one calls it before he answers: what is placed from
+// then on goes by the change. What others have changed, the placer hears of a moment later.
+func (p *placer) look(scope store.Scope, id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger.Join(c)
-	if c.Connected {
-		p.came[i.ID] = true
+	row, ok := p.service.Instances.Get(scope, id) // under the lock, so that the ledger never goes back
+	switch {
+	case !ok || row.Value.Status == instanceInactive:
+		delete(p.seen, id)
+		p.ledger.Leave(id)
+	case p.seen[id] == row.Revision:
+		return
+	default:
+		c := p.service.candidate(scope, row.Value)
+		p.seen[id] = row.Revision
+		p.ledger.Join(c)
+		if c.Connected {
+			p.came[id] = true
+		}
 	}
 	p.tell()
 }
@@ -121,13 +130,6 @@ func (s *Service) candidate(scope store.Scope, i *Instance) placement.Instance {
 		c.Attributes[n] = placement.Attribute{Name: a.Name, Value: a.Value}
 	}
 	return c
-}
-
-func (p *placer) dropInstance(i *Instance) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ledger.Leave(i.ID)
-	p.tell()
 }
 
 func (p *placer) tell() {

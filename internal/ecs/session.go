@@ -17,6 +17,7 @@ var ErrInactiveInstance = errors.New("the container instance is not registered")
 // AgentConnected records that the agent of an instance has opened the session, which takes the place of the one before.
 // It returns ErrInactiveInstance when the instance is not registered.
 func (s *Service) AgentConnected(ctx context.Context, scope store.Scope, instance, session string, agent Agent) error {
+	defer s.placer.look(scope, instance)
 	return s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.Instances.GetTx(tx, scope, instance)
 		if !ok || old.Status == instanceInactive {
@@ -32,6 +33,7 @@ func (s *Service) AgentConnected(ctx context.Context, scope store.Scope, instanc
 // AgentDisconnected records that a session has ended. It is nothing to an instance that has a newer one, but is written all the same: should
 // the record that the session began be on its way still, it comes to nothing.
 func (s *Service) AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error {
+	defer s.placer.look(scope, instance)
 	return s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.Instances.GetTx(tx, scope, instance)
 		if !ok {
