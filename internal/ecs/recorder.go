@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/store"
 )
@@ -80,16 +78,14 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// resume takes up what has changed since the marks. A history without marks begins now, and so does one that is ahead of the
-// state, which then is another one than that of which it tells.
+// resume takes up what has changed since the marks. A history without marks begins with all that is there, and so does one that is
+// ahead of the state, which then is another one than that of which it tells.
 func (r *recorder) resume(marks history.Marks, tasks []store.Row[Task], instances []store.Row[Instance]) {
 	now := r.service.db.Health(context.Background()).Applied
 	r.marks = history.Marks{}
 	for _, name := range []string{taskMark, instanceMark} {
-		if at, ok := marks[name]; ok && at <= now {
-			r.marks[name] = at
-		} else {
-			r.marks[name] = now
+		if r.marks[name] = marks[name]; marks[name] > now {
+			r.marks[name] = 0
 		}
 	}
 	byRevision(tasks)
@@ -136,12 +132,13 @@ func (r *recorder) instance(e store.Event[Instance]) {
 	if e.Old != nil && e.Old.Value.Version == i.Version && (e.Old.Value.Session == nil) == (i.Session == nil) {
 		return
 	}
-	shown, err := json.Marshal(r.service.describeInstance(e.New.Scope, i))
+	now := time.Now()
+	detail, err := r.service.instanceDetail(e.New.Scope, i, now)
 	if err != nil {
 		r.service.log.Error("a change of a container instance is not recorded", "instance", i.ID, "error", err)
 		return
 	}
-	r.pending = append(r.pending, appendInstance(nil, e.New.Scope, i, shown, time.Now()))
+	r.pending = append(r.pending, appendInstance(nil, e.New.Scope, i, detail, now))
 }
 
 // retryFlush is how long a journal that takes nothing is left alone. What changes meanwhile waits in the tables' feeds.
