@@ -36,6 +36,7 @@ var filters = [...]filter{(*ask).active, (*ask).attributes, (*ask).members, (*as
 type ask struct {
 	*Request
 	group *group // nil while it has no tasks
+	apart bool   // a constraint is DistinctInstance
 	// lenient lets instances pass whose agent is away.
 	lenient bool
 	// known is what was found of each set of attributes: unasked, or one of the answers.
@@ -52,8 +53,8 @@ const (
 )
 
 func (l *Ledger) ask(r *Request) *ask {
-	known := l.scratch.known(len(l.sets))
-	return &ask{Request: r, group: l.groups[r.Group], known: known}
+	apart := slices.ContainsFunc(r.Constraints, func(k Constraint) bool { return k.Type == DistinctInstance })
+	return &ask{Request: r, group: l.groups[r.Group], apart: apart, known: l.scratch.known(len(l.sets))}
 }
 
 // check is the one feasibility function: it decides where tasks go, and judges why they don't.
@@ -190,13 +191,8 @@ func (a *ask) takenPort(c *member) (p Port, taken bool) {
 }
 
 func (a *ask) distinct(c *member) Obstacle {
-	if a.group == nil || c.of(a.group) == 0 {
-		return None
-	}
-	for _, k := range a.Constraints {
-		if k.Type == DistinctInstance {
-			return NotDistinct
-		}
+	if a.apart && c.of(a.group) > 0 {
+		return NotDistinct
 	}
 	return None
 }

@@ -11,7 +11,6 @@ type member struct {
 	ledger  *Ledger
 	machine *machine    // nil while it is not there
 	set     *attributes // nil while it is not there
-	hash    uint64      // of its id, for draws
 	groups  []tally     // of its tasks that are not to stop
 	running int         // tasks whose last status is RUNNING
 	tasks   int
@@ -32,7 +31,7 @@ type tally struct {
 func (l *Ledger) member(id string) *member {
 	c := l.members[id]
 	if c == nil {
-		c = &member{Instance: Instance{ID: id}, ledger: l, hash: hash(id)}
+		c = &member{Instance: Instance{ID: id}, ledger: l}
 		l.members[id] = c
 	}
 	return c
@@ -126,21 +125,4 @@ func (l *Ledger) expel(c *member) {
 	if len(p.members) == 0 {
 		delete(l.pools, c.Pool)
 	}
-}
-
-// hash is FNV-1a.
-func hash(id string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * 1099511628211
-	}
-	return h
-}
-
-// draw is a random number that depends on a seed and a member's hash, not on the order of the members.
-func draw(seed, hash uint64) uint64 {
-	h := seed ^ hash
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
 }

@@ -1,6 +1,6 @@
 package placement
 
-import "math/rand/v2"
+import "slices"
 
 // Placed is where a task is to run.
 type Placed struct {
@@ -81,79 +81,120 @@ type search struct {
 	orders     []order // by its strategies
 	// fit tells which candidates fit. It is there once all have been looked at.
 	fit []bool
+	// best are the positions of the candidates that fit and that no other is better than, in their order; empty: not known.
+	best []int32
 }
 
 func (l *Ledger) search(r *Request) *search {
 	s := &search{ask: l.ask(r), ledger: l, candidates: l.candidates(r)}
-	if s.orders = s.order(); len(s.orders) > 0 {
-		s.look()
-	}
+	s.orders = s.order()
 	return s
-}
-
-// look finds out which candidates fit.
-func (s *search) look() {
-	s.fit = s.ledger.scratch.fit(len(s.candidates))
-	for i, c := range s.candidates {
-		s.fit[i] = s.fits(c)
-	}
 }
 
 // tries is how many candidates are drawn before all of them are looked at.
 const tries = 16
 
-// next is the best of the candidates that fit, nil when none does.
+// next is one of the best candidates that fit, nil when none does.
 func (s *search) next(seed uint64) *member {
-	if len(s.orders) == 0 && len(s.candidates) > 0 {
-		if s.fit == nil {
-			// Where any is as good as the other it takes a few draws, unless hardly one fits.
-			random := rand.NewPCG(seed, 0)
-			for range tries {
-				c := s.candidates[random.Uint64()%uint64(len(s.candidates))]
-				if s.fits(c) {
-					return c
-				}
-			}
-			s.look()
-		}
-	}
-	best, luck := -1, uint64(0)
-	for i, ok := range s.fit {
-		if !ok {
-			continue
-		}
-		d := 0
-		if best >= 0 {
-			d = s.compare(i, best)
-		}
-		switch {
-		case best < 0 || d < 0:
-			best, luck = i, draw(seed, s.candidates[i].hash)
-		case d == 0:
-			if n := draw(seed, s.candidates[i].hash); n > luck {
-				best, luck = i, n
-			}
-		}
-	}
-	if best < 0 {
+	if len(s.candidates) == 0 {
 		return nil
 	}
-	return s.candidates[best]
+	if len(s.orders) == 0 {
+		// Where any is as good as the other it takes a few draws, unless hardly one fits.
+		for try := range uint64(tries) {
+			if c := s.candidates[draw(seed, try, len(s.candidates))]; s.fits(c) {
+				return c
+			}
+		}
+	}
+	if len(s.best) == 0 {
+		s.look()
+	}
+	if len(s.best) == 0 {
+		return nil
+	}
+	return s.candidates[s.best[draw(seed, tries, len(s.best))]]
 }
 
-// took notes that a task was put on a candidate: what it changes is its machine alone.
+// look finds the best candidates among all.
+func (s *search) look() {
+	if s.fit == nil {
+		s.fit, s.best = s.ledger.scratch.look(len(s.candidates))
+		for i, c := range s.candidates {
+			s.fit[i] = s.fits(c)
+		}
+	}
+	s.best = s.best[:0]
+	for i, fits := range s.fit {
+		if fits {
+			s.rate(i)
+		}
+	}
+}
+
+// rate puts a candidate that fits among the best, or in their place, if it is as good or better.
+func (s *search) rate(at int) {
+	d := 0
+	if len(s.best) > 0 {
+		d = s.compare(at, int(s.best[0]))
+	}
+	switch {
+	case d < 0:
+		s.best = append(s.best[:0], int32(at))
+	case d == 0:
+		place := len(s.best)
+		if place > 0 && s.best[place-1] > int32(at) {
+			place, _ = slices.BinarySearch(s.best, int32(at))
+		}
+		s.best = slices.Insert(s.best, place, int32(at))
+	}
+}
+
+// took notes that a task was put on a candidate. What changes is what can be said of its machine, and the counts that
+// candidates share with it, which are worse now: those that are left of the best are the best still.
 func (s *search) took(chosen *member) {
 	s.group = s.ledger.groups[s.Group]
-	if s.fit == nil {
+	if s.orders == nil && s.fit == nil {
 		return
 	}
+	var changed []int
 	for _, c := range chosen.machine.members {
 		if at, ok := s.position(c); ok {
-			s.fit[at] = s.fits(c)
+			changed = append(changed, at)
 			for i := range s.orders {
 				s.orders[i].update(s, at, c == chosen)
 			}
 		}
+	}
+	s.worsen(chosen)
+	for _, at := range changed {
+		if place, ok := slices.BinarySearch(s.best, int32(at)); ok {
+			s.best = slices.Delete(s.best, place, place+1)
+		}
+	}
+	for _, at := range changed {
+		s.fit[at] = s.fits(s.candidates[at])
+		if s.fit[at] && len(s.best) > 0 {
+			s.rate(at)
+		}
+	}
+}
+
+// worsen takes those off the best that share a count with a candidate.
+func (s *search) worsen(with *member) {
+	at, _ := s.position(with)
+	for i := range s.orders {
+		slots := s.orders[i].slots
+		if slots == nil {
+			continue
+		}
+		kept, worse := s.best[:0], slots[at]
+		for _, b := range s.best {
+			if slots[b] != worse {
+				kept = append(kept, b)
+			}
+		}
+		s.best = kept
 	}
 }
 
@@ -168,16 +209,28 @@ func (s *search) position(c *member) (int, bool) {
 	return s.ledger.pools[s.Pool].find(c.ID)
 }
 
+// draw is a random number below n, the try-th of a seed (a finalizer that spreads the bits of both).
+func draw(seed, try uint64, n int) int {
+	h := seed*0x9e3779b97f4a7c15 + try
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return int((h ^ h>>31) % uint64(n))
+}
+
 // scratch is memory that placements use one after the other.
 type scratch struct {
 	answers []answer
 	fits    []bool
+	best    []int32
 	values  [][]int64
 	slots   [][]int32
 }
 
 func (s *scratch) known(n int) []answer { return cleared(&s.answers, n) }
-func (s *scratch) fit(n int) []bool     { return cleared(&s.fits, n) }
+
+func (s *scratch) look(n int) (fit []bool, best []int32) {
+	return cleared(&s.fits, n), cleared(&s.best, n)
+}
 
 // order is memory for the i-th strategy.
 func (s *scratch) order(i, n int) (values []int64, slots []int32) {
