@@ -8,7 +8,8 @@ import (
 )
 
 func TestARevisionIsInUseUntilItsTasksHaveStopped(t *testing.T) {
-	inTime(t, false, func(a *aged) {
+	recording(t, func(a *aged, _ func(func())) {
+		a.cluster("default")
 		for n, status := range []Status{Pending, Running, Stopping, Stopped} {
 			a.stopped(n, func(t *Task) {
 				t.Definition.Number, t.Status = n+1, status
