@@ -38,10 +38,16 @@ type Instance struct {
 	Session *Session `json:"session,omitzero"`
 	// DisconnectedAt is when the last session ended.
 	DisconnectedAt time.Time `json:"disconnectedAt,omitzero"`
+	// Health is what the agent has reported of the machine, one of each type.
+	Health []InstanceHealth `json:"health,omitzero"`
 
 	RegisteredAt   time.Time `json:"registeredAt"`
 	DeregisteredAt time.Time `json:"deregisteredAt,omitzero"`
-	Version        int64     `json:"version"` // counts changes
+	// Abandoned says that tasks were live when the instance was deregistered: to the control plane they have ended, on the
+	// machine they go on until the agent is told, which is at LeftAt.
+	Abandoned bool      `json:"abandoned,omitzero"`
+	LeftAt    time.Time `json:"leftAt,omitzero"`
+	Version   int64     `json:"version"` // counts changes
 }
 
 // Agent is the version of an agent and of what runs its containers.

@@ -100,10 +100,14 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, r *api.Deregi
 		return nil, err
 	}
 	instance, err := s.changeInstance(ctx, scope, cluster, id, func(i *Instance) error {
-		if !isSet(r.Force) && s.Tasks.Count(scope, LiveByInstance, id) > 0 {
+		i.Abandoned = s.Tasks.Count(scope, LiveByInstance, id) > 0
+		if i.Abandoned && !isSet(r.Force) {
 			return invalidParameter("Found running tasks on the instance.")
 		}
 		i.Status, i.Session, i.DeregisteredAt = instanceInactive, nil, time.Now().UTC()
+		if i.Abandoned {
+			i.StatusReason = reasonAbandoned
+		}
 		return nil
 	})
 	if err != nil {
@@ -125,8 +129,10 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, r *api.Upda
 	switch {
 	case r.Status != instanceActive && r.Status != instanceDraining:
 		return nil, invalidParameter("Container instance status should be one of [ACTIVE,DRAINING]")
-	case len(r.ContainerInstances) == 0 || len(r.ContainerInstances) > 10:
-		return nil, invalidParameter("Container instances must have between 1 and 10 items.")
+	case len(r.ContainerInstances) == 0:
+		return nil, invalidParameter("instanceIds can not be empty.")
+	case len(r.ContainerInstances) > 10:
+		return nil, invalidParameter("instanceIds can have at most 10 items.")
 	}
 	out := &api.UpdateContainerInstancesStateResponse{ContainerInstances: []api.ContainerInstance{}, Failures: []api.Failure{}}
 	for _, ref := range r.ContainerInstances {
@@ -134,8 +140,13 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, r *api.Upda
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := s.instance(scope, cluster, id); !ok {
+		i, ok := s.instance(scope, cluster, id)
+		if !ok {
 			out.Failures = append(out.Failures, missing(InstanceARN(scope, cluster, id)))
+			continue
+		}
+		if i.Status == instanceInactive {
+			out.Failures = append(out.Failures, api.Failure{Arn: InstanceARN(scope, cluster, id), Reason: instanceInactive})
 			continue
 		}
 		instance, err := s.changeInstance(ctx, scope, cluster, id, func(i *Instance) error {
@@ -194,6 +205,9 @@ func (s *Service) describeInstance(scope store.Scope, i *Instance, include ...ap
 	}
 	if slices.Contains(include, api.ContainerInstanceFieldTags) {
 		out.Tags = present(i.Tags)
+	}
+	if slices.Contains(include, api.ContainerInstanceFieldContainerInstanceHealth) {
+		out.HealthStatus = s.describeHealth(i)
 	}
 	return out
 }

@@ -10,8 +10,9 @@ import (
 // registerInstances gives the operations on container instances, and those of agents, to a server.
 func (s *Service) registerInstances(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterContainerInstance, s.RegisterContainerInstance, slices.Concat(registerContainerInstanceRefused, registerContainerInstanceNotes)...)
-	wire.Handle(svc, api.DescribeContainerInstances, s.DescribeContainerInstances, describeContainerInstancesRefused...)
+	wire.Handle(svc, api.DescribeContainerInstances, s.DescribeContainerInstances)
 	wire.Handle(svc, api.ListContainerInstances, s.ListContainerInstances)
+	wire.Handle(svc, api.UpdateContainerAgent, s.UpdateContainerAgent, updateContainerAgentNotes...)
 	wire.Handle(svc, api.UpdateContainerInstancesState, s.UpdateContainerInstancesState)
 	wire.Handle(svc, api.DeregisterContainerInstance, s.DeregisterContainerInstance)
 	wire.Handle(svc, api.SubmitTaskStateChange, s.SubmitTaskStateChange, submitTaskStateChangeNotes...)
@@ -28,8 +29,8 @@ var registerContainerInstanceNotes = []wire.Option{
 	wire.Note("instanceIdentityDocumentSignature", "not verified: the signature of the request says who registers"),
 }
 
-var describeContainerInstancesRefused = []wire.Option{
-	wire.Refuse("include", "the health of container instances is not known", "TAGS"),
+var updateContainerAgentNotes = []wire.Option{
+	wire.Note("", "there never is an update: Berth's agent is updated with the program, Amazon's by whoever installed it"),
 }
 
 var submitTaskStateChangeNotes = []wire.Option{

@@ -159,7 +159,7 @@ func (i *Instance) readResources() error {
 // succeed carries over what a new registration keeps of the record before it.
 func (i *Instance) succeed(old *Instance) {
 	i.RegisteredAt, i.Version = old.RegisteredAt, old.Version+1
-	i.Session, i.DisconnectedAt = old.Session, old.DisconnectedAt
+	i.Session, i.DisconnectedAt, i.Health = old.Session, old.DisconnectedAt, old.Health
 	if i.Agent == (Agent{}) {
 		i.Agent = old.Agent
 	}

@@ -48,6 +48,30 @@ func (s *Service) AgentDisconnected(ctx context.Context, scope store.Scope, inst
 	})
 }
 
+// AgentLeft records that the agent of a deregistered instance has come back and was told to stop all that it ran. From then
+// on its sessions are refused.
+func (s *Service) AgentLeft(ctx context.Context, scope store.Scope, instance string) error {
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		old, ok := s.Instances.GetTx(tx, scope, instance)
+		if !ok || old.Status != instanceInactive || !old.LeftAt.IsZero() {
+			return nil
+		}
+		i := *old
+		i.LeftAt = time.Now().UTC()
+		if i.Abandoned {
+			i.StatusReason = reasonLeft
+		}
+		i.Version++
+		return s.Instances.Put(tx, scope, instance, &i)
+	})
+}
+
+// The statusReason of an instance that was deregistered while tasks ran on it.
+const (
+	reasonAbandoned = "Deregistered while tasks were running on it: their containers go on until the agent connects and is told to stop them."
+	reasonLeft      = "Deregistered while tasks were running on it: the agent has been told to stop their containers."
+)
+
 // connected tells whether the instance's agent has a session. A record may name one of a run of the server that is over.
 func (s *Service) connected(i *Instance) bool {
 	return i.Session != nil && i.Session.Server == s.server

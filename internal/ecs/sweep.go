@@ -12,10 +12,21 @@ import (
 func (r *reconciler) sweep(ctx context.Context, now time.Time) {
 	for row := range r.service.Instances.All() {
 		r.instanceChanged(row.Scope, row.ID, row.Value)
-		if row.Value.Status == instanceInactive && now.Sub(row.Value.DeregisteredAt) > keepStopped {
+		if row.Value.Status == instanceInactive && now.Sub(row.Value.DeregisteredAt) > keptFor(row.Value) {
 			r.forgetInstance(ctx, row)
 		}
 	}
+}
+
+// keepAbandoned is how long the agent of an instance that was deregistered by force may take to come back.
+const keepAbandoned = 30 * 24 * time.Hour
+
+// keptFor is how long a deregistered instance is kept: longer while its agent has still to be told to stop what it runs.
+func keptFor(i *Instance) time.Duration {
+	if i.Abandoned && i.LeftAt.IsZero() {
+		return keepAbandoned
+	}
+	return keepStopped
 }
 
 // forgetInstance deletes a deregistered instance.

@@ -106,7 +106,7 @@ func (d *Dispatcher) instanceChanged(e store.Event[ecs.Instance]) {
 		row = e.Old
 	}
 	key := instanceKey{row.Scope, row.ID}
-	if s := d.sessions.get(key); s != nil {
+	if s := d.sessions.get(key); s != nil && !s.leaving {
 		s.end(errInactive)
 	}
 	if t := d.telemetry.get(key); t != nil {

@@ -45,6 +45,9 @@ func (s *session) sendManifest(now time.Time) {
 		GeneratedAt: now.UnixMilli(), Timeline: timeline, Tasks: []acs.TaskIdentifier{},
 	}
 	for row := range s.d.Tables.Tasks.Find(s.key.scope, ecs.LiveByInstance, s.key.instance) {
+		if s.leaving {
+			break // they are about to be closed
+		}
 		list.Tasks = append(list.Tasks, identifier(row))
 	}
 	m.message, m.again = list.MessageId, now.Add(patience(m.tries))
@@ -76,10 +79,14 @@ func (s *session) verifyStops(m acs.TaskStopVerificationMessage) {
 		}
 	}
 	s.send(ack)
+	s.verified = true
 }
 
 // stops tells whether a task that the agent runs as this instance should not run.
 func (s *session) stops(taskARN string) bool {
+	if s.leaving {
+		return true
+	}
 	row, known := s.d.Tables.Tasks.Get(s.key.scope, lastPart(taskARN))
 	if !known || ecs.TaskARN(row.Scope, row.Value.Cluster, row.ID) != taskARN {
 		return true

@@ -16,6 +16,8 @@ type Observer interface {
 	ApplyStopAcknowledged(ctx context.Context, scope store.Scope, task string) error
 	// ApplyHealth applies the health of a task's containers, by their names.
 	ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error
+	// ApplyInstanceHealth applies an agent's report of its machine.
+	ApplyInstanceHealth(ctx context.Context, scope store.Scope, instance string, reports []ecs.InstanceHealth) error
 	// ApplyHostAddress records the address by which the machine itself reaches the task's network interface.
 	ApplyHostAddress(ctx context.Context, scope store.Scope, task, attachmentARN, address string) error
 
@@ -24,6 +26,8 @@ type Observer interface {
 	AgentConnected(ctx context.Context, scope store.Scope, instance, session string, agent ecs.Agent) error
 	// AgentDisconnected records that a session ended, unless a newer one has begun.
 	AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error
+	// AgentLeft records that the agent of a deregistered instance was told to stop all that it runs.
+	AgentLeft(ctx context.Context, scope store.Scope, instance string) error
 }
 
 // Issuer issues the credentials of tasks' roles: the IAM service.

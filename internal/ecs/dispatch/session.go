@@ -27,6 +27,8 @@ type session struct {
 	clusterARN, selfARN string
 	protocol            int    // version of Berth's additions that the agent speaks; 0: none
 	dockerAPI           string // highest version that the agent can speak to its Docker
+	leaving             bool   // it was deregistered: see leave
+	verified            bool   // the agent was told which of its tasks to stop
 
 	mail     *mailbox
 	sequence sequence
@@ -40,7 +42,7 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 	s := &session{
 		link: newLink(ctx, c), d: d, key: instanceKey{row.Scope, row.ID}, id: uuid.NewString(), agent: agent,
 		clusterARN: ecs.ClusterARN(row.Scope, i.Cluster), selfARN: ecs.InstanceARN(row.Scope, i.Cluster, row.ID),
-		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes),
+		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes), leaving: i.Status == inactive,
 		mail:     newMailbox(),
 		sequence: sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
 		orders:   orders{tasks: map[string]*order{}},
@@ -69,6 +71,10 @@ func (s *session) run() {
 }
 
 func (s *session) loop() {
+	if s.leaving {
+		s.leave()
+		return
+	}
 	if err := s.d.Observer.AgentConnected(s.ctx, s.key.scope, s.key.instance, s.id, s.agent); err != nil {
 		if errors.Is(err, ecs.ErrInactiveInstance) {
 			err = errInactive

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,51 @@ func TestStopsAreVerified(t *testing.T) {
 		a.say(candidates)
 		if _, ok := hear[acs.TaskStopVerificationAck](a, time.Second); ok {
 			t.Error("an answer to another manifest is taken")
+		}
+	})
+}
+
+// Amazon's agent goes on with what it runs when its session is refused; it has to be told.
+func TestTheAgentOfADeregisteredInstanceIsToldToStopEverything(t *testing.T) {
+	for _, asks := range []bool{true, false} { // one that runs nothing has no question
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.run(id('a')) // yet to be closed
+			w.update(func(tx *store.Tx) error {
+				return w.Tables.Instances.Put(tx, scope, instance, &ecs.Instance{ID: instance, Cluster: "default", Machine: "m1", Status: inactive, Abandoned: true})
+			})
+			synctest.Wait()
+			a := w.connect()
+			manifest := must[acs.TaskManifestMessage](a)
+			if len(manifest.Tasks) != 0 {
+				t.Errorf("it should have %v", manifest.Tasks)
+			}
+			a.ack(manifest.MessageId)
+			if asks {
+				a.say(acs.TaskStopVerificationMessage{MessageId: manifest.MessageId, StopCandidates: []acs.TaskIdentifier{{TaskArn: arnOf(id('a'))}}})
+				if ack := must[acs.TaskStopVerificationAck](a); len(ack.StopTasks) != 1 || ack.StopTasks[0].DesiredStatus != "STOPPED" {
+					t.Errorf("told to stop %+v", ack.StopTasks)
+				}
+			}
+			<-a.closed
+			if i := w.instance().Value; i.LeftAt.IsZero() || i.Session != nil || !strings.Contains(i.StatusReason, "has been told") {
+				t.Errorf("%+v", i)
+			}
+		})
+	}
+}
+
+func TestTheAgentOfADeregisteredInstanceComesAgainWhenItWasNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.update(func(tx *store.Tx) error {
+			return w.Tables.Instances.Put(tx, scope, instance, &ecs.Instance{ID: instance, Cluster: "default", Machine: "m1", Status: inactive})
+		})
+		a := w.connect()
+		must[acs.TaskManifestMessage](a)
+		<-a.closed
+		if i := w.instance().Value; !i.LeftAt.IsZero() {
+			t.Errorf("%+v", i)
 		}
 	})
 }
@@ -511,6 +557,9 @@ func TestTelemetry(t *testing.T) {
 		}
 		must[tcs.AckPublishMetric](a)
 		must[tcs.AckPublishInstanceStatus](a)
+		if h := w.instance().Value.Health; len(h) != 1 || h[0].Type != "CONTAINER_RUNTIME" || h[0].Status != "OK" || h[0].LastStatusChange.IsZero() {
+			t.Errorf("health of the instance %+v", h)
+		}
 		if got := w.task(id('a')).Containers[0].Health; got != "HEALTHY" {
 			t.Errorf("health %s", got)
 		}

@@ -93,6 +93,9 @@ func (t *telemetry) take(f frame) (ack any, err error) {
 		if err != nil || m.Metadata == nil || !t.mine(m.Metadata.ContainerInstance) {
 			return nil, err
 		}
+		if err := t.d.Observer.ApplyInstanceHealth(t.ctx, t.key.scope, t.key.instance, instanceHealth(m, time.Now().UTC())); err != nil {
+			return nil, err
+		}
 		return tcs.AckPublishInstanceStatus{Message: received}, nil
 	}
 	return nil, nil
@@ -119,6 +122,29 @@ func (t *telemetry) health(report tcs.TaskHealth) error {
 		return nil
 	}
 	return t.d.Observer.ApplyHealth(t.ctx, t.key.scope, id, changed)
+}
+
+// instanceHealth is what a report says of the parts of a machine that ECS knows.
+func instanceHealth(m tcs.PublishInstanceStatusRequest, now time.Time) (out []ecs.InstanceHealth) {
+	for _, s := range m.Statuses {
+		kind, known := instanceParts[s.Type]
+		state := api.InstanceHealthCheckState(s.Status)
+		if known && instanceStates[state] {
+			out = append(out, ecs.InstanceHealth{Type: kind, Status: state, LastUpdated: now})
+		}
+	}
+	return out
+}
+
+// instanceParts are the types of an agent's reports.
+var instanceParts = map[string]api.InstanceHealthCheckType{
+	"ContainerRuntime": api.InstanceHealthCheckTypeContainerRuntime, "AcceleratedCompute": api.InstanceHealthCheckTypeAcceleratedCompute,
+	"Daemon": api.InstanceHealthCheckTypeDaemon, "EBSDaemon": api.InstanceHealthCheckTypeDaemon,
+}
+
+var instanceStates = map[api.InstanceHealthCheckState]bool{
+	api.InstanceHealthCheckStateOk: true, api.InstanceHealthCheckStateImpaired: true,
+	api.InstanceHealthCheckStateInsufficientData: true, api.InstanceHealthCheckStateInitializing: true,
 }
 
 var healths = map[api.HealthStatus]bool{

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"strings"
 
@@ -37,6 +38,9 @@ func (f *refusal) write(w http.ResponseWriter) {
 func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	row, refusal := d.identify(r, q.Get("clusterArn"), q.Get("containerInstanceArn"))
+	if refusal == nil && row.Value.Status == inactive {
+		refusal = d.dismiss(r.Context(), row)
+	}
 	if refusal != nil {
 		refusal.write(w)
 		return
@@ -57,6 +61,9 @@ func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
 func (d *Dispatcher) serveTCS(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	row, refusal := d.identify(r, q.Get("cluster"), q.Get("containerInstance"))
+	if refusal == nil && row.Value.Status == inactive {
+		refusal = deregistered(row)
+	}
 	if refusal != nil {
 		refusal.write(w)
 		return
@@ -85,13 +92,28 @@ func (d *Dispatcher) identify(r *http.Request, cluster, instance string) (row st
 	if lastPart(cmp.Or(cluster, "default")) != row.Value.Cluster {
 		return row, refused("InvalidClusterException", "The container instance "+row.ID+" is of the cluster "+row.Value.Cluster+".")
 	}
-	if row.Value.Status == inactive {
-		return row, refused("InactiveInstanceException", "The container instance "+row.ID+" has been deregistered.")
-	}
 	if err := d.pace.admit(instanceKey{scope, row.ID}); err != nil {
 		return row, &refusal{http.StatusTooManyRequests, "ThrottlingException", err.Error()}
 	}
 	return row, nil
+}
+
+func deregistered(row store.Row[ecs.Instance]) *refusal {
+	return refused("InactiveInstanceException", "The container instance "+row.ID+" has been deregistered.")
+}
+
+// dismiss refuses the agent of a deregistered instance, unless it has to be told first to stop what it runs: see leave. To
+// Berth's agent the refusal says so.
+func (d *Dispatcher) dismiss(ctx context.Context, row store.Row[ecs.Instance]) *refusal {
+	if row.Value.LeftAt.IsZero() && row.Value.Protocol == 0 {
+		return nil
+	}
+	if row.Value.LeftAt.IsZero() {
+		if err := d.Observer.AgentLeft(ctx, row.Scope, row.ID); err != nil {
+			d.Log.Error("it was not recorded that an agent has left", "instance", row.ID, "error", err)
+		}
+	}
+	return deregistered(row)
 }
 
 // lastPart is the name in an ARN, or the name itself.

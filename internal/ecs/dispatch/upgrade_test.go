@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,9 +132,11 @@ func TestSocketsAreOpenedAsTheAgentAsks(t *testing.T) {
 
 func TestSocketsAreRefused(t *testing.T) {
 	w, server := served(t)
-	gone := "22222222222222222222222222222222"
+	gone, berths := "22222222222222222222222222222222", "33333333333333333333333333333333"
 	w.update(func(tx *store.Tx) error {
-		return w.Tables.Instances.Put(tx, scope, gone, &ecs.Instance{ID: gone, Cluster: "default", Machine: "m1", Status: inactive})
+		return errors.Join(
+			w.Tables.Instances.Put(tx, scope, gone, &ecs.Instance{ID: gone, Cluster: "default", Machine: "m1", Status: inactive, LeftAt: time.Now()}),
+			w.Tables.Instances.Put(tx, scope, berths, &ecs.Instance{ID: berths, Cluster: "default", Machine: "m1", Status: inactive, Protocol: 1, Abandoned: true}))
 	})
 	arn := ecs.InstanceARN(scope, "default", instance)
 	for _, c := range []struct {
@@ -146,6 +149,7 @@ func TestSocketsAreRefused(t *testing.T) {
 		{"an instance of another account", "AKIAAGENT", "default", strings.Replace(arn, scope.Account, "210987654321", 1), 400, `{"type":"InvalidInstanceException"`},
 		{"another cluster", "AKIAAGENT", "prod", arn, 400, `{"type":"InvalidClusterException"`},
 		{"a deregistered instance", "AKIAAGENT", "default", ecs.InstanceARN(scope, "default", gone), 400, `{"type":"InactiveInstanceException","message":{"message":"`},
+		{"a deregistered instance of Berth's agent, which stops what it runs then", "AKIAAGENT", "default", ecs.InstanceARN(scope, "default", berths), 400, `{"type":"InactiveInstanceException"`},
 		{"a task's credentials", "ASIATASK", "default", arn, 400, `{"type":"AccessDeniedException"`},
 		{"those of a task's execution role", "ASIAEXECUTION", "default", arn, 400, `{"type":"AccessDeniedException"`},
 		{"another machine's agent", "AKIAOTHER", "default", arn, 400, `{"type":"AccessDeniedException"`},
@@ -162,6 +166,9 @@ func TestSocketsAreRefused(t *testing.T) {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
 		})
+	}
+	if i, _ := w.Tables.Instances.Get(scope, berths); i.Value.LeftAt.IsZero() || !strings.Contains(i.Value.StatusReason, "has been told") {
+		t.Errorf("it does not say that Berth's agent was told: %+v", i.Value)
 	}
 	t.Run("one that comes back all the time", func(t *testing.T) {
 		for range comeBackBurst + 5 {

@@ -152,6 +152,14 @@ func (w *world) ApplyHealth(ctx context.Context, scope store.Scope, task string,
 	return w.service.ApplyHealth(ctx, scope, task, containers)
 }
 
+func (w *world) ApplyInstanceHealth(ctx context.Context, scope store.Scope, instance string, reports []ecs.InstanceHealth) error {
+	return w.service.ApplyInstanceHealth(ctx, scope, instance, reports)
+}
+
+func (w *world) AgentLeft(ctx context.Context, scope store.Scope, instance string) error {
+	return w.service.AgentLeft(ctx, scope, instance)
+}
+
 func (w *world) ApplyHostAddress(_ context.Context, _ store.Scope, _, attachmentARN, address string) error {
 	w.hosts.Store(attachmentARN, address)
 	return nil
