@@ -97,8 +97,22 @@ func (d *Dispatcher) tell(row store.Row[ecs.Task]) {
 	}
 }
 
+// confirm has the instance's session record itself again when the record names another: one that it has replaced.
+func (d *Dispatcher) confirm(key instanceKey) {
+	s := d.sessions.get(key)
+	row, ok := d.Tables.Instances.Get(key.scope, key.instance)
+	if s == nil || !ok || !s.recorded.Load() || row.Value.Session != nil && row.Value.Session.ID == s.id {
+		return
+	}
+	select {
+	case s.overwritten <- struct{}{}:
+	default:
+	}
+}
+
 func (d *Dispatcher) instanceChanged(e store.Event[ecs.Instance]) {
 	if e.New != nil && e.New.Value.Status != inactive {
+		d.confirm(instanceKey{e.New.Scope, e.New.ID})
 		return
 	}
 	row := e.New

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,9 @@ type session struct {
 	leaving             bool   // it was deregistered: see leave
 	verified            bool   // the agent was told which of its tasks to stop
 
+	recorded    atomic.Bool   // the instance's record has named this session
+	overwritten chan struct{} // holds one when it no longer does: the record of one that was replaced came late
+
 	mail     *mailbox
 	sequence sequence
 	manifest manifest
@@ -43,9 +47,10 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 		link: newLink(ctx, c), d: d, key: instanceKey{row.Scope, row.ID}, id: uuid.NewString(), agent: agent,
 		clusterARN: ecs.ClusterARN(row.Scope, i.Cluster), selfARN: ecs.InstanceARN(row.Scope, i.Cluster, row.ID),
 		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes), leaving: i.Status == inactive,
-		mail:     newMailbox(),
-		sequence: sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
-		orders:   orders{tasks: map[string]*order{}},
+		overwritten: make(chan struct{}, 1),
+		mail:        newMailbox(),
+		sequence:    sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
+		orders:      orders{tasks: map[string]*order{}},
 	}
 	s.log = d.Log.With("instance", s.selfARN, "session", s.id)
 	return s
@@ -75,11 +80,7 @@ func (s *session) loop() {
 		s.leave()
 		return
 	}
-	if err := s.d.Observer.AgentConnected(s.ctx, s.key.scope, s.key.instance, s.id, s.agent); err != nil {
-		if errors.Is(err, ecs.ErrInactiveInstance) {
-			err = errInactive
-		}
-		s.cancel(fmt.Errorf("record the session: %w", err))
+	if !s.record() {
 		return
 	}
 	s.log.Info("agent connected", "version", s.agent.Version)
@@ -97,6 +98,8 @@ func (s *session) loop() {
 		case data := <-s.frames:
 			s.heard = time.Now()
 			s.receive(data)
+		case <-s.overwritten:
+			s.record()
 		case <-s.mail.more:
 			for task := range s.mail.take() {
 				s.look(task)
@@ -104,6 +107,20 @@ func (s *session) loop() {
 		case <-timer.C:
 		}
 	}
+}
+
+// record records that the agent is connected by this session. When it cannot, the session ends.
+func (s *session) record() bool {
+	err := s.d.Observer.AgentConnected(s.ctx, s.key.scope, s.key.instance, s.id, s.agent)
+	if err != nil {
+		if errors.Is(err, ecs.ErrInactiveInstance) {
+			err = errInactive
+		}
+		s.cancel(fmt.Errorf("record the session: %w", err))
+		return false
+	}
+	s.recorded.Store(true)
+	return true
 }
 
 // act sends all that is due.
