@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/berth-dev/berth/internal/agent/db"
 )
@@ -49,7 +50,8 @@ func (r *Runner) recall() ([]*task, error) {
 	return tasks, nil
 }
 
-// removeUnknown removes from the machine what no task in the database accounts for.
+// removeUnknown removes from the machine what no task in the database accounts for. What resists is tried again in the
+// background: the machine's own tasks don't wait for it.
 func (r *Runner) removeUnknown(ctx context.Context, tasks []*task) error {
 	known := map[string]bool{}
 	for _, t := range tasks {
@@ -62,32 +64,39 @@ func (r *Runner) removeUnknown(ctx context.Context, tasks []*task) error {
 	for _, id := range ids {
 		if !known[id] {
 			r.Log.Warn("removing a task that nobody asked for", "task", id)
-			if err := r.Engine.RemoveTask(ctx, id); err != nil {
-				return err
-			}
+			r.remove(ctx, "task", id, func(ctx context.Context) error { return r.Engine.RemoveTask(ctx, id) })
 		}
 	}
 	for _, net := range r.Network.List() {
 		if !known[net.Task] {
-			if err := r.Network.Detach(ctx, net.Task); err != nil {
-				return err
-			}
+			r.remove(ctx, "network of task", net.Task, func(ctx context.Context) error { return r.Network.Detach(ctx, net.Task) })
 		}
 	}
-	return r.removeDirectories(known)
-}
-
-func (r *Runner) removeDirectories(known map[string]bool) error {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if !known[e.Name()] {
-			if err := os.RemoveAll(filepath.Join(r.Dir, e.Name())); err != nil {
-				return err
-			}
+			r.remove(ctx, "directory of task", e.Name(), func(context.Context) error { return os.RemoveAll(filepath.Join(r.Dir, e.Name())) })
 		}
 	}
-	return nil
+	return ctx.Err()
+}
+
+// remove removes a leftover, and goes on trying in the background until it is gone or the Runner's life ends.
+func (r *Runner) remove(ctx context.Context, what, id string, do func(context.Context) error) {
+	err := do(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	r.Log.Error("a leftover can't be removed; trying again in the background", "what", what, "id", id, "error", err)
+	r.wg.Go(func() {
+		for wait := backoff(time.Second, time.Minute); err != nil; err = do(r.life) {
+			if !pause(r.life, wait()) {
+				return
+			}
+		}
+		r.Log.Info("a leftover is removed at last", "what", what, "id", id)
+	})
 }

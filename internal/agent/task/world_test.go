@@ -219,6 +219,7 @@ func toStop(t *acs.Task) { t.DesiredStatus = stopped }
 type executioner struct {
 	nth   int // 0: never
 	after bool
+	fails func(step string) error // makes steps fail; nil: none does
 	dies  func()
 
 	mu    sync.Mutex
@@ -261,6 +262,11 @@ func (k *executioner) at(step string, do func() error) error {
 	if now && !k.after {
 		k.die()
 		return errDead
+	}
+	if k.fails != nil {
+		if err := k.fails(step); err != nil {
+			return err
+		}
 	}
 	err := do()
 	if now {
