@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,17 +25,23 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
+// Docker is a dockerd that runs until the end of a test.
+type Docker struct {
+	Socket string
+	t      testing.TB
+	client *http.Client
+}
+
 // StartDocker runs a dockerd until the end of the test, on a host of one's own (OnOwnHost): what it does to the host's
-// firewall is undone after it. It returns the socket's path.
-func StartDocker(t testing.TB) (socket string) {
+// firewall is undone after it.
+func StartDocker(t testing.TB) *Docker {
 	t.Helper()
 	dockerd, iptables := Tool(t, "dockerd"), Tool(t, "iptables")
 	dir, err := os.MkdirTemp("/run", "docker")
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket = filepath.Join(dir, "docker.sock")
-	log := filepath.Join(dir, "log")
+	socket, log := filepath.Join(dir, "docker.sock"), filepath.Join(dir, "log")
 	output, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
@@ -83,5 +90,39 @@ func StartDocker(t testing.TB) (socket string) {
 		body, _ := io.ReadAll(response.Body)
 		return string(body) == "OK"
 	})
-	return socket
+	return &Docker{Socket: socket, t: t, client: client}
+}
+
+// Load has the daemon load a docker-archive tar.
+func (d *Docker) Load(archive string) {
+	d.t.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer file.Close()
+	d.ask(http.MethodPost, "/images/load", file)
+}
+
+// Tag gives an image another name, as `docker tag` does.
+func (d *Docker) Tag(image, repository, tag string) {
+	d.t.Helper()
+	d.ask(http.MethodPost, "/images/"+image+"/tag?repo="+url.QueryEscape(repository)+"&tag="+url.QueryEscape(tag), nil)
+}
+
+func (d *Docker) ask(method, path string, body io.Reader) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, "http://docker"+path, body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-tar")
+	answer, err := d.client.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode > 299 {
+		d.t.Fatalf("docker: %s %s: %s %s %v", method, path, answer.Status, text, err)
+	}
 }

@@ -92,7 +92,7 @@ func answers(t *testing.T, program string) {
 // runImage runs a task in a Berth that runs in a container.
 func runImage(t *testing.T, archive string) {
 	docker := berthtest.Tool(t, "docker")
-	socket := berthtest.StartDocker(t)
+	socket := berthtest.StartDocker(t).Socket
 	run := func(args ...string) string {
 		t.Helper()
 		return output(t, docker, append([]string{"--host", "unix://" + socket}, args...)...)

@@ -337,3 +337,59 @@ func TestPullAlwaysSeesATagThatMoved(t *testing.T) {
 		t.Errorf("by digest: %v %v", byDigest, err)
 	}
 }
+
+// A layer that is cut off goes on where it stopped: what has come is not sent again.
+func TestALayerThatIsCutOffGoesOn(t *testing.T) {
+	registry, s := newRegistry(t, false), testStore(t, t.TempDir())
+	image := buildImage(t, thisArch, file{"one", strings.Repeat("1", 4<<20)})
+	ref := registry.push(t, "app:v1", image)
+	layer := image.layer()
+	var cut atomic.Bool
+	var from atomic.Int64
+	registry.breaks(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/blobs/"+layer.desc.Digest.String()) {
+			return false
+		}
+		if cut.Swap(true) {
+			var start int64
+			if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &start); err == nil {
+				from.Store(start)
+			}
+			return false
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(len(layer.data)))
+		w.Write(layer.data[:2<<20])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	if _, err := pull(t, s, ref); err != nil {
+		t.Fatal(err)
+	}
+	if from.Load() == 0 {
+		t.Error("it began anew")
+	}
+}
+
+// What repeating does not mend is not repeated.
+func TestARefusalIsNotRepeated(t *testing.T) {
+	registry, s := newRegistry(t, false), testStore(t, t.TempDir())
+	var asked atomic.Int64
+	for status, want := range map[int]string{
+		401: "pull access denied, repository does not exist or may require authorization", 403: "pull access denied, repository does not exist or may require authorization",
+		404: "not found", 400: "unexpected status", 429: "retried 3 time(s)", 500: "retried 3 time(s)", 503: "retried 3 time(s)",
+	} {
+		asked.Store(0)
+		registry.breaks(func(w http.ResponseWriter, r *http.Request) bool {
+			asked.Add(1)
+			w.WriteHeader(status)
+			return true
+		})
+		_, err := pull(t, s, registry.name("app:v1"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: got %v", status, err)
+		}
+		if again := strings.Contains(fmt.Sprint(err), "retried 3"); again != (status == 429 || status >= 500) {
+			t.Errorf("%d: asked %d times: %v", status, asked.Load(), err)
+		}
+	}
+}
