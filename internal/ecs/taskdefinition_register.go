@@ -63,7 +63,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused as bridge is"),
 	wire.Note("requiresCompatibilities", "an EXTERNAL definition is registered, but RunTask has no launch type EXTERNAL"),
 	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
-	wire.Note("containerDefinitions.image", "pulled when the machine does not have it; private registries are not logged in to"),
+	wire.Note("containerDefinitions.image", "pulled when neither the machine nor its Docker daemon has it, with the login of ~/.docker/config.json; a name without a registry that is not known to be Docker Hub's is not pulled ([images.md](images.md))"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),
