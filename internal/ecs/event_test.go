@@ -17,6 +17,7 @@ import (
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
 )
 
 // liveTask is a task with all that an event may tell.
@@ -171,7 +172,7 @@ func (a *aged) says(what string, got []string, want string) {
 func recording(t *testing.T, test func(a *aged, restart func(meanwhile func()))) {
 	synctest.Test(t, func(t *testing.T) {
 		db, past := store.Memory(), &brittle{Memory: history.NewMemory()}
-		a := &aged{world: &world{Service: New(db, nil, Config{History: past}), t: t, ctx: t.Context(), db: db}, history: past}
+		a := &aged{world: &world{Service: New(db, nil, Config{History: past}), t: t, ctx: as(t.Context(), wire.User), db: db}, history: past}
 		a.ok(db.Start(t.Context()))
 		stop := func() {}
 		restart := func(meanwhile func()) {
