@@ -120,7 +120,7 @@ func listKey(of string, desired api.DesiredStatus, more ...string) string {
 	return key
 }
 
-// What is counted of the tasks of a cluster and of an instance.
+// What is counted of the tasks of a cluster and of an instance; of a revision it is those that have not stopped.
 const (
 	countActive  = "active" // not STOPPED yet
 	countPending = "pending"
@@ -128,12 +128,12 @@ const (
 )
 
 // countKeys are the keys under which a task is counted: "cluster/<name>/<what>", "cluster/<name>/<what>/<launch type>",
-// "cluster/<name>/active/<capacity provider>" and "instance/<id>/<what>".
+// "cluster/<name>/active/<capacity provider>", "instance/<id>/<what>" and "definition/<family>:<revision>".
 func countKeys(_ string, t *Task) []string {
 	if t.Status == Stopped {
 		return nil
 	}
-	keys := []string{clusterCount(t.Cluster, countActive)}
+	keys := []string{clusterCount(t.Cluster, countActive), definitionCount(t.Definition)}
 	if t.CapacityProvider != "" {
 		keys = append(keys, clusterCount(t.Cluster, countActive+"/"+t.CapacityProvider))
 	}
@@ -149,3 +149,4 @@ func countKeys(_ string, t *Task) []string {
 
 func clusterCount(name, what string) string { return "cluster/" + name + "/" + what }
 func instanceCount(id, what string) string  { return "instance/" + id + "/" + what }
+func definitionCount(r Revision) string     { return "definition/" + r.String() }

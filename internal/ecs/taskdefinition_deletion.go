@@ -67,17 +67,8 @@ func (d *deletions) changed(row store.Row[TaskDefinition]) bool {
 
 // sweep deletes what nothing refers to any more.
 func (d *deletions) sweep(ctx context.Context) {
-	type family struct {
-		scope store.Scope
-		name  string
-	}
-	used := map[family]map[int]bool{}
 	for key := range d.waiting {
-		f := family{key.scope, key.revision.Family}
-		if used[f] == nil {
-			used[f] = d.service.revisionsInUse(f.scope, f.name)
-		}
-		if used[f][key.revision.Number] {
+		if d.service.Tasks.Count(key.scope, taskCounts, definitionCount(key.revision)) > 0 {
 			continue
 		}
 		err := d.delete(ctx, key)
@@ -100,22 +91,4 @@ func (d *deletions) delete(ctx context.Context, key definitionKey) error {
 		}
 		return table.Delete(tx, key.scope, id)
 	})
-}
-
-// revisionsInUse are the numbers of a family's revisions of which tasks have not stopped yet.
-func (s *Service) revisionsInUse(scope store.Scope, family string) map[int]bool {
-	used := map[int]bool{}
-	for cluster := range s.Clusters.All() {
-		if cluster.Scope != scope {
-			continue
-		}
-		for _, desired := range []api.DesiredStatus{api.DesiredStatusRunning, api.DesiredStatusStopped} {
-			for row := range s.Tasks.Find(scope, TasksByFamily, listKey(cluster.ID, desired, family)) {
-				if t := row.Value; t.Status != Stopped {
-					used[t.Definition.Number] = true
-				}
-			}
-		}
-	}
-	return used
 }
