@@ -3,6 +3,8 @@ package compatibility
 import (
 	_ "embed"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -16,6 +18,7 @@ var validText []byte
 type valid struct {
 	With  map[string]any            `json:"with"`  // what every input has
 	Asked map[string]map[string]any `json:"asked"` // what it has too when a member is asked about; null takes away
+	Gone  []string                  `json:"gone"`  // members that AWS takes no more
 }
 
 func validInputs(t *testing.T) (of map[string]valid) {
@@ -32,6 +35,12 @@ func (v valid) input(sample any, path string) any {
 		return sample
 	}
 	return overlay(overlay(v.With, sample), v.Asked[path])
+}
+
+// taken tells whether AWS takes the member.
+func (v valid) taken(path string) bool {
+	member, _, _ := strings.Cut(path, ".")
+	return v.With != nil && !slices.Contains(v.Gone, member)
 }
 
 // overlay lays over on top of an object or a list, member by member and item by item. null takes a member away.
