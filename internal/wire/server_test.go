@@ -67,7 +67,13 @@ func newServer(now func() time.Time) *wire.Server {
 		wire.Refuse("proxyConfiguration", "proxies are not built."),
 		wire.Refuse("requiresCompatibilities", "tasks run on EC2", "EC2"),
 		wire.Refuse("pidMode", "only the default is built", "task"),
-		wire.Note("", "nothing runs of it"), wire.Note("containerDefinitions.name", "short"))
+		wire.Note("", "nothing runs of it"), wire.Note("containerDefinitions.name", "short"),
+		wire.Validate(func(in *ecs.RegisterTaskDefinitionRequest) error {
+			if in.Family == "a b" {
+				return wire.Errorf(ecs.ClientException, "Family contains invalid characters.")
+			}
+			return nil
+		}))
 	wire.Handle(e, ecs.DeleteCluster, func(context.Context, *ecs.DeleteClusterRequest) (*ecs.DeleteClusterResponse, error) {
 		return nil, wire.Errorf(ecs.ClusterNotFoundException, "Cluster not found.")
 	})

@@ -67,9 +67,12 @@ func TestAMistakenRegistrationPanics(t *testing.T) {
 			wire.Handle(e, ecs.CreateCluster, handler)
 			wire.Handle(e, ecs.CreateCluster, handler)
 		},
-		"another service":        func(_, l *wire.Service) { wire.Handle(l, ecs.CreateCluster, handler) },
-		"a member that is not":   func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Refuse("name", "")) },
-		"a note on no member":    func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Note("name", "")) },
+		"another service":      func(_, l *wire.Service) { wire.Handle(l, ecs.CreateCluster, handler) },
+		"a member that is not": func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Refuse("name", "")) },
+		"a note on no member":  func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Note("name", "")) },
+		"a check of another input": func(e, _ *wire.Service) {
+			wire.Handle(e, ecs.CreateCluster, handler, wire.Validate(func(*ecs.DeleteClusterRequest) error { return nil }))
+		},
 		"a member's wrong inner": func(e, _ *wire.Service) { wire.Handle(e, ecs.CreateCluster, handler, wire.Refuse("tags.name", "")) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,5 +133,24 @@ func TestAnInFlightRequestOutlivesShutdown(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+// What AWS would not take is told before what Berth refuses.
+func TestTheServicesOwnErrorComesFirst(t *testing.T) {
+	s := newServer(atNoon)
+	for family, want := range map[string]string{
+		"a b": `{"__type":"ClientException","message":"Family contains invalid characters."}`,
+		"f":   `{"__type":"InvalidParameterException","message":"The parameter proxyConfiguration of RegisterTaskDefinition is not supported by Berth yet: proxies are not built. See docs/compatibility.md."}`,
+	} {
+		answer := call(t, s, "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition",
+			`{"family": "`+family+`", "containerDefinitions": [], "proxyConfiguration": {"containerName": "x"}}`)
+		if got := strings.TrimSpace(answer.Body.String()); answer.Code != 400 || got != want {
+			t.Errorf("%q answers %d %s\n want %s", family, answer.Code, got, want)
+		}
+	}
+	if e := wire.Unsupported(ecs.RegisterTaskDefinition, "cpu", "it is small."); e.Code != ecs.InvalidParameterException ||
+		e.Message != "The parameter cpu of RegisterTaskDefinition is not supported by Berth yet: it is small. See docs/compatibility.md." {
+		t.Errorf("%v", e)
 	}
 }
