@@ -149,8 +149,4 @@ func TestTheServicesOwnErrorComesFirst(t *testing.T) {
 			t.Errorf("%q answers %d %s\n want %s", family, answer.Code, got, want)
 		}
 	}
-	if e := wire.Unsupported(ecs.RegisterTaskDefinition, "cpu", "it is small."); e.Code != ecs.InvalidParameterException ||
-		e.Message != "The parameter cpu of RegisterTaskDefinition is not supported by Berth yet: it is small. See docs/compatibility.md." {
-		t.Errorf("%v", e)
-	}
 }
