@@ -1,8 +1,6 @@
 package ecs
 
 import (
-	"maps"
-	"slices"
 	"testing"
 	"time"
 )
@@ -18,8 +16,11 @@ func TestARevisionIsInUseUntilItsTasksHaveStopped(t *testing.T) {
 				}
 			})
 		}
-		if used := slices.Sorted(maps.Keys(a.revisionsInUse(here, "web"))); !slices.Equal(used, []int{1, 2, 3}) {
-			t.Errorf("in use: %d", used)
+		for n, want := range []int{1, 1, 1, 0} {
+			revision := Revision{Family: "web", Number: n + 1}
+			if used := a.Tasks.Count(here, taskCounts, definitionCount(revision)); used != want {
+				t.Errorf("%s is used by %d tasks, want %d", revision, used, want)
+			}
 		}
 	})
 }
