@@ -56,16 +56,23 @@ func settingNamed(name api.SettingName) (setting, error) {
 	return settings[at], nil
 }
 
-// validate checks a value that somebody puts by an operation.
-func (s setting) validate(operation, value string) error {
+// refusedSetting finds out whether a setting is put to a value that asks for what is not there.
+func refusedSetting(name api.SettingName, value string) []wire.Refusal {
+	s, err := settingNamed(name)
 	why, refused := s.refused[value]
+	if err != nil || !refused {
+		return nil
+	}
+	return []wire.Refusal{{Where: "value", Why: why + "; leave " + string(name) + " " + s.standard}}
+}
+
+// validate checks a value that somebody puts.
+func (s setting) validate(value string) error {
 	switch {
 	case s.name == api.SettingNameGuardDutyActivate:
 		return invalidParameter("The setting guardDutyActivate is managed by AWS and can only be read.")
 	case strings.HasSuffix(string(s.name), "LongArnFormat") && value == "disabled":
 		return invalidParameter("You can no longer disable Long Arn settings")
-	case refused:
-		return invalidParameter("The value %s of %s of %s is not supported by Berth yet: %s. See docs/compatibility.md.", value, s.name, operation, why)
 	case !slices.Contains(s.values, value):
 		return invalidParameter("Invalid setting 'value'")
 	}

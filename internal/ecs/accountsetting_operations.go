@@ -14,7 +14,7 @@ func (s *Service) PutAccountSetting(ctx context.Context, r *api.PutAccountSettin
 	if err != nil {
 		return nil, err
 	}
-	put, err := s.putSetting(ctx, "PutAccountSetting", AccountSetting{principal, r.Name, r.Value})
+	put, err := s.putSetting(ctx, AccountSetting{principal, r.Name, r.Value})
 	if err != nil {
 		return nil, err
 	}
@@ -23,19 +23,19 @@ func (s *Service) PutAccountSetting(ctx context.Context, r *api.PutAccountSettin
 
 // PutAccountSettingDefault sets something for all principals that have not set it for themselves.
 func (s *Service) PutAccountSettingDefault(ctx context.Context, r *api.PutAccountSettingDefaultRequest) (*api.PutAccountSettingDefaultResponse, error) {
-	put, err := s.putSetting(ctx, "PutAccountSettingDefault", AccountSetting{rootARN(scopeOf(ctx)), r.Name, r.Value})
+	put, err := s.putSetting(ctx, AccountSetting{rootARN(scopeOf(ctx)), r.Name, r.Value})
 	if err != nil {
 		return nil, err
 	}
 	return &api.PutAccountSettingDefaultResponse{Setting: put}, nil
 }
 
-func (s *Service) putSetting(ctx context.Context, operation string, a AccountSetting) (*api.Setting, error) {
+func (s *Service) putSetting(ctx context.Context, a AccountSetting) (*api.Setting, error) {
 	known, err := settingNamed(a.Name)
 	if err != nil {
 		return nil, err
 	}
-	if err := known.validate(operation, a.Value); err != nil {
+	if err := known.validate(a.Value); err != nil {
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
