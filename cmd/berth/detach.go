@@ -115,8 +115,12 @@ func warn(errOut io.Writer, health operator.Health) {
 func inForeground(dev *cobra.Command) []string {
 	args := []string{"dev"}
 	dev.Flags().Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
 		if f.Name != "detach" && f.Name != "output" {
-			args = append(args, "--"+f.Name+"="+f.Value.String())
+			args = append(args, "--"+f.Name+"="+value)
 		}
 	})
 	return args

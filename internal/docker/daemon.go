@@ -24,7 +24,7 @@ var (
 	// ErrNoDaemon: no Docker runs on this machine, for this person.
 	ErrNoDaemon = errors.New("no Docker daemon answers on this machine")
 	// ErrNoImage: the daemon has no image of that name.
-	ErrNoImage = errors.New("Docker has no such image")
+	ErrNoImage = errors.New("no such image in Docker")
 )
 
 // askTime bounds a question to the daemon, which answers within milliseconds.

@@ -39,6 +39,9 @@ func TestVerbs(t *testing.T) {
 	// A registry that hangs gives up its secret only after a while.
 	hanging := silentRegistry(t)
 	hangs := start(t, command("run", file(t, "hangs.json", strings.Replace(job("hangs", "1", "1", "0"), "counter:test", hanging+"/image", 1))))
+	berthtest.Eventually(t, 10*time.Second, "ps tells what image a task waits for", func() bool {
+		return strings.Contains(must("ps"), "resolving "+hanging+"/image")
+	})
 
 	t.Run("run tells each step, and then what runs", func(t *testing.T) {
 		c := verb("run", "hello-web")

@@ -102,7 +102,7 @@ func (s *Store) supersedes(there docker.Image, here images.Image) bool {
 	if originOf(here) == engine.FromDocker {
 		return there.ID != here.Labels[labelDockerID]
 	}
-	return there.TaggedAt.After(here.UpdatedAt)
+	return there.TaggedAt.After(came(here))
 }
 
 func (s *Store) copyFromDocker(ctx context.Context, name string, there docker.Image, p *progress) (engine.Image, error) {
@@ -130,7 +130,7 @@ func (s *Store) copyFromDocker(ctx context.Context, name string, there docker.Im
 	}
 	if pinned, err := reference.Parse(name); err == nil {
 		if pinned, ok := pinned.(reference.Digested); ok && pinned.Digest() != target.Digest {
-			return engine.Image{}, fmt.Errorf("Docker gave out %s instead", target.Digest)
+			return engine.Image{}, fmt.Errorf("it gave out %s instead", target.Digest)
 		}
 	}
 	p.change(func(at *engine.PullProgress) { at.Status = "unpacking" })

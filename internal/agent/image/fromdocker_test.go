@@ -211,6 +211,9 @@ func TestWhichOfTwoImagesOfAName(t *testing.T) {
 	d.images[ref] = image
 	use("registry's", "Docker's is older than what was pulled")
 	d.has(t, ref, thisArch, old)
+	if err := s.writeDown(inside(t.Context())); err != nil { // which is no sign of a newer image
+		t.Fatal(err)
+	}
 	use("Docker's", "Docker's is newer than what was pulled")
 	if _, err := s.Import(t.Context(), strings.NewReader(string(dockerArchive(t, ref, buildImage(t, thisArch, file{"version", "imported"})))), nil); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
@@ -91,6 +92,7 @@ func (s *Store) unpacked(ctx context.Context, target ocispec.Descriptor) error {
 }
 
 func (s *Store) setName(ctx context.Context, image images.Image) error {
+	image.Labels[labelCame] = time.Now().UTC().Format(time.RFC3339Nano)
 	_, err := s.images.Create(ctx, image)
 	if errdefs.IsAlreadyExists(err) {
 		_, err = s.images.Update(ctx, image)

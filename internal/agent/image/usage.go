@@ -20,6 +20,7 @@ import (
 const (
 	labelOrigin   = "berth.dev/origin"
 	labelDockerID = "berth.dev/docker-id" // of what was copied from Docker
+	labelCame     = "berth.dev/came"      // when it got the name; the database's own time changes with every label
 	labelUsed     = "berth.dev/used"
 )
 
@@ -55,9 +56,17 @@ func (u *usage) touch(targets ...digest.Digest) {
 	}
 }
 
-// last is when an image was last used, or else when its name came.
+// came is when an image got its name.
+func came(image images.Image) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, image.Labels[labelCame]); err == nil {
+		return at
+	}
+	return image.UpdatedAt // of a Berth that did not note it
+}
+
+// last is when an image was last used, or else when it came.
 func (u *usage) last(image images.Image) time.Time {
-	last := image.UpdatedAt
+	last := came(image)
 	if at, err := time.Parse(time.RFC3339, image.Labels[labelUsed]); err == nil && at.After(last) {
 		last = at
 	}
