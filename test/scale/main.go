@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&o.launching, "launching", 64, "RunTask calls, of ten tasks each, that are on their way at a time")
 	flag.BoolVar(&o.telemetry, "telemetry", true, "open the second socket of every agent too")
 	flag.StringVar(&o.output, "output", "table", "table or json, on the standard output; progress goes to the standard error")
-	flag.StringVar(&o.profile, "profile", "", "`directory` for profiles of the control plane")
+	flag.StringVar(&o.profile, "profile", "", "`directory` for profiles of the launches")
 	flag.Parse()
 	for _, text := range strings.Split(sizes, ",") {
 		n, err := strconv.Atoi(text)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -126,15 +127,23 @@ func (w *world) launch(ctx context.Context) error {
 	return err
 }
 
-// profileLaunches writes a profile of the control plane's processors over the next five seconds, if profiles are wanted. What
-// it returns waits for that and writes those of its memory.
+// profileLaunches writes profiles of the processors of the control plane and of this process over the next five seconds, if
+// profiles are wanted. What it returns waits for them and writes those of the control plane's memory.
 func (w *world) profileLaunches(ctx context.Context) (finish func() error) {
 	if w.options.profile == "" {
 		return func() error { return nil }
 	}
 	name := filepath.Join(w.options.profile, fmt.Sprintf("launch-%d.", w.size.Instances))
 	done := make(chan error, 1)
-	go func() { done <- w.plane.profile(ctx, "profile?seconds=5", name+"cpu") }()
+	go func() {
+		own, err := os.Create(filepath.Join(w.options.profile, fmt.Sprintf("load-%d.cpu", w.size.Instances)))
+		if err == nil {
+			err = pprof.StartCPUProfile(own)
+		}
+		err = errors.Join(err, w.plane.profile(ctx, "profile?seconds=5", name+"cpu"))
+		pprof.StopCPUProfile()
+		done <- errors.Join(err, own.Close())
+	}()
 	return func() error {
 		return errors.Join(<-done, w.plane.profile(ctx, "allocs", name+"allocs"), w.plane.profile(ctx, "heap?gc=1", name+"heap"))
 	}

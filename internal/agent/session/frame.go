@@ -46,7 +46,15 @@ func encodeFrame(m any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a %T: %w", m, err)
 	}
-	return json.Marshal(frame{Type: reflect.TypeOf(m).Elem().Name(), Message: body})
+	return envelope(reflect.TypeOf(m).Elem().Name(), body), nil
+}
+
+// envelope is a frame around a message that is encoded: to encode it as a value would read all of it once more.
+func envelope(kind string, message []byte) []byte {
+	const before, between, after = `{"type":"`, `","message":`, `}`
+	data := make([]byte, 0, len(before)+len(kind)+len(between)+len(message)+len(after))
+	data = append(append(append(data, before...), kind...), between...)
+	return append(append(data, message...), after...)
 }
 
 // payload is acs.PayloadMessage with its tasks as they came, so that what this agent does not know of them is kept.

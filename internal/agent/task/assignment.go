@@ -50,6 +50,10 @@ func Decode(payload jsontext.Value) (Assignment, error) {
 	if a.ID, err = ID(a.Task.Arn); err != nil {
 		return a, err
 	}
+	if a.Broken == nil && a.Task.RoleCredentials == nil && a.Task.ExecutionRoleCredentials == nil {
+		a.Payload = payload // which has no secrets
+		return a, nil
+	}
 	a.Payload, err = withoutSecrets(payload)
 	return a, err
 }

@@ -46,7 +46,15 @@ func encodeFrame(m any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a %T: %w", m, err)
 	}
-	return json.Marshal(frame{Type: reflect.TypeOf(m).Name(), Message: body})
+	return envelope(reflect.TypeOf(m).Name(), body), nil
+}
+
+// envelope is a frame around a message that is encoded: to encode it as a value would read all of it once more.
+func envelope(kind string, message []byte) []byte {
+	const before, between, after = `{"type":"`, `","message":`, `}`
+	data := make([]byte, 0, len(before)+len(kind)+len(between)+len(message)+len(after))
+	data = append(append(append(data, before...), kind...), between...)
+	return append(append(data, message...), after...)
 }
 
 // withoutHeaders takes away what agents put before each frame of telemetry: signed HTTP headers up to a blank line. The
