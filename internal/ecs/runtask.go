@@ -74,7 +74,7 @@ func (s *Service) runOf(scope store.Scope, r *api.RunTaskRequest) (*launch, erro
 // launched describes tasks that a launch has committed, if need be from the history: a token may recall one of long ago. What
 // can't be read is left out, for the tasks are there all the same.
 func (s *Service) launched(ctx context.Context, scope store.Scope, ids []string) []api.Task {
-	out := []api.Task{}
+	out := make([]api.Task, 0, len(ids))
 	for _, id := range ids {
 		task, err := s.TaskRecord(ctx, scope, id)
 		switch {

@@ -232,7 +232,7 @@ func (w *world) describe(ctx context.Context) error {
 }
 
 // restart kills the control plane and measures how soon another one answers, places, and has its fleet again.
-func (w *world) restart(ctx context.Context) error {
+func (w *world) restart(ctx context.Context) (err error) {
 	arns, err := someTasks(ctx, w.client)
 	if err != nil {
 		return err
@@ -242,6 +242,13 @@ func (w *world) restart(ctx context.Context) error {
 	began := time.Now()
 	if w.plane, err = startPlane(w.dir, address); err != nil {
 		return err
+	}
+	if w.options.profile != "" {
+		profiled := make(chan error, 1)
+		go func() {
+			profiled <- w.plane.profile(ctx, "profile?seconds=5", filepath.Join(w.options.profile, "restart.cpu"))
+		}()
+		defer func() { err = errors.Join(err, <-profiled) }()
 	}
 	out, err := client.Call(ctx, w.client, ecs.DescribeTasks, &ecs.DescribeTasksRequest{Cluster: cluster, Tasks: arns})
 	if err != nil || len(out.Tasks) != len(arns) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
 )
 
 const (
@@ -53,13 +54,23 @@ func (s *session) look(task string) {
 		s.keys.forget(task)
 		return
 	}
-	s.orders.want(task, row.Value.Desired())
+	s.orders.want(task, row.Value.Desired(), taken(row.Value))
 }
 
-func (o *orders) want(task string, desired api.DesiredStatus) {
+// taken tells whether an agent that comes back needs not be told of a task again: it has reported on it, and so has it on
+// disk, and it is to go on as it does. One that has roles is told all the same, for with it go the credentials.
+func taken(t *ecs.Task) bool {
+	return !t.ConnectedAt.IsZero() && t.Desired() == api.DesiredStatusRunning && t.TaskRole == "" && t.ExecutionRole == ""
+}
+
+// want is what a task should be. taken says of one that the session has not told the agent of that it knows it.
+func (o *orders) want(task string, desired api.DesiredStatus, taken bool) {
 	w := o.tasks[task]
 	if w == nil {
 		w = &order{task: task}
+		if taken {
+			w.told = desired
+		}
 		o.tasks[task] = w
 	}
 	if w.desired != desired {

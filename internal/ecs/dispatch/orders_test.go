@@ -53,13 +53,13 @@ func TestOrdersArriveInTheEnd(t *testing.T) {
 			"run": func(t *rapid.T) {
 				for range 20 {
 					if name := task.Draw(t, "task"); o.tasks[name] == nil && knows[name] == "" {
-						o.want(name, api.DesiredStatusRunning)
+						o.want(name, api.DesiredStatusRunning, false)
 					}
 				}
 			},
 			"stop": func(t *rapid.T) {
 				if name := task.Draw(t, "task"); o.tasks[name] != nil {
-					o.want(name, api.DesiredStatusStopped)
+					o.want(name, api.DesiredStatusStopped, false)
 				}
 			},
 			"forget": func(t *rapid.T) {

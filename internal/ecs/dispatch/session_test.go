@@ -119,6 +119,28 @@ func TestWhatIsNotAcknowledgedIsSentAgainAlone(t *testing.T) {
 	})
 }
 
+func TestWhatAnAgentHasReportedOnIsNotToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		reported := func(t *ecs.Task) { t.ConnectedAt, t.Status = time.Now(), ecs.Running }
+		w.run(id('a'), reported)
+		w.run(id('b'), reported, stop)
+		w.run(id('c'), reported, func(t *ecs.Task) { t.TaskRole = "arn:aws:iam::000000000000:role/app" })
+		w.run(id('d'))
+		a := w.connect()
+		manifest := must[acs.TaskManifestMessage](a)
+		a.ack(manifest.MessageId)
+		if len(manifest.Tasks) != 4 {
+			t.Errorf("the manifest has %v", manifest.Tasks)
+		}
+		p := must[acs.PayloadMessage](a)
+		equal(t, "told", tasksOf(p), "b:STOPPED", "c:RUNNING", "d:RUNNING")
+		a.ack(p.MessageId)
+		w.change(id('a'), stop)
+		equal(t, "told then", tasksOf(must[acs.PayloadMessage](a)), "a:STOPPED")
+	})
+}
+
 func TestManySlowTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
