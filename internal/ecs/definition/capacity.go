@@ -1,7 +1,5 @@
 package definition
 
-import api "github.com/berth-dev/berth/api/ecs"
-
 // MinMemory is the least that a container can be given, in MiB.
 const MinMemory = 6
 
@@ -80,19 +78,4 @@ func reservation(c *container) int32 {
 		return *c.MemoryReservation
 	}
 	return valueOf(c.Memory)
-}
-
-// resources checks the GPUs that a container asks for.
-func resources(_ *request, c *container) error {
-	for _, need := range c.ResourceRequirements {
-		switch need.Type {
-		case api.ResourceTypeGpu:
-			if n, ok := number(need.Value); !ok || n < 1 {
-				return invalid("Invalid GPU value '%s' for container '%s'. It must be a whole number of at least 1.", need.Value, c.Name)
-			}
-		case api.ResourceTypeInferenceAccelerator:
-			return invalid("Unsupported resource type 'InferenceAccelerator' for container '%s'.", c.Name)
-		}
-	}
-	return nil
 }

@@ -25,6 +25,16 @@ func fits(r *request, c api.Compatibility) error {
 		return external(r)
 	case api.CompatibilityManagedInstances:
 		return managed(r)
+	case api.CompatibilityEc2:
+		return onEC2(r)
+	}
+	return nil
+}
+
+// onEC2 checks what only ECS's own machines have.
+func onEC2(r *request) error {
+	if asks(r, neuron) {
+		return invalid("NeuronDevice resource requirements are only supported by tasks using the MANAGED_INSTANCES launch type.")
 	}
 	return nil
 }
@@ -36,13 +46,15 @@ func external(r *request) error {
 		return invalid("Tasks using the EXTERNAL launch type do not support network mode 'awsvpc'.")
 	case r.EphemeralStorage != nil:
 		return invalid("Tasks using the EXTERNAL launch type do not support EphemeralStorage.")
+	case asks(r, sharedGPU):
+		return invalid("Tasks using the EXTERNAL launch type do not support GPU sharing.")
 	}
 	for _, v := range r.Volumes {
 		if isSet(v.ConfiguredAtLaunch) {
 			return invalid("Tasks using the EXTERNAL launch type do not support volumes that are configured at launch.")
 		}
 	}
-	return nil
+	return onEC2(r)
 }
 
 // managedDrivers are the log drivers of managed instances.

@@ -151,3 +151,17 @@ func TestAttributesThatAnInstanceMustHave(t *testing.T) {
 		}
 	}
 }
+
+// What registering costs before anything is stored.
+func BenchmarkRegister(b *testing.B) {
+	r := valid(b, `{"family": "f", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "executionRoleArn": "exec", "taskRoleArn": "task",
+		"containerDefinitions": [{"name": "web", "image": "i", "portMappings": [{"containerPort": 80, "name": "web"}], "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+			"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p"}}},
+			{"name": "side", "image": "i", "essential": false, "command": ["sleep", "60"]}]}`)
+	for b.Loop() {
+		if err := Validate(r); err != nil {
+			b.Fatal(err)
+		}
+		Complete(r)
+	}
+}

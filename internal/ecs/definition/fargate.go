@@ -81,8 +81,8 @@ func fargateContainer(r *request, c *container) error {
 		return invalid("Tasks using the Fargate launch type must have a container start timeout of less than %d seconds.", maxTimeout)
 	case valueOf(c.StopTimeout) > maxTimeout:
 		return invalid("Tasks using the Fargate launch type must have a container stop timeout of less than %d seconds.", maxTimeout)
-	case slices.ContainsFunc(c.ResourceRequirements, func(n api.ResourceRequirement) bool { return n.Type == api.ResourceTypeGpu }):
-		return invalid("Tasks using the Fargate launch type do not support GPU resource requirements.")
+	case len(c.ResourceRequirements) > 0:
+		return invalid("Tasks using the Fargate launch type do not support %s resource requirements.", c.ResourceRequirements[0].Type)
 	case c.FirelensConfiguration != nil && c.FirelensConfiguration.Options[optionConfigType] == "s3":
 		return invalid("Fargate launch type does not support FirelensConfiguration config file from 's3'")
 	case isECR(c.Image) && r.ExecutionRoleArn == "":

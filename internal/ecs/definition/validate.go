@@ -24,7 +24,7 @@ const maxBytes = 64 << 10
 func Validate(r *api.RegisterTaskDefinitionRequest) error {
 	for _, check := range []func(*request) error{
 		length, family, tags, roles, taskSize,
-		names, containers, essential, sums, ports, portNames,
+		names, containers, essential, sums, devices, ports, portNames,
 		links, order, volumes, mounts, routers, platform, proxy, constraints,
 	} {
 		if err := check(r); err != nil {
