@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
@@ -43,6 +44,14 @@ func (o *operated) Images(context.Context) ([]operator.Image, error) {
 func (o *operated) ImportImage(context.Context, io.Reader) ([]operator.Image, error) {
 	o.asked++
 	return []operator.Image{}, nil
+}
+func (o *operated) PruneImages(context.Context, bool, time.Duration) ([]operator.Image, error) {
+	o.asked++
+	return []operator.Image{}, nil
+}
+func (o *operated) PullImage(context.Context, string) (operator.Image, error) {
+	o.asked++
+	return operator.Image{}, nil
 }
 func (o *operated) RemoveImage(context.Context, string) error { o.asked++; return nil }
 func (o *operated) Pulls(context.Context) []operator.Pull     { o.asked++; return nil }
@@ -105,6 +114,7 @@ func (w *world) as(key iam.Key, token string) *client.Client {
 // verbs are the paths of the operator's API that are for the owner alone.
 var verbs = [][2]string{
 	{http.MethodGet, operator.PathImages}, {http.MethodDelete, operator.PathImages + "?name=x"}, {http.MethodPost, operator.PathImages},
+	{http.MethodPost, operator.PathPull + "?name=x"}, {http.MethodPost, operator.PathPrune},
 	{http.MethodGet, operator.PathPulls}, {http.MethodGet, operator.PathUnsupported}, {http.MethodPost, operator.PathReset}, {http.MethodPost, operator.PathDown},
 }
 

@@ -28,13 +28,13 @@ func TestCheckNeedsNoBerth(t *testing.T) {
 			t.Errorf("%s: %s%s", name, c.stdout, c.stderr)
 		}
 	}
-	meshed := file(t, "meshed.json", strings.Replace(job("meshed", "1", "1", "0"), "{", `{"proxyConfiguration":{"containerName":"app"},`, 1))
-	c := checked(meshed)
+	faulty := file(t, "faulty.json", strings.Replace(job("faulty", "1", "1", "0"), "{", `{"enableFaultInjection":true,`, 1))
+	c := checked(faulty)
 	c.refused(t, 1, "1 part of this task definition would be refused")
-	if !strings.Contains(c.stdout, "refused   proxyConfiguration ") || !strings.Contains(c.stdout, "App Mesh") {
+	if !strings.Contains(c.stdout, "refused   enableFaultInjection ") || !strings.Contains(c.stdout, "fault injection") {
 		t.Errorf("it printed\n%s", c.stdout)
 	}
-	report := decodeAny[check.Report](t, checked(meshed, "--output", "json"))
+	report := decodeAny[check.Report](t, checked(faulty, "--output", "json"))
 	if report.Kind != check.TaskDefinition || report.Stops() != 1 {
 		t.Errorf("%+v", report)
 	}

@@ -16,12 +16,12 @@ func TestWhatWasRefusedIsListedAfterARestart(t *testing.T) {
 	if c := list(); c.code != 0 || !strings.HasPrefix(c.stdout, "since ") || !strings.Contains(c.stdout, "nothing was asked for") {
 		t.Errorf("of nothing it says %s%s", c.stdout, c.stderr)
 	}
-	meshed := strings.Replace(job("meshed", "1", "1", "0"), "{", `{"colour":"red","proxyConfiguration":{"containerName":"app"},`, 1)
-	berth(t, "--data-dir", data, "run", file(t, "meshed.json", meshed)).refused(t, 1, "proxyConfiguration", "is not supported by Berth yet")
+	faulty := strings.Replace(job("faulty", "1", "1", "0"), "{", `{"colour":"red","enableFaultInjection":true,`, 1)
+	berth(t, "--data-dir", data, "run", file(t, "faulty.json", faulty)).refused(t, 1, "enableFaultInjection", "is not supported by Berth yet")
 	before := decode[unsupported.Record](t, list("--output", "json"))
 	var refused bool
 	for _, e := range before.Entries {
-		refused = refused || e.Operation == "RegisterTaskDefinition" && e.Parameter == "proxyConfiguration" && e.Did == unsupported.Refused && e.Count > 0
+		refused = refused || e.Operation == "RegisterTaskDefinition" && e.Parameter == "enableFaultInjection" && e.Did == unsupported.Refused && e.Count > 0
 	}
 	if !refused {
 		t.Errorf("it lists %+v", before)
@@ -31,7 +31,7 @@ func TestWhatWasRefusedIsListedAfterARestart(t *testing.T) {
 	if after := decode[unsupported.Record](t, list("--output", "json")); !after.Since.Equal(before.Since) || len(after.Entries) != len(before.Entries) {
 		t.Errorf("after a restart it lists %+v\nbefore it %+v", after, before)
 	}
-	if c := list(); !strings.Contains(c.stdout, "App Mesh") || !strings.Contains(c.stdout, "asked for since ") {
+	if c := list(); !strings.Contains(c.stdout, "fault injection") || !strings.Contains(c.stdout, "asked for since ") {
 		t.Errorf("people see\n%s%s", c.stdout, c.stderr)
 	}
 	berth(t, "--data-dir", data, "reset")
