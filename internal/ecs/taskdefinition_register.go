@@ -16,7 +16,8 @@ func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
 	wire.Handle(svc, api.DeregisterTaskDefinition, s.DeregisterTaskDefinition)
-	wire.Handle(svc, api.DeleteTaskDefinitions, s.DeleteTaskDefinitions)
+	wire.Handle(svc, api.DeleteTaskDefinitions, s.DeleteTaskDefinitions,
+		wire.Note("", "A revision is gone at once when no task of it is left (AWS: within an hour)"))
 }
 
 var registerTaskDefinitionRefused = []wire.Option{

@@ -105,6 +105,10 @@ var rules = []rule{
 			clock := imported == "time" && !under("internal/ecs/placement/query")(path)
 			return clock || slices.Contains([]string{"net", "net/http", "os"}, imported) || under("internal/store")(inside(imported))
 		}},
+	{"definition is pure: no store, no clock, no network", under("internal/ecs/definition"),
+		func(path, imported string) bool {
+			return slices.Contains([]string{"time", "net", "net/http", "os"}, imported) || under("internal/store")(inside(imported))
+		}},
 	{"the agent never imports the control plane", under("internal/agent"),
 		func(path, imported string) bool {
 			in := inside(imported)
