@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
 // Open opens the database in dir, or makes one there when dir is empty or absent. name is what people call it: "log journal". A directory
@@ -30,6 +31,9 @@ func Options(name string, log *slog.Logger) *pebble.Options {
 		MemTableStopWritesThreshold: 3,
 		MaxOpenFiles:                256,
 		Logger:                      logger{name, log},
+	}
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // what is not there is asked for often: whether it is new
 	}
 	options.EventListener = &pebble.EventListener{BackgroundError: patiently(name, log)}
 	options.EnsureDefaults()
