@@ -171,12 +171,17 @@ func stopText(task *ecs.Task) string {
 			parts = append(parts, fmt.Sprintf("%s: exit code %d", c.Name, *c.ExitCode))
 		}
 	}
+	return printable(strings.Join(parts, "; "))
+}
+
+// printable is text of somebody else's on one line, without what a terminal obeys.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.Join(parts, "; "))
+	}, text)
 }
 
 // shortID is the part of a task's id that people type.
