@@ -48,6 +48,7 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 	}
 	s.placer.drop(unused)
 	s.placer.leave(scope, l.tasks, 0)
+	s.noteUnplaced(scope, l)
 	if errors.Is(err, errNothingPlaced) {
 		return nil
 	}

@@ -36,14 +36,15 @@ type Config struct {
 type Service struct {
 	Tables
 
-	db      *store.DB
-	network Network
-	config  Config
-	log     *slog.Logger
-	placer  *placer
-	lead    atomic.Pointer[store.Leader]
-	moving  sync.Mutex // held while tasks are on their way into the history
-	changes bell       // rings when state changes were recorded
+	db       *store.DB
+	network  Network
+	config   Config
+	log      *slog.Logger
+	placer   *placer
+	lead     atomic.Pointer[store.Leader]
+	moving   sync.Mutex // held while tasks are on their way into the history
+	unplaced unplaceable
+	changes  bell // rings when state changes were recorded
 	// server names this run of this server in the sessions that it holds.
 	server string
 }
