@@ -24,6 +24,8 @@ type Instance struct {
 	StatusReason  string `json:"statusReason,omitzero"`
 	EC2InstanceID string `json:"ec2InstanceId,omitzero"`
 	Zone          string `json:"zone"` // availability zone
+	// Located: the machine said itself in which zone it is. One that did not is wherever its tasks' subnets are.
+	Located bool `json:"located,omitzero"`
 
 	Capacity   placement.Capacity `json:"capacity"`
 	Reserved   []placement.Port   `json:"reserved,omitzero"` // ports that the machine keeps for itself

@@ -23,14 +23,7 @@ type listed struct {
 	row store.Row[Instance]
 }
 
-func (l listed) Attribute(name string) (value string, ok bool) {
-	for _, a := range l.row.Value.Attributes {
-		if a.Name == name {
-			return a.Value, true
-		}
-	}
-	return "", false
-}
+func (l listed) Attribute(name string) (value string, ok bool) { return l.row.Value.attribute(name) }
 
 func (l listed) AgentConnected() bool  { return l.connected(l.row.Value) }
 func (l listed) AgentVersion() string  { return l.row.Value.Agent.Version }

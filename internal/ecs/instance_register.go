@@ -21,7 +21,7 @@ func (s *Service) registerInstances(svc *wire.Service) {
 }
 
 var registerContainerInstanceRefused = []wire.Option{
-	wire.Refuse("platformDevices", "GPUs and accelerators are not there"),
+	wire.Refuse("platformDevices.type", "devices are GPUs", "GPU"),
 }
 
 var registerContainerInstanceNotes = []wire.Option{

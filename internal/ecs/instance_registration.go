@@ -86,6 +86,7 @@ func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanc
 		i.Machine = i.ID
 	}
 	i.readIdentity(scope, r.InstanceIdentityDocument)
+	i.addDevices(r.PlatformDevices)
 	return i, i.readResources()
 }
 
@@ -119,9 +120,13 @@ func (i *Instance) readIdentity(scope store.Scope, document string) {
 		i.EC2InstanceID = "mi-" + i.ID[:17]
 	}
 	if i.Zone = identity.Zone; i.Zone == "" || len(i.Zone) > maxResourceItem {
+		i.Zone, _ = i.attribute(zoneAttribute)
+	}
+	if i.Located = i.Zone != ""; !i.Located {
 		i.Zone = scope.Region + "a"
 	}
-	if !slices.ContainsFunc(i.Attributes, func(a api.Attribute) bool { return a.Name == zoneAttribute }) {
+	if zone, _ := i.attribute(zoneAttribute); zone == "" {
+		i.Attributes = slices.DeleteFunc(slices.Clone(i.Attributes), func(a api.Attribute) bool { return a.Name == zoneAttribute })
 		i.Attributes = append(slices.Clip(i.Attributes), api.Attribute{Name: zoneAttribute, Value: i.Zone})
 	}
 }
@@ -131,14 +136,25 @@ const (
 	architectureAttribute = "ecs.cpu-architecture"
 )
 
-// readResources takes what the machine has from its list of resources.
+// readResources takes what the machine has from its list of resources. Network interfaces are limited by its type on EC2,
+// unless it says how many it has; Berth's own agent makes as many as tasks need.
 func (i *Instance) readResources() error {
+	instanceType, _ := i.attribute("ecs.instance-type")
+	if n, ok := taskInterfaces(instanceType); ok && i.Protocol == 0 {
+		i.Capacity.ENIs = n
+	}
 	for _, r := range i.Resources {
 		switch r.Name {
 		case "CPU":
 			i.Capacity.CPU = int64(r.IntegerValue)
 		case "MEMORY":
 			i.Capacity.Memory = int64(r.IntegerValue)
+		case gpuResource:
+			i.GPUs = r.StringSetValue
+		case "ENI":
+			if i.Capacity.ENIs = int64(r.IntegerValue); i.Capacity.ENIs == 0 {
+				return invalidParameter("Invalid amount of resource ENI: 0. A machine whose tasks have no network interfaces leaves the attribute ecs.capability.task-eni out.")
+			}
 		case "PORTS", "PORTS_UDP":
 			protocol := "tcp"
 			if r.Name == "PORTS_UDP" {

@@ -17,6 +17,7 @@ type launch struct {
 	network  *api.AwsVpcConfiguration // nil without network interfaces
 	first    Status                   // of the tasks
 	request  placement.Request        // what each of them asks of its machine
+	gpus     []int64                  // of it, for each container
 	shares   []*share
 
 	placed bool     // the shares have their placements
@@ -65,8 +66,13 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	}
 	l.template.TaskRole = or(roleARN(scope, l.template.Overrides.TaskRoleArn), d.TaskRoleArn)
 	l.template.ExecutionRole = or(roleARN(scope, l.template.Overrides.ExecutionRoleArn), d.ExecutionRoleArn)
-	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d)}
-	l.request.Group = l.template.placementGroup()
+	l.request = placement.Request{Demand: s.demand(&l.template, d), Attributes: l.requirements(d), Group: l.template.placementGroup()}
+	if l.network != nil {
+		l.request.Zones = s.network.Zones(scope, l.network.Subnets)
+	}
+	if err := l.setGPUs(r, d); err != nil {
+		return nil, err
+	}
 	return l, l.setRules(r, d)
 }
 
@@ -199,5 +205,6 @@ func (l *launch) task(sh *share, c placement.Placed) *Task {
 	for i := range t.Containers {
 		t.Containers[i].ID = newUUID()
 	}
+	l.giveGPUs(t, c.GPUs)
 	return t
 }

@@ -72,7 +72,7 @@ func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []stri
 		for _, c := range sh.chosen {
 			task := l.task(sh, c)
 			if l.network != nil {
-				if err := s.attach(tx, scope, l, task); err != nil {
+				if err := s.attach(tx, scope, l, task, c.Instance.Zone); err != nil {
 					return nil, err
 				}
 			}
@@ -88,11 +88,12 @@ func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []stri
 	return ids, nil
 }
 
-// attach gives a task its network interface.
-func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task) error {
+// attach gives a task its network interface, in the zone of its instance when that has one.
+func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task, zone string) error {
 	a := Attachment{ID: newUUID(), Status: AttachmentPrecreated}
 	made, err := s.network.CreateInterface(tx, scope, InterfaceSpec{
 		Subnets:        l.network.Subnets,
+		Zone:           zone,
 		SecurityGroups: l.network.SecurityGroups,
 		Public:         l.network.AssignPublicIp == api.AssignPublicIpEnabled,
 		Attachment:     AttachmentARN(scope, a.ID),

@@ -116,11 +116,20 @@ func (s *Service) demand(t *Task, d *api.TaskDefinition) placement.Demand {
 	if t.LaunchType == api.LaunchTypeFargate && !s.config.StrictCapacity {
 		out.CPU = 0
 	}
-	if d.NetworkMode != api.NetworkModeHost {
+	switch d.NetworkMode {
+	case api.NetworkModeAwsvpc:
+		if t.LaunchType != api.LaunchTypeFargate {
+			out.ENIs = 1
+		}
+		return out
+	case api.NetworkModeNone:
 		return out
 	}
 	for _, c := range d.ContainerDefinitions {
 		for _, p := range c.PortMappings {
+			if valueOf(p.HostPort) == 0 {
+				continue // any port that the agent finds free
+			}
 			out.Ports = append(out.Ports, placement.Port{Protocol: string(p.Protocol), Number: int(valueOf(p.HostPort))})
 		}
 	}

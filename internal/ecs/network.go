@@ -12,6 +12,8 @@ type Network interface {
 	// CreateInterface makes a network interface in one of the subnets, as part of the transaction. Without security
 	// groups it gets the default one of the subnet's VPC.
 	CreateInterface(tx *store.Tx, scope store.Scope, spec InterfaceSpec) (Interface, error)
+	// Zones are the availability zones of subnets; none when one of the subnets is not there.
+	Zones(scope store.Scope, subnets []string) []string
 	// DeleteInterface removes an interface, as part of the transaction. One that is not there is no error.
 	DeleteInterface(tx *store.Tx, scope store.Scope, id string) error
 }
@@ -19,6 +21,7 @@ type Network interface {
 // InterfaceSpec is a network interface to be made.
 type InterfaceSpec struct {
 	Subnets        []string // ids, at least one
+	Zone           string   // availability zone to which the choice is restricted; empty: any
 	SecurityGroups []string // ids
 	Public         bool     // assign a public address
 	Attachment     string   // ARN of the attachment that it is for

@@ -126,6 +126,9 @@ func (s *Service) candidate(scope store.Scope, i *Instance) placement.Instance {
 		Connected: s.connected(i), Attributes: make([]placement.Attribute, len(i.Attributes)),
 		Total: i.Capacity, Ports: i.Reserved, GPUs: i.GPUs,
 		AgentVersion: i.Agent.Version, EC2InstanceID: i.EC2InstanceID, RegisteredAt: i.RegisteredAt.Unix()}
+	if i.Located {
+		c.Zone = i.Zone
+	}
 	for n, a := range i.Attributes {
 		c.Attributes[n] = placement.Attribute{Name: a.Name, Value: a.Value}
 	}

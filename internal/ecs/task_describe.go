@@ -103,6 +103,7 @@ func describeContainer(scope store.Scope, t *Task, c *Container) api.Container {
 		Cpu:               strconv.Itoa(int(c.CPU)),
 		Memory:            amount(int64(c.Memory)),
 		MemoryReservation: amount(int64(c.MemoryReservation)),
+		GpuIds:            c.GPUs,
 	}
 	if c.Health != "" {
 		out.HealthStatus = c.Health

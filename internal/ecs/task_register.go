@@ -25,7 +25,8 @@ var launchRefused = []wire.Option{
 	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
 	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),
-	wire.Refuse("overrides.containerOverrides.resourceRequirements", "GPUs and accelerators are not there"),
+	wire.Refuse("overrides.containerOverrides.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
+	wire.Refuse("overrides.containerOverrides.resourceRequirements.sharingStrategy", "a GPU is one container's"),
 }
 
 var runTaskRefused = []wire.Option{
@@ -34,6 +35,7 @@ var runTaskRefused = []wire.Option{
 
 var launchNotes = []wire.Option{
 	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
+	wire.Note("networkConfiguration.awsvpcConfiguration.subnets", "restrict the task to machines of their availability zones; a machine that doesn't say where it is, is in all of them"),
 	wire.Note("overrides.taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
 	wire.Note("referenceId", "kept with the task; as on AWS, no answer shows it"),
 }

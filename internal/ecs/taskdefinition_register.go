@@ -53,7 +53,8 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.logConfiguration.logDriver", "the log driver is awslogs", "awslogs"),
 	wire.Refuse("containerDefinitions.logConfiguration.secretOptions", "Secrets Manager and Parameter Store are not there"),
 	wire.Refuse("containerDefinitions.healthCheck", "container health checks are not run"),
-	wire.Refuse("containerDefinitions.resourceRequirements", "GPUs and accelerators are not there"),
+	wire.Refuse("containerDefinitions.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
+	wire.Refuse("containerDefinitions.resourceRequirements.sharingStrategy", "a GPU is one container's"),
 	wire.Refuse("containerDefinitions.firelensConfiguration", "FireLens is not there"),
 	wire.Refuse("containerDefinitions.credentialSpecs", "credential specifications are not there"),
 }
@@ -64,6 +65,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused as bridge is"),
 	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
 	wire.Note("inferenceAccelerators", "refused by ClientException, as AWS does since it has retired them"),
+	wire.Note("containerDefinitions.resourceRequirements.value", "GPUs are those that agents register: Amazon's does, Berth's own registers none"),
 	wire.Note("containerDefinitions.image", "pulled when neither the machine nor its Docker daemon has it, with the login of ~/.docker/config.json; a name without a registry that is not known to be Docker Hub's is not pulled ([images.md](images.md))"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),

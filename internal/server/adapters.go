@@ -33,6 +33,10 @@ func (n network) CreateInterface(tx *store.Tx, scope store.Scope, spec ecs.Inter
 	return ecs.Interface(made), nil
 }
 
+func (n network) Zones(scope store.Scope, subnets []string) []string {
+	return n.vpc.Zones(scope, subnets)
+}
+
 func (n network) DeleteInterface(tx *store.Tx, scope store.Scope, id string) error {
 	return n.vpc.DeleteInterface(tx, scope, id)
 }

@@ -25,6 +25,7 @@ var (
 // InterfaceSpec is a network interface to be made.
 type InterfaceSpec struct {
 	Subnets        []string // ids, at least one: it is made in one of them
+	Zone           string   // availability zone to which the choice is restricted; empty: any
 	SecurityGroups []string // ids; none: the VPC's group "default"
 	Public         bool     // assign a public address
 	Attachment     string   // ARN of the attachment that it is for; without a Description, that too
@@ -69,7 +70,11 @@ func (s *Service) CreateInterface(tx *store.Tx, scope store.Scope, spec Interfac
 	if template.Description == "" {
 		template.Description = spec.Attachment
 	}
+	err = fmt.Errorf("%s: %w", spec.Subnets[0], ErrNoSubnet)
 	for _, subnet := range subnets {
+		if spec.Zone != "" && subnet.Zone != spec.Zone {
+			continue
+		}
 		var row *interfaceRow
 		if row, err = s.createIn(tx, scope, subnet, template); err == nil {
 			return describe(row, subnet, vpc), nil
@@ -79,6 +84,20 @@ func (s *Service) CreateInterface(tx *store.Tx, scope store.Scope, spec Interfac
 		}
 	}
 	return Interface{}, err
+}
+
+// Zones are the availability zones of subnets; none when one of the subnets is not there.
+func (s *Service) Zones(scope store.Scope, subnets []string) (zones []string) {
+	for _, id := range subnets {
+		row, ok := s.tables.subnets.Get(scope, id)
+		if !ok {
+			return nil
+		}
+		if !slices.Contains(zones, row.Value.Zone) {
+			zones = append(zones, row.Value.Zone)
+		}
+	}
+	return zones
 }
 
 // createIn makes the interface in one subnet.

@@ -64,6 +64,11 @@ func build(row taskRow, def *api.TaskDefinition, protocol int, dockerAPI string)
 	for _, a := range t.Attachments {
 		out.ElasticNetworkInterfaces = append(out.ElasticNetworkInterfaces, networkInterface(row, a))
 	}
+	for _, c := range t.Containers {
+		for _, id := range c.GPUs {
+			out.Associations = append(out.Associations, acs.Association{Type: acs.AssociationTypeGpu, Name: id, Containers: []string{c.Name}})
+		}
+	}
 	for i := range def.ContainerDefinitions {
 		c := merged(&def.ContainerDefinitions[i], &t.Overrides)
 		b := builder{row: row, mode: mode, protocol: protocol, dockerAPI: dockerAPI, executes: t.ExecutionRole != ""}
