@@ -71,6 +71,7 @@ func (c *Cluster) sameCapacity(refs []string, strategy []api.CapacityProviderStr
 	for i := range named.DefaultStrategy {
 		named.DefaultStrategy[i].CapacityProvider = lastPart(named.DefaultStrategy[i].CapacityProvider)
 	}
+	named.CapacityProviders = slices.Compact(slices.Sorted(slices.Values(named.CapacityProviders)))
 	return sameItems(c.CapacityProviders, named.CapacityProviders) && sameItems(c.DefaultStrategy, named.DefaultStrategy)
 }
 

@@ -68,6 +68,9 @@ func (s *Service) DescribeClusters(ctx context.Context, r *api.DescribeClustersR
 	}
 	out := &api.DescribeClustersResponse{Clusters: []api.Cluster{}, Failures: []api.Failure{}}
 	for _, ref := range names {
+		if ref == "" {
+			return nil, invalidParameter("Clusters can not be blank.")
+		}
 		name, err := clusterFrom(scope, ref)
 		if err != nil {
 			return nil, err

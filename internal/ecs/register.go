@@ -7,6 +7,7 @@ import "github.com/berth-dev/berth/internal/wire"
 // are those that ask for nothing. Notes say how Berth differs from AWS in what it does act on. docs/compatibility.md is
 // made from both.
 func (s *Service) Register(svc *wire.Service) {
+	svc.InOwnWords(ownWords)
 	s.registerClusters(svc)
 	s.registerCapacityProviders(svc)
 	s.registerTaskDefinitions(svc)

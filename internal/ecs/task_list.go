@@ -61,6 +61,8 @@ func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRe
 		f.desired = api.DesiredStatusRunning
 	}
 	switch {
+	case r.Family != "" && !clusterName.MatchString(r.Family): // families have the form that clusters' names have
+		return f, invalidParameter("family must match %s, but was %s", clusterName, r.Family)
 	case r.StartedBy != "" && (r.ServiceName != "" || r.Family != "" || r.ContainerInstance != "" || r.LaunchType != ""):
 		return f, invalidParameter("cannot specify startedBy with other arguments")
 	case r.ServiceName != "" && (r.Family != "" || r.ContainerInstance != ""):

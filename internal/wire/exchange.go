@@ -109,7 +109,7 @@ func (x *exchange) serve() *Error {
 	}
 	if found := op.In.Check(in); found != nil {
 		x.violated(op, found)
-		return x.dialect.invalid(op.API, found)
+		return x.dialect.invalid(x.to.service, op.Decl.Name, found)
 	}
 	if op.valid != nil {
 		if err := op.valid(in); err != nil {

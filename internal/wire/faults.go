@@ -119,7 +119,16 @@ func (d *dialect) authFault(err error) *Error {
 }
 
 // invalid is the answer to an input that breaks constraints.
-func (d *dialect) invalid(api *schema.Service, found []codec.Violation) *Error {
+func (d *dialect) invalid(svc *Service, operation string, found []codec.Violation) *Error {
+	for _, v := range found {
+		if svc.words == nil {
+			break
+		}
+		if own := svc.words(operation, v); own != nil {
+			return own
+		}
+	}
+	api := svc.api
 	if d.coral {
 		text, s := "", ""
 		for i, v := range found {

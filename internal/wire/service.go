@@ -18,6 +18,16 @@ type Service struct {
 	known  map[string]*schema.Operation
 	built  map[string]*operation
 	uris   []codec.Route // of a REST service
+	words  func(operation string, broken Violation) *Error
+}
+
+// Violation is a value in an input that breaks a constraint of the model.
+type Violation = codec.Violation
+
+// InOwnWords has tell answer inputs that break the model's constraints where the AWS service has a text of its own for that;
+// for nil the answer is what all of AWS's services say. It is called before the server serves.
+func (svc *Service) InOwnWords(tell func(operation string, broken Violation) *Error) {
+	svc.words = tell
 }
 
 // operation is a registered operation.

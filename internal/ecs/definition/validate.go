@@ -60,7 +60,7 @@ var nameForm = regexp.MustCompile(`^[a-zA-Z0-9\-_]{1,255}$`)
 func family(r *request) error {
 	switch {
 	case r.Family == "":
-		return invalid("Family should not be null or empty.")
+		return invalid("Family can not be blank.")
 	case !nameForm.MatchString(r.Family):
 		return invalid("Family contains invalid characters.")
 	}

@@ -16,6 +16,7 @@ type Violation struct {
 	Path       string // "containerDefinitions.1.member.name"
 	Value      string // as AWS writes it; for a Sensitive one nothing
 	Missing    bool   // a required member that is absent
+	Blank      bool   // a required text that is absent or empty; it is Missing too
 	Sensitive  bool
 	Constraint string // "Member must have length less than or equal to 512"
 	// Choice is the member's names joined by dots when its value is none of those that the model has for it; else empty.
@@ -102,7 +103,7 @@ func (c *checker) structure(t *Type, v reflect.Value, path *step) {
 		at := step{parent: path, name: f.Name}
 		if !ok {
 			if f.Required {
-				c.add(Violation{Path: at.String(), Missing: true, Constraint: "Member must not be null"})
+				c.add(Violation{Path: at.String(), Missing: true, Blank: f.Type.Kind == schema.String, Constraint: "Member must not be null"})
 			}
 			continue
 		}
