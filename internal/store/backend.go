@@ -67,11 +67,15 @@ type Batch struct {
 	Mutations []Mutation
 }
 
-// Grows tells whether the batch writes values: it is no deletion alone.
+// Grows tells whether the batch makes the state larger: it writes keys that may be new. What moves a present row on, such as
+// an order to stop, takes the place of what it replaces, and is often what makes room.
 func (b Batch) Grows() bool { return slices.ContainsFunc(b.Mutations, Mutation.grows) }
 
 func (m Mutation) grows() bool {
-	return slices.ContainsFunc(m.Writes, func(w Write) bool { return !w.Delete })
+	return slices.ContainsFunc(m.Writes, func(w Write) bool {
+		replaces := func(c Compare) bool { return c.Key == w.Key && c.Revision > 0 && !c.Prefix }
+		return !w.Delete && !slices.ContainsFunc(m.Compares, replaces)
+	})
 }
 
 // Outcome is what became of a batch.

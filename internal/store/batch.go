@@ -112,7 +112,7 @@ func (q *queue) next() *batch {
 	return b
 }
 
-// suits says whether the job may join the others: under the same guard, and not deletions with what a full store refuses.
+// suits says whether the job may join the others: under the same guard, and not what a full disk refuses with what it does not.
 func (b *batch) suits(j *job) bool {
 	return sameGuard(b.guard, j.guard) && b.jobs[0].mutation.grows() == j.mutation.grows()
 }

@@ -12,7 +12,8 @@ var (
 	ErrConflict = errors.New("others kept changing the same rows")
 	// ErrFenced: the leader that this transaction acts for has been replaced. Nothing was changed, and nothing will be.
 	ErrFenced = errors.New("another leader has taken over")
-	// ErrFull: the state has reached its quota, or the disk is full. Transactions that only delete still work. Nothing was changed.
+	// ErrFull: the state has reached its quota, or the disk is full. Transactions that only delete still work, and on a full
+	// disk those that change what is there. Nothing was changed.
 	ErrFull = errors.New("there is no room for more state")
 	// ErrTooLarge: a value or a transaction is beyond the limits ([MaxValue], [MaxOps], [MaxBytes]). Nothing was changed.
 	ErrTooLarge = errors.New("it is too large")
