@@ -70,9 +70,10 @@ func (t *tasks) begin(ctx context.Context, submit func(context.Context, *ecs.Sub
 
 // wait returns once nothing is worked on any more. The life has ended.
 func (t *tasks) wait() {
-	t.mu.Lock() // whoever has seen it alive has begun by now
+	t.mu.Lock()
+	work := &t.work // whoever has seen the life go on has begun by now
 	t.mu.Unlock()
-	t.work.Wait()
+	work.Wait()
 }
 
 // Apply takes over what a payload says.
