@@ -214,3 +214,17 @@ func TestATaskThatCannotBeBuiltWaits(t *testing.T) {
 		t.Error("built without a record")
 	}
 }
+
+// The GPUs that containers were given are told as Amazon's agent knows them.
+func TestGPUsAreAssociations(t *testing.T) {
+	def := &api.TaskDefinition{ContainerDefinitions: []api.ContainerDefinition{{Name: "a", Image: "i"}, {Name: "b", Image: "i"}}}
+	row := taskRow{Scope: scope, ID: id('a'), Value: &ecs.Task{ID: id('a'), Cluster: "default", Definition: trio,
+		Containers: []ecs.Container{{Name: "a", GPUs: []string{"GPU-1", "GPU-2"}}, {Name: "b"}}}}
+	text, err := json.Marshal(build(row, def, 0, "1.21").Associations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `[{"name":"GPU-1","type":"gpu","containers":["a"]},{"name":"GPU-2","type":"gpu","containers":["a"]}]`; string(text) != want {
+		t.Errorf("associations %s, want %s", text, want)
+	}
+}
