@@ -6,6 +6,7 @@ package unsupported
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -74,7 +75,7 @@ func New(now time.Time) *Register {
 // Add counts one request for e.Asked, at a time; of e it takes Did, Why and Made too. It reports whether that is news to this
 // process, to be told in its log. What finds no room is counted alone, and no news.
 func (r *Register) Add(e Entry, now time.Time) (news bool) {
-	e.Parameter = e.Parameter[:min(len(e.Parameter), maxParameter)]
+	e.Parameter = strings.ToValidUTF8(e.Parameter[:min(len(e.Parameter), maxParameter)], "")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = true

@@ -74,6 +74,17 @@ func TestNamesThatCallersMakeUpAreBounded(t *testing.T) {
 	}
 }
 
+func TestALongNameIsCutBetweenCharacters(t *testing.T) {
+	r, err := unsupported.Open(filepath.Join(t.TempDir(), "unsupported.json"), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Add(refused("RunTask", strings.Repeat("x", 255)+"é"), noon)
+	if err := r.Save(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheRecordSurvivesARestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "unsupported.json")
 	r, err := unsupported.Open(file, noon)
