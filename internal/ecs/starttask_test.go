@@ -87,6 +87,12 @@ func TestLaunchTypesKeepToTheirMachines(t *testing.T) {
 	if out := w.startTask("job", external.ID); len(out.Tasks) != 1 || out.Tasks[0].LaunchType != api.LaunchTypeExternal {
 		t.Errorf("StartTask on an external instance: %+v", out)
 	}
+	w.define(webDefinition)
+	request := &api.StartTaskRequest{TaskDefinition: "web", ContainerInstances: []string{own.ID, external.ID},
+		NetworkConfiguration: &api.NetworkConfiguration{AwsvpcConfiguration: &api.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}}}
+	if _, err := w.StartTask(w.ctx, request); err == nil || err.Error() != "InvalidParameterException: Task definition does not support launch_type EXTERNAL." {
+		t.Errorf("StartTask of a definition that external instances do not take: %v", err)
+	}
 	external2 := got(w.DescribeContainerInstances(w.ctx, &api.DescribeContainerInstancesRequest{ContainerInstances: []string{external.ID}}))(w)
 	if i := external2.ContainerInstances[0]; !strings.HasPrefix(i.Ec2InstanceId, "mi-") {
 		t.Errorf("an external instance is called %s", i.Ec2InstanceId)
