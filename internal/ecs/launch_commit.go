@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
@@ -56,10 +57,16 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 }
 
 // commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
-// checked against: neither the cluster nor the definition may have gone or been retired meanwhile.
+// checked against: neither the cluster nor the definition may have gone or been retired meanwhile, nor the cluster have lost a capacity provider.
 func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []string, err error) {
-	if c, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster); !ok || c.Status != clusterActive {
+	cluster, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster)
+	if !ok || cluster.Status != clusterActive {
 		return nil, clusterNotFound()
+	}
+	for _, sh := range l.shares {
+		if sh.provider != "" && !slices.Contains(cluster.CapacityProviders, sh.provider) {
+			return nil, notAssociated()
+		}
 	}
 	if err := mayRun(s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key())); err != nil {
 		return nil, err

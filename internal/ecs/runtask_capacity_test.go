@@ -99,3 +99,27 @@ func TestAStrategySharesTasksAmongInstancesOfGroups(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+func TestATaskIsNotRunByAProviderThatTheClusterHasNoMore(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.provider("spot")
+	got(w.CreateCluster(w.ctx, &api.CreateClusterRequest{CapacityProviders: []string{"spot"}}))(w)
+	w.define(webDefinition)
+	w.instance(1024, 1024, CapacityProviderAttribute+"=spot")
+	once := true
+	w.network.meanwhile = func() { // after all was checked, and before the commit
+		if once {
+			once = false
+			got(w.PutClusterCapacityProviders(w.ctx, &api.PutClusterCapacityProvidersRequest{Cluster: "default",
+				CapacityProviders: []string{}, DefaultCapacityProviderStrategy: []api.CapacityProviderStrategyItem{}}))(w)
+		}
+	}
+	r := web(1)
+	r.LaunchType, r.CapacityProviderStrategy = "", []api.CapacityProviderStrategyItem{item("spot", 0, 1)}
+	if out, err := w.RunTask(w.ctx, r); code(err) != "InvalidParameterException" {
+		t.Errorf("%+v %v", out, err)
+	}
+	if n := w.Tasks.Count(here, taskCounts, clusterCount("default", countActive)); n != 0 {
+		t.Errorf("%d tasks were committed", n)
+	}
+}

@@ -26,7 +26,7 @@ func (s *Service) validateStrategy(tx *store.Tx, scope store.Scope, items []api.
 		}
 		p, ok := s.capacityProvider(tx, scope, name)
 		if !ok || !slices.Contains(associated, name) {
-			return nil, invalidParameter("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.")
+			return nil, notAssociated()
 		}
 		if slices.ContainsFunc(out[:i], func(o api.CapacityProviderStrategyItem) bool { return o.CapacityProvider == name }) {
 			return nil, invalidParameter("The specified capacity provider strategy cannot contain the capacity provider %s more than once.", name)
@@ -66,4 +66,8 @@ func (s *Service) strategyFor(scope store.Scope, cluster *Cluster, asked []api.C
 	}
 	p, _ := s.capacityProvider(nil, scope, items[0].CapacityProvider)
 	return items, p.Fargate(), nil
+}
+
+func notAssociated() error {
+	return invalidParameter("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.")
 }
