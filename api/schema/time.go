@@ -27,12 +27,15 @@ func At(t time.Time) Time {
 	return Time{t.UTC().Truncate(time.Millisecond)}
 }
 
-// maxSeconds bounds what is read: the year 9999, the last that ISO 8601 writes.
-const maxSeconds = 253402300799
+// What is read is bounded by the years that ISO 8601 writes: from 0001, of which the first moment is the zero Time, to 9999.
+const (
+	minSeconds = -62135596800
+	maxSeconds = 253402300799
+)
 
 // FromEpoch is the time s seconds after 1970, rounded to milliseconds.
 func FromEpoch(s float64) (Time, error) {
-	if math.IsNaN(s) || s < -maxSeconds || s > maxSeconds {
+	if math.IsNaN(s) || s < minSeconds || s > maxSeconds {
 		return Time{}, fmt.Errorf("timestamp %v is out of range", s)
 	}
 	return Time{time.UnixMilli(int64(math.Round(s * 1000))).UTC()}, nil

@@ -84,7 +84,8 @@ func rootARN(scope store.Scope) string {
 	return "arn:" + partition(scope.Region) + ":iam::" + scope.Account + ":root"
 }
 
-var principalForm = regexp.MustCompile(`^arn:[a-z-]+:iam::(\d{12}):(root|(user|role)/[\w+=,.@/-]+)$`)
+// principalForm is the form of a principal's ARN: IAM has paths of up to 512 characters and names of up to 64.
+var principalForm = regexp.MustCompile(`^arn:[a-z-]+:iam::(\d{12}):(root|(user|role)/[\w+=,.@/-]{1,576})$`)
 
 // principalOf is whom a request about settings is for: the one it names, or else who makes it. A session of a role counts
 // as the role.
@@ -92,7 +93,7 @@ func principalOf(ctx context.Context, asked string) (string, error) {
 	c := wire.CallerOf(ctx)
 	if asked != "" {
 		if m := principalForm.FindStringSubmatch(asked); m == nil || m[1] != c.Account {
-			return "", invalidParameter("Invalid principalArn: %s. It is the ARN of the root, a user or a role of the account %s.", asked, c.Account)
+			return "", invalidParameter("Invalid principalArn: %.600s. It is the ARN of the root, a user or a role of the account %s.", asked, c.Account)
 		}
 		return asked, nil
 	}

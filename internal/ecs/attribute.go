@@ -38,6 +38,16 @@ func builtInAttribute(name string) bool {
 	return name != CapacityProviderAttribute && (strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.ecs.") || strings.HasPrefix(name, "berth."))
 }
 
+// customAttributes counts those that are not built in.
+func customAttributes(attributes []api.Attribute) (n int) {
+	for _, a := range attributes {
+		if !builtInAttribute(a.Name) {
+			n++
+		}
+	}
+	return n
+}
+
 // attribute is the value of one of the instance's attributes.
 func (i *Instance) attribute(name string) (value string, ok bool) {
 	at := slices.IndexFunc(i.Attributes, func(a api.Attribute) bool { return a.Name == name })
@@ -56,13 +66,7 @@ func (i *Instance) CapacityProvider() string {
 // setAttribute gives the instance an attribute, in the place of one of that name.
 func (i *Instance) setAttribute(a api.Attribute) error {
 	i.dropAttribute(a.Name)
-	custom := 0
-	for _, b := range i.Attributes {
-		if !builtInAttribute(b.Name) {
-			custom++
-		}
-	}
-	if custom >= maxAttributes {
+	if customAttributes(i.Attributes) >= maxAttributes {
 		return wire.Errorf(api.AttributeLimitExceededException, "A container instance can have at most %d custom attributes.", maxAttributes)
 	}
 	i.Attributes = append(i.Attributes, api.Attribute{Name: a.Name, Value: a.Value})

@@ -68,6 +68,9 @@ func (s *Service) changeCluster(ctx context.Context, scope store.Scope, ref stri
 	return changed, err
 }
 
+// maxResourceName is the longest name or ARN of another service's resource that a configuration may have: ARNs have up to 2048 characters.
+const maxResourceName = 2048
+
 // validateConfiguration checks how commands are to be executed in a cluster's containers.
 func validateConfiguration(c *api.ClusterConfiguration) error {
 	if c == nil || c.ExecuteCommandConfiguration == nil {
@@ -75,6 +78,9 @@ func validateConfiguration(c *api.ClusterConfiguration) error {
 	}
 	e := c.ExecuteCommandConfiguration
 	logs := e.LogConfiguration
+	if len(e.KmsKeyId) > maxResourceName {
+		return invalidParameter("executeCommandConfiguration: kmsKeyId can have at most %d characters.", maxResourceName)
+	}
 	if logs == nil {
 		if e.Logging == api.ExecuteCommandLoggingOverride {
 			return invalidParameter("You must supply a log configuration when you set logging to 'OVERRIDE'")
@@ -82,6 +88,8 @@ func validateConfiguration(c *api.ClusterConfiguration) error {
 		return nil
 	}
 	switch {
+	case max(len(logs.CloudWatchLogGroupName), len(logs.S3BucketName), len(logs.S3KeyPrefix)) > maxResourceName:
+		return invalidParameter("executeCommandConfiguration: the names of a log configuration can have at most %d characters each.", maxResourceName)
 	case e.Logging != api.ExecuteCommandLoggingOverride:
 		return invalidParameter("You must set logging to 'OVERRIDE' when you supply a log configuration")
 	case logs.CloudWatchLogGroupName == "" && logs.S3BucketName == "":

@@ -43,7 +43,9 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 			if err := i.succeeds(old); err != nil {
 				return err
 			}
-			i.succeed(old)
+			if err := i.succeed(old); err != nil {
+				return err
+			}
 		}
 		instance = &i
 		return s.Instances.Put(tx, scope, i.ID, instance)
@@ -172,8 +174,8 @@ func (i *Instance) readResources() error {
 	return nil
 }
 
-// succeed carries over what a new registration keeps of the record before it.
-func (i *Instance) succeed(old *Instance) {
+// succeed carries over what a new registration keeps of the record before it. Together they may be more than an instance can have.
+func (i *Instance) succeed(old *Instance) error {
 	i.RegisteredAt, i.Version = old.RegisteredAt, old.Version+1
 	i.Session, i.DisconnectedAt, i.Health = old.Session, old.DisconnectedAt, old.Health
 	if i.Agent == (Agent{}) {
@@ -192,4 +194,5 @@ func (i *Instance) succeed(old *Instance) {
 			i.Attributes = append(slices.Clip(i.Attributes), a)
 		}
 	}
+	return validateCustom(i.Attributes)
 }

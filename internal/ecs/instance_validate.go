@@ -32,10 +32,8 @@ func validateRegistration(r *api.RegisterContainerInstanceRequest) error {
 }
 
 func validateRegisteredAttributes(attributes []api.Attribute) error {
-	custom := 0
 	for _, a := range attributes {
 		if !builtInAttribute(a.Name) {
-			custom++
 			if err := validateAttribute(a); err != nil {
 				return err
 			}
@@ -45,11 +43,16 @@ func validateRegisteredAttributes(attributes []api.Attribute) error {
 			return invalidParameter("Invalid attribute: %.32s... A name and a value have at most 128 characters.", a.Name)
 		}
 	}
-	switch {
-	case custom > maxAttributes:
-		return invalidParameter("A container instance can have at most %d custom attributes.", maxAttributes)
-	case len(attributes) > maxRegisteredAttributes:
+	if len(attributes) > maxRegisteredAttributes {
 		return invalidParameter("A container instance can register at most %d attributes.", maxRegisteredAttributes)
+	}
+	return validateCustom(attributes)
+}
+
+// validateCustom checks how many of an instance's attributes are custom ones.
+func validateCustom(attributes []api.Attribute) error {
+	if customAttributes(attributes) > maxAttributes {
+		return invalidParameter("A container instance can have at most %d custom attributes.", maxAttributes)
 	}
 	return nil
 }

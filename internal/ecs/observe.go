@@ -26,11 +26,15 @@ const (
 	reasonUser            = "Task stopped by user"
 )
 
+// maxReported is how many bytes are kept of a text of a report. It is more than agents send: Amazon's cuts reasons at 1024 characters itself.
+const maxReported = 1024
+
 // observe applies a report to the task, which is a copy that may be changed. Observed state only moves forward.
 func (t *Task) observe(r TaskReport, now time.Time) {
 	if !t.Status.Live() {
 		return
 	}
+	r.Reason = reported(r.Reason)
 	if t.ConnectedAt.IsZero() {
 		t.ConnectedAt = now
 	}
@@ -207,6 +211,14 @@ func setOnce(at *time.Time, t time.Time) {
 
 func setText(to *string, s string) {
 	if s != "" {
-		*to = s
+		*to = reported(s)
 	}
+}
+
+// reported is what is kept of a text of a report.
+func reported(s string) string {
+	if len(s) <= maxReported {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxReported], "")
 }

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"time"
@@ -85,5 +86,9 @@ func (s *Service) submit(ctx context.Context, taskARN string, r TaskReport) erro
 	if row, ok := s.Tasks.Get(scope, id); ok && !SpeaksFor(caller, row.Value.Machine) {
 		return notAuthorized(caller)
 	}
-	return s.ApplyTaskReport(ctx, scope, id, r)
+	err = s.ApplyTaskReport(ctx, scope, id, r)
+	if errors.Is(err, store.ErrTooLarge) { // it would be sent again and again if it were the server's fault
+		return invalidParameter("The report on task %s is larger than any that can be kept.", id)
+	}
+	return err
 }
