@@ -34,9 +34,6 @@ func TestReservationsEndSurely(t *testing.T) {
 	if used := w.usedMemory(i.Machine); used != 100 {
 		t.Errorf("%d MiB are used, and one launch is on its way", used)
 	}
-	if n := len(w.placer.settling); n != 2 {
-		t.Errorf("%d are kept in mind", n)
-	}
 	w.placer.settle(now)
 	if n := len(w.placer.settling); n != 0 {
 		t.Errorf("%d are kept in mind that are over", n)
