@@ -22,51 +22,59 @@ func (l *Ledger) Check(r Request, instance string) Verdict {
 	if c == nil {
 		c = &member{Instance: Instance{ID: instance}}
 	}
-	a := l.ask(&r)
-	v := a.judge(c)
-	v.Detail = a.detail(c, v.Obstacle)
-	return v
+	return l.ask(&r).judge(c)
 }
 
 // Verdicts judges the candidates of a request: the most that are asked for, the closest match first.
 func (l *Ledger) Verdicts(r Request, most int) []Verdict {
-	a := l.ask(&r)
-	candidates := l.candidates(&r)
-	top := make([]Verdict, 0, min(most, len(candidates))+1)
-	for _, c := range candidates {
-		v := a.judge(c)
-		if len(top) >= most && (most == 0 || closer(v, top[most-1]) >= 0) {
+	a, candidates := l.ask(&r), l.candidates(&r)
+	top := make([]match, 0, min(most, len(candidates))+1)
+	for at, c := range candidates {
+		_, m := a.match(c)
+		m.at = int32(at)
+		if len(top) >= most && (most == 0 || m.compare(top[most-1]) >= 0) {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(top, v, func(other, v Verdict) int { return closer(other, v) })
-		top = slices.Insert(top, at, v)
+		place, _ := slices.BinarySearchFunc(top, m, match.compare)
+		top = slices.Insert(top, place, m)
 		top = top[:min(most, len(top))]
 	}
-	for i := range top {
-		if c := l.members[top[i].Instance]; c != nil {
-			top[i].Detail = a.detail(c, top[i].Obstacle)
-		}
+	out := make([]Verdict, len(top))
+	for i, m := range top {
+		out[i] = a.judge(candidates[m.at])
 	}
-	return top
+	return out
 }
 
-// closer orders verdicts, the closest match first.
-func closer(a, b Verdict) int {
-	return cmp.Or(cmp.Compare(b.Passed, a.Passed), cmp.Compare(a.Lack, b.Lack), cmp.Compare(a.Instance, b.Instance))
+// match is how close an instance is to what a request needs.
+type match struct {
+	passed int32 // filters
+	at     int32 // its position among the candidates, which are in the order of their ids
+	lack   int64
+}
+
+// compare orders matches, the closest first.
+func (m match) compare(o match) int {
+	return cmp.Or(cmp.Compare(o.passed, m.passed), cmp.Compare(m.lack, o.lack), cmp.Compare(m.at, o.at))
+}
+
+func (a *ask) match(c *member) (Obstacle, match) {
+	o, passed := a.check(c)
+	m := match{passed: int32(passed)}
+	switch o {
+	case Memory:
+		m.lack = a.Memory - (c.machine.total.Memory - c.machine.used.Memory)
+	case CPU:
+		m.lack = a.CPU - (c.machine.total.CPU - c.machine.used.CPU)
+	case GPU:
+		m.lack = max(a.GPUs, 1) - int64(len(c.freeGPUs()))
+	}
+	return o, m
 }
 
 func (a *ask) judge(c *member) Verdict {
-	v := Verdict{Instance: c.ID}
-	v.Obstacle, v.Passed = a.check(c)
-	switch m := c.machine; v.Obstacle {
-	case Memory:
-		v.Lack = a.Memory - (m.total.Memory - m.used.Memory)
-	case CPU:
-		v.Lack = a.CPU - (m.total.CPU - m.used.CPU)
-	case GPU:
-		v.Lack = max(a.GPUs, 1) - int64(len(c.freeGPUs()))
-	}
-	return v
+	o, m := a.match(c)
+	return Verdict{Instance: c.ID, Obstacle: o, Detail: a.detail(c, o), Passed: int(m.passed), Lack: m.lack}
 }
 
 // Sentence says what is wrong with the instance, as ECS words it in service events.
