@@ -84,7 +84,7 @@ func (w *world) join(ctx context.Context) error {
 	if _, err := w.fleet.Add(ctx, w.size.Instances); err != nil {
 		return err
 	}
-	w.size.JoinSeconds = time.Since(began).Seconds()
+	w.size.JoinSeconds, w.size.JoinCPU = time.Since(began).Seconds(), processor(w.cmd.Process.Pid).Seconds()
 	var err error
 	w.size.IdleHeapMiB, err = w.heap(ctx)
 	w.size.IdleMiB = resident(w.cmd.Process.Pid)
@@ -254,7 +254,7 @@ func (w *world) restart(ctx context.Context) (err error) {
 	if err != nil || len(out.Tasks) != len(arns) {
 		return fmt.Errorf("after the restart %d tasks of %d are there: %w", len(out.Tasks), len(arns), err)
 	}
-	w.size.RestartAnswers = time.Since(began).Seconds()
+	w.size.RestartAnswers, w.size.RestartAnswersCPU = time.Since(began).Seconds(), processor(w.cmd.Process.Pid).Seconds()
 	if _, _, err := launchTen(ctx, w.client, w.watch); err != nil {
 		return fmt.Errorf("after the restart: %w", err)
 	}
@@ -262,7 +262,7 @@ func (w *world) restart(ctx context.Context) (err error) {
 	if err := w.awaitFleet(ctx); err != nil {
 		return err
 	}
-	w.size.RestartComplete = time.Since(began).Seconds()
+	w.size.RestartComplete, w.size.RestartCPU = time.Since(began).Seconds(), processor(w.cmd.Process.Pid).Seconds()
 	say("after SIGKILL it answers in %.1f s, has launched again in %.1f s, and has its fleet back in %.1f s",
 		w.size.RestartAnswers, w.size.RestartPlaces, w.size.RestartComplete)
 	return counted(ctx, w.client, w.size.Tasks+10)

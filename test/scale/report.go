@@ -25,6 +25,7 @@ type report struct {
 type size struct {
 	Instances   int     `json:"instances"`
 	JoinSeconds float64 `json:"joinSeconds"`
+	JoinCPU     float64 `json:"joinProcessorSeconds"` // of the control plane
 	IdleMiB     float64 `json:"idleMiB"`
 	IdleHeapMiB float64 `json:"idleHeapMiB"`
 
@@ -51,6 +52,8 @@ type size struct {
 	RestartAnswers    float64 `json:"restartAnswersSeconds,omitzero"`
 	RestartPlaces     float64 `json:"restartLaunchesSeconds,omitzero"`
 	RestartComplete   float64 `json:"restartCompleteSeconds,omitzero"`
+	RestartAnswersCPU float64 `json:"restartAnswersProcessorSeconds,omitzero"` // of the control plane
+	RestartCPU        float64 `json:"restartCompleteProcessorSeconds,omitzero"`
 }
 
 func (r *report) write(out io.Writer, format string) error {
@@ -84,7 +87,7 @@ func (r *report) write(out io.Writer, format string) error {
 	line("live heap of 100,000 tasks, MiB", "", func(s *size) string {
 		return fmt.Sprintf("%.0f", (s.HeapMiB-s.IdleHeapMiB)/float64(s.Tasks)*100_000)
 	})
-	line("time in which the fleet joined, s", "", func(s *size) string { return fmt.Sprintf("%.1f", s.JoinSeconds) })
+	line("fleet joined in, s / its processor time, s", "", func(s *size) string { return pair(s.JoinSeconds, s.JoinCPU) })
 	line("RunTask, one task, idle, p50, ms", "", only(func(s *size) string { return fmt.Sprintf("%.2f", s.RunTaskP50) }))
 	line("DescribeTasks, one task, requests/s", "", only(func(s *size) string { return fmt.Sprintf("%.0f", s.DescribePerSecond) }))
 	line("  of the floor (net/http + JSON + SigV4)", ">= 40 %", only(func(s *size) string {
@@ -93,6 +96,7 @@ func (r *report) write(out io.Writer, format string) error {
 	line("answers after SIGKILL, s", "<= 5", only(func(s *size) string { return fmt.Sprintf("%.1f", s.RestartAnswers) }))
 	line("launches after SIGKILL, s", "<= 5", only(func(s *size) string { return fmt.Sprintf("%.1f", s.RestartPlaces) }))
 	line("whole fleet back after SIGKILL, s", "", only(func(s *size) string { return fmt.Sprintf("%.1f", s.RestartComplete) }))
+	line("  processor time to the answer / to the last agent, s", "", only(func(s *size) string { return pair(s.RestartAnswersCPU, s.RestartCPU) }))
 	line("load average", "", func(s *size) string { return s.LoadAverage })
 	return w.Flush()
 }
