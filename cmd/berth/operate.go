@@ -13,7 +13,6 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
-	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/operator"
 	"github.com/berth-dev/berth/internal/store"
@@ -54,21 +53,8 @@ func (m *machine) Images(ctx context.Context) ([]operator.Image, error) {
 
 // ImportImage imports the images of a tar.
 func (m *machine) ImportImage(ctx context.Context, archive io.Reader) ([]operator.Image, error) {
-	images, err := m.engine.ImportImage(ctx, &bounded{archive, m.disk}, nil)
+	images, err := m.engine.ImportImage(ctx, archive, nil)
 	return imagesOf(images), err
-}
-
-// bounded is read as long as there is room for it on the disk.
-type bounded struct {
-	io.Reader
-	disk *disk.Guard
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if err := b.disk.Room(); err != nil {
-		return 0, err
-	}
-	return b.Reader.Read(p)
 }
 
 // RemoveImage removes an image's name.

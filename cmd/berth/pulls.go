@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -14,7 +16,8 @@ import (
 	"github.com/berth-dev/berth/internal/operator"
 )
 
-// pulls is an engine whose pulls under way can be seen, for people who wait for them, and end when the disk gets full.
+// pulls is an engine whose pulls under way can be seen, for people who wait for them, and that brings in no more images once
+// the disk is full.
 type pulls struct {
 	engine.Engine
 	room func() error
@@ -31,21 +34,68 @@ func (p *pulls) PullImage(ctx context.Context, req engine.PullRequest, progress 
 	pull := &operator.Pull{Reference: req.Reference}
 	p.note(func() { p.now[pull] = struct{}{} })
 	defer p.note(func() { delete(p.now, pull) })
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	image, err := p.Engine.PullImage(ctx, req, func(at engine.PullProgress) {
-		if full := p.room(); full != nil && at.Complete < at.Bytes {
-			end(full)
-		}
-		p.note(func() { pull.Status, pull.Bytes, pull.Complete = at.Status, at.Bytes, at.Complete })
-		if progress != nil {
-			progress(at)
-		}
+	image, err := withRoom(ctx, p.room, func(ctx context.Context) (engine.Image, error) {
+		return p.Engine.PullImage(ctx, req, func(at engine.PullProgress) {
+			p.note(func() { pull.Status, pull.Bytes, pull.Complete = at.Status, at.Bytes, at.Complete })
+			if progress != nil {
+				progress(at)
+			}
+		})
 	})
-	if full := context.Cause(ctx); err != nil && errors.Is(full, disk.ErrFull) {
-		return image, &engine.Error{Kind: engine.CannotPullContainer, Err: full}
+	if errors.Is(err, disk.ErrFull) {
+		err = &engine.Error{Kind: engine.CannotPullContainer, Err: err}
 	}
 	return image, err
+}
+
+// ImportImage imports as the engine does; not a byte of the archive is read while the disk is full.
+func (p *pulls) ImportImage(ctx context.Context, archive io.Reader, progress func(engine.PullProgress)) ([]engine.Image, error) {
+	return withRoom(ctx, p.room, func(ctx context.Context) ([]engine.Image, error) {
+		return p.Engine.ImportImage(ctx, &roomyReader{archive, p.room}, progress)
+	})
+}
+
+// roomyReader is read as long as there is room for it on the disk.
+type roomyReader struct {
+	io.Reader
+	room func() error
+}
+
+func (r *roomyReader) Read(p []byte) (int, error) {
+	if err := r.room(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// lookEvery is how often the disk is looked at while an image comes: what is unpacked may be many times what is read.
+const lookEvery = 100 * time.Millisecond
+
+// withRoom has do end, for want of room, when the disk gets full meanwhile.
+func withRoom[T any](ctx context.Context, room func() error, do func(context.Context) (T, error)) (T, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	var look sync.WaitGroup
+	look.Go(func() {
+		ticks := time.NewTicker(lookEvery)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks.C:
+			}
+			if full := room(); errors.Is(full, disk.ErrFull) {
+				end(full)
+			}
+		}
+	})
+	done, err := do(ctx)
+	if full := context.Cause(ctx); err != nil && errors.Is(full, disk.ErrFull) {
+		err = full
+	}
+	end(nil)
+	look.Wait()
+	return done, err
 }
 
 func (p *pulls) note(change func()) {
