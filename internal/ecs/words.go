@@ -18,6 +18,10 @@ func ownWords(_ string, broken wire.Violation) *wire.Error {
 		return wire.Errorf(codeOfBlank(broken.Path), "%s can not be blank.", strings.ToUpper(broken.Path[:1])+broken.Path[1:])
 	case broken.Path == "containerDefinitions" && broken.Missing:
 		return wire.Errorf(api.ClientException, "Container list cannot be empty.")
+	case broken.Path == "tasks" && broken.Missing:
+		return wire.Errorf(api.InvalidParameterException, "Tasks cannot be empty.")
+	case broken.Path == "containerInstances" && broken.Missing:
+		return wire.Errorf(api.InvalidParameterException, "Container instances cannot be empty.")
 	case tagText.MatchString(broken.Path) && strings.Contains(broken.Constraint, "regular expression"):
 		return wire.Errorf(api.InvalidParameterException, "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @.")
 	}
