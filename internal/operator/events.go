@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/berth-dev/berth/internal/ecs/why"
 )
 
 // PathEvents answers the state changes of tasks and container instances.
@@ -40,6 +42,8 @@ type NumberedEvent struct {
 // Chronicle answers what has happened. The control plane implements it.
 type Chronicle interface {
 	Events(ctx context.Context, q EventQuery) (Events, error)
+	// Why explains the task that a name means, or a launch that found no room: ErrNotFound when there is neither.
+	Why(ctx context.Context, cluster, name string) (why.Explanation, error)
 }
 
 // longestWait bounds EventQuery.Wait.
@@ -59,6 +63,22 @@ func EventsHandler(c Chronicle) http.Handler {
 		}
 		events, err := c.Events(r.Context(), q)
 		reply(w, events, err)
+	})
+}
+
+// PathWhy explains a task.
+const PathWhy = "/_berth/why"
+
+// WhyHandler answers GET /_berth/why. The caller has checked the signature and that the caller owns this Berth.
+func WhyHandler(c Chronicle) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			answer(w, http.StatusMethodNotAllowed, Failure{"GET answers here"})
+			return
+		}
+		query := r.URL.Query()
+		explanation, err := c.Why(r.Context(), query.Get("cluster"), query.Get("name"))
+		reply(w, explanation, err)
 	})
 }
 
@@ -85,6 +105,12 @@ func readEventQuery(v url.Values) (q EventQuery, err error) {
 	}
 	q.Wait = min(max(q.Wait, 0), longestWait)
 	return q, nil
+}
+
+// Why asks why a task is as it is.
+func (c *Client) Why(ctx context.Context, cluster, name string) (why.Explanation, error) {
+	var explanation why.Explanation
+	return explanation, c.ask(ctx, http.MethodGet, PathWhy+"?"+url.Values{"cluster": {cluster}, "name": {name}}.Encode(), &explanation)
 }
 
 // Events asks for state changes.

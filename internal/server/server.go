@@ -91,6 +91,7 @@ func New(config Config) *Server {
 		wire.Note("", "every agent is told the same endpoints"))
 	s.Dispatch.Routes(s.Wire.Handle)
 	s.Wire.Handle(operator.PathEvents, ownersOnly(operator.EventsHandler(s)))
+	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
 	if config.Operator != nil {
 		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))
 		handler := ownersOnly(operator.Handler(config.Operator))

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func whyCommand(flags *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "why [TASK|FAMILY|GROUP]",
+		Short: "Explain what became of a task, or why it found no room",
+		Long: "Why says in its first line what happened to a task, then why and what to do about it, and shows the evidence: exit codes,\n" +
+			"reasons, the last log lines, how long each step took, and the verdict on each machine. It works for 30 days after a task\n" +
+			"has stopped. A family or group means its latest task, or its latest launch that found no room; without a name it is the\n" +
+			"cluster's last launch that found no room, or else the last task that stopped.",
+		Example: "  berth why 3f2a\n  berth why hello-web\n  berth why                                      # the last RunTask that found no room",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("%q is one argument too many", args[1])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := flags.connect()
+			if err != nil {
+				return err
+			}
+			name := ""
+			if len(args) == 1 {
+				name = args[0]
+			}
+			explanation, err := t.operator.Why(cmd.Context(), t.cluster, name)
+			if err != nil {
+				return err
+			}
+			if flags.output == "json" {
+				return writeJSON(cmd.OutOrStdout(), explanation)
+			}
+			for i, next := range explanation.Next { // as it is to be typed for this Berth
+				if rest, ok := strings.CutPrefix(next, "berth "); ok {
+					explanation.Next[i] = flags.line() + " " + rest
+				}
+			}
+			return explanation.Print(cmd.OutOrStdout(), time.Local)
+		},
+	}
+}

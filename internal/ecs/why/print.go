@@ -1,0 +1,105 @@
+package why
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Print writes the explanation for people: the verdict in the first line, then the cause and what to do, then the evidence, with times in a zone.
+func (e Explanation) Print(w io.Writer, in *time.Location) error {
+	p := &printer{w: w, in: in}
+	p.line("%s", e.Verdict)
+	if e.Cause != "" {
+		p.line("%s", e.Cause)
+	}
+	if len(e.Next) > 0 {
+		p.line("\nNext:")
+		for _, next := range e.Next {
+			p.line("  %s", next)
+		}
+	}
+	if e.StopCode != "" {
+		p.line("\nStopped: %s: %s", e.StopCode, e.StoppedReason)
+	}
+	p.containers(e.Containers)
+	p.timeline(e.Timeline)
+	p.line("\nPlacement: %s", e.Placement.Text)
+	for _, m := range e.Placement.Machines {
+		p.line("  %s  %s", m.Instance, m.Text)
+	}
+	if len(e.Placement.Machines) == 0 {
+		p.line("  there is no machine")
+	}
+	return p.err
+}
+
+// printer writes lines until one fails.
+type printer struct {
+	w   io.Writer
+	in  *time.Location
+	err error
+}
+
+// line writes a line. What others wrote stays text: a terminal obeys nothing in it.
+func (p *printer) line(format string, args ...any) {
+	if p.err != nil {
+		return
+	}
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = plain(text)
+		}
+	}
+	_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+func (p *printer) containers(containers []Container) {
+	for _, c := range containers {
+		essential := ""
+		if c.Essential {
+			essential = ", essential"
+		}
+		p.line("\nContainer %s (%s%s): %s", c.Name, c.Image, essential, string(c.Status))
+		if c.ExitCode != nil {
+			p.line("  exit code %d: %s", *c.ExitCode, c.Meaning)
+		}
+		if c.Reason != "" {
+			p.line("  %s", c.Reason)
+		}
+		if c.Health != "" {
+			p.line("  health: %s", string(c.Health))
+		}
+		if c.Log == nil {
+			continue
+		}
+		if c.Log.Missing != "" {
+			p.line("  log: %s", c.Log.Missing)
+		}
+		for _, text := range c.Log.Lines {
+			p.line("  | %s", text)
+		}
+	}
+}
+
+func (p *printer) timeline(steps []Step) {
+	p.line("\nTimeline:")
+	for i, s := range steps {
+		took := ""
+		if i > 0 {
+			took = fmt.Sprintf("+%.3fs", s.Took)
+		}
+		p.line("  %s  %10s  %s", s.At.In(p.in).Format("2006-01-02 15:04:05.000"), took, s.What)
+	}
+}

@@ -1,0 +1,114 @@
+package why
+
+import (
+	"fmt"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+)
+
+// verdict says in one sentence what happened.
+func verdict(c *Case) string {
+	t := c.Task
+	name := fmt.Sprintf("Task %s (%s)", t.ID[:min(12, len(t.ID))], t.Definition)
+	stop := t.Why()
+	switch {
+	case stop == nil:
+		return name + " " + living(c)
+	case t.Status != ecs.Stopped:
+		return fmt.Sprintf("%s is stopping since %s: %s", name, span(c.Now.Sub(stop.At)), ended(c, stop))
+	case t.StartedAt.IsZero():
+		return fmt.Sprintf("%s never ran: %s", name, ended(c, stop))
+	}
+	return fmt.Sprintf("%s ran for %s: %s", name, span(t.StoppedAt.Sub(t.StartedAt)), ended(c, stop))
+}
+
+// living says how far a task is that should run.
+func living(c *Case) string {
+	t := c.Task
+	since := span(c.Now.Sub(t.CreatedAt))
+	switch {
+	case t.Status == ecs.Running && t.Health() == api.HealthStatusUnhealthy:
+		return fmt.Sprintf("runs for %s and is unhealthy: an essential container fails its health check.", span(c.Now.Sub(t.StartedAt)))
+	case t.Status == ecs.Running:
+		return fmt.Sprintf("runs for %s; nothing is wrong with it.", span(c.Now.Sub(t.StartedAt)))
+	case !c.Connected:
+		return fmt.Sprintf("waits for %s: the agent of its machine is not connected.", since)
+	case t.ConnectedAt.IsZero():
+		return fmt.Sprintf("waits for %s: it was placed, and its agent has not reported on it yet.", since)
+	case !t.PullStartedAt.IsZero() && t.PullStoppedAt.IsZero():
+		return fmt.Sprintf("is being prepared for %s: its images are being pulled.", since)
+	}
+	return fmt.Sprintf("is being started for %s: its containers are made, or wait for each other.", since)
+}
+
+// ended says why a task stopped.
+func ended(c *Case, stop *ecs.Stop) string {
+	t := c.Task
+	failed := culprit(t)
+	switch {
+	case t.Stop != nil:
+		return sentence(stop.Reason)
+	case failed == nil:
+		return sentence(stop.Reason)
+	case failed.Reason != "":
+		return sentence(fmt.Sprintf("container %s: %s", failed.Name, failed.Reason))
+	case failed.ExitCode != nil:
+		return fmt.Sprintf("essential container %s exited with code %d (%s).", failed.Name, *failed.ExitCode, meaning(c, failed))
+	}
+	return sentence(stop.Reason)
+}
+
+// culprit is the container that ended the task: an essential one that has failed before any other, or that has ended, or one that
+// says why it could not start.
+func culprit(t *ecs.Task) *ecs.Container {
+	var best *ecs.Container
+	rank := 0
+	for i := range t.Containers {
+		c := &t.Containers[i]
+		n := 0
+		switch {
+		case c.Status != ecs.Stopped:
+		case c.Reason != "":
+			n = 2
+		case c.Essential && c.ExitCode != nil && *c.ExitCode != 0:
+			n = 3
+		case c.Essential && c.ExitCode != nil:
+			n = 1
+		}
+		if c.Essential && c.Reason != "" && c.Status == ecs.Stopped {
+			n = 4
+		}
+		if n > rank {
+			best, rank = c, n
+		}
+	}
+	return best
+}
+
+// sentence ends a text with a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if last := text[len(text)-1]; last == '.' || last == '!' || last == '?' {
+		return text
+	}
+	return text + "."
+}
+
+// span is a duration as people read it.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 48*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	ecsapi "github.com/berth-dev/berth/api/ecs"
+	logsapi "github.com/berth-dev/berth/api/logs"
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/ecs/why"
+	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+const (
+	// linesTold is how many of a container's last log lines are told.
+	linesTold = 20
+	// machinesTold is on how many machines the verdict is told.
+	machinesTold = 20
+)
+
+// Why gathers what is known of the task that a name means, or of a launch that found no room, and explains it. Of the two the later
+// is meant; without a name the last launch that found no room.
+func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation, error) {
+	caller := wire.CallerOf(ctx)
+	scope := store.Scope{Account: caller.Account, Region: caller.Region}
+	cluster = lastPart(cluster)
+	if parts := strings.Split(name, "/"); strings.HasPrefix(name, "arn:") && len(parts) == 3 {
+		cluster, name = parts[1], parts[2]
+	}
+	task, err := s.ECS.TaskNamed(ctx, scope, cluster, name)
+	if errors.Is(err, ecs.ErrManyTasks) {
+		return why.Explanation{}, fmt.Errorf("%w: %w", operator.ErrNotFound, err)
+	}
+	if err != nil {
+		return why.Explanation{}, err
+	}
+	c := why.Case{Now: time.Now(), Scope: scope, Task: task}
+	if u, ok := s.ECS.LastUnplaced(scope, cluster, name); ok && (task == nil || name == "" || u.At.After(task.CreatedAt)) {
+		c.Unplaced = &u
+		return why.Explain(c), nil
+	}
+	switch {
+	case task == nil && name == "":
+		return why.Explanation{}, fmt.Errorf("%w: in cluster %s no task has stopped, and none was refused room since Berth started", operator.ErrNotFound, cluster)
+	case task == nil:
+		return why.Explanation{}, fmt.Errorf("%w: no task, family or group is named %q in cluster %s, nor did a launch of one find no room", operator.ErrNotFound, name, cluster)
+	}
+	if row, ok := s.ECS.TaskDefinitions.Get(scope, task.Definition.Key()); ok {
+		c.Definition = row.Value
+	}
+	if row, ok := s.ECS.Instances.Get(scope, task.Instance); ok {
+		c.Instance, c.Connected = row.Value, s.Dispatch.Connected(scope, task.Instance)
+	}
+	c.Verdicts = s.ECS.Judge(scope, task, machinesTold)
+	c.Logs = map[string]why.Log{}
+	for i := range task.Containers {
+		c.Logs[task.Containers[i].Name] = s.lastLines(ctx, &c, &task.Containers[i])
+	}
+	return why.Explain(c), nil
+}
+
+// lastLines are the last lines that a container wrote to CloudWatch Logs.
+func (s *Server) lastLines(ctx context.Context, c *why.Case, of *ecs.Container) why.Log {
+	log := why.Log{Lines: []string{}}
+	if c.Definition == nil {
+		log.Missing = "where it logged is not known any more: the task definition was deleted"
+		return log
+	}
+	defined, ok := c.Definition.Container(of.Name)
+	if !ok || defined.LogConfiguration == nil || defined.LogConfiguration.LogDriver != ecsapi.LogDriverAwslogs {
+		log.Missing = "it does not log by awslogs; set logConfiguration in the task definition to see its output here"
+		return log
+	}
+	options := defined.LogConfiguration.Options
+	log.Group, log.Stream = options["awslogs-group"], of.RuntimeID
+	if prefix := options["awslogs-stream-prefix"]; prefix != "" {
+		log.Stream = prefix + "/" + of.Name + "/" + c.Task.ID
+	}
+	caller := wire.CallerOf(ctx)
+	if region := options["awslogs-region"]; region != "" {
+		caller.Region = region
+	}
+	page, err := s.Logs.GetLogEvents(wire.WithCaller(ctx, caller), &logsapi.GetLogEventsRequest{LogGroupName: log.Group, LogStreamName: log.Stream, Limit: new(int32(linesTold))})
+	switch {
+	case err != nil:
+		log.Missing = fmt.Sprintf("nothing is in %s, stream %s", log.Group, log.Stream)
+	case len(page.Events) == 0:
+		log.Missing = "it wrote nothing, or what it wrote is older than the log group keeps"
+	default:
+		for _, e := range page.Events {
+			log.Lines = append(log.Lines, strings.TrimRight(e.Message, "\n"))
+		}
+	}
+	return log
+}
+
+// lastPart is an id or a name of what may be an ARN.
+func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
