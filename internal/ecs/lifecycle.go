@@ -75,7 +75,7 @@ var Moves = []Move{
 	{Running, Stopped, ByReconciler, "as above"},
 	{Deactivating, Stopped, ByReconciler, "as above"},
 	{Stopping, Stopped, ByReconciler, "as above"},
-	{Stopped, NoStatus, ByReconciler, "forgotten, an hour or more after it stopped"},
+	{Stopped, NoStatus, ByReconciler, "moved into the history, or forgotten an hour or more after it stopped"},
 }
 
 // May tells whether an actor may move a task from one status to another.
