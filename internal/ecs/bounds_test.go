@@ -18,19 +18,19 @@ func TestWhatIsTooLongIsNoInternalFailure(t *testing.T) {
 	task := got(w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "host"}))(w).Tasks[0].TaskArn
 	long := strings.Repeat("x", 2<<20)
 	bindings := strings.TrimSuffix(strings.Repeat(`{"bindIP": "0.0.0.0", "containerPort": 80, "hostPort": 80},`, 20_000), ",")
-	for name, c := range map[string]struct {
-		operation, body string
-		status          int
+	for _, c := range []struct {
+		name, operation, body string
+		status                int
 	}{
-		"the key of a cluster":     {"UpdateCluster", `{"cluster": "default", "configuration": {"executeCommandConfiguration": {"kmsKeyId": "` + long + `"}}}`, 400},
-		"the bucket of a cluster":  {"CreateCluster", `{"clusterName": "c", "configuration": {"executeCommandConfiguration": {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": "` + long + `"}}}}`, 400},
-		"whose setting it is":      {"PutAccountSetting", `{"name": "awsvpcTrunking", "value": "enabled", "principalArn": "arn:aws:iam::000000000000:user/` + long + `"}`, 400},
-		"the ports of a container": {"SubmitContainerStateChange", `{"task": "` + task + `", "containerName": "app", "status": "RUNNING", "networkBindings": [` + bindings + `]}`, 400},
-		"the end of a container":   {"SubmitContainerStateChange", `{"task": "` + task + `", "containerName": "app", "status": "STOPPED", "runtimeId": "` + long[:1<<20] + `", "reason": "` + long[:1<<20] + `"}`, 200},
-		"a time before all times":  {"SubmitTaskStateChange", `{"task": "` + task + `", "status": "RUNNING", "pullStartedAt": -253402300799}`, 400},
+		{"the key of a cluster", "UpdateCluster", `{"cluster": "default", "configuration": {"executeCommandConfiguration": {"kmsKeyId": "` + long + `"}}}`, 400},
+		{"the bucket of a cluster", "CreateCluster", `{"clusterName": "c", "configuration": {"executeCommandConfiguration": {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": "` + long + `"}}}}`, 400},
+		{"whose setting it is", "PutAccountSetting", `{"name": "awsvpcTrunking", "value": "enabled", "principalArn": "arn:aws:iam::000000000000:user/` + long + `"}`, 400},
+		{"the ports of a container", "SubmitContainerStateChange", `{"task": "` + task + `", "containerName": "app", "status": "RUNNING", "networkBindings": [` + bindings + `]}`, 400},
+		{"the end of a container", "SubmitContainerStateChange", `{"task": "` + task + `", "containerName": "app", "status": "STOPPED", "runtimeId": "` + long[:1<<20] + `", "reason": "` + long[:1<<20] + `"}`, 200},
+		{"a time before all times", "SubmitTaskStateChange", `{"task": "` + task + `", "status": "RUNNING", "pullStartedAt": -253402300799}`, 400},
 	} {
 		if status, answer := call(c.operation, c.body); status != c.status {
-			t.Errorf("%s: %d %.300s", name, status, answer)
+			t.Errorf("%s: %d %.300s", c.name, status, answer)
 		}
 	}
 	if status, answer := call("SubmitTaskStateChange", `{"task": "`+task+`", "status": "STOPPED", "reason": "`+"x"+strings.Repeat("é", 1<<20)+`"}`); status != 200 {

@@ -91,7 +91,7 @@ func TestNetworkInterfacesOfAnInstance(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")
 	w.define(cabledDefinition)
-	i := w.equipped(func(r *api.RegisterContainerInstanceRequest) {
+	w.equipped(func(r *api.RegisterContainerInstanceRequest) {
 		r.Attributes = append(r.Attributes, api.Attribute{Name: "ecs.instance-type", Value: "t3.small"})
 	})
 	run := web(3)
@@ -104,7 +104,7 @@ func TestNetworkInterfacesOfAnInstance(t *testing.T) {
 		TotalResources: []api.Resource{{Name: "ENI", Type: "INTEGER"}}}); code(err) != "InvalidParameterException" {
 		t.Errorf("no interface: %v", err)
 	}
-	i = w.equipped(func(r *api.RegisterContainerInstanceRequest) {
+	i := w.equipped(func(r *api.RegisterContainerInstanceRequest) {
 		r.TotalResources = append(r.TotalResources, api.Resource{Name: "ENI", Type: "INTEGER", IntegerValue: 10})
 	})
 	if out = got(w.RunTask(w.ctx, run))(w); len(out.Tasks) != 3 {

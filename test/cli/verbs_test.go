@@ -86,7 +86,7 @@ func TestVerbs(t *testing.T) {
 			"":                                     "is empty",
 			"family: web":                          "line 1: it is not valid JSON",
 			"{\"family\": \"web\",\n\"cpu\": 256}": "line 2: cpu is of type number and must be of type string",
-			`{"family": "web"}`:                    "containerDefinitions",
+			`{"family": "web"}`:                    "Container list cannot be empty",
 			"{\"family\": \"web\",\n\"containerDefin": "line 2: the JSON ends before it is complete",
 		} {
 			path := file(t, "definition.json", text)
