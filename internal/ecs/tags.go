@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -145,7 +146,7 @@ func taggedRow[T any](table *store.Table[T], scope store.Scope, id string, missi
 		return tagged{}, missing
 	}
 	change := func(tx *store.Tx, to func([]api.Tag) ([]api.Tag, error)) error {
-		return table.Modify(tx, scope, id, func(v *T) (err error) {
+		err := table.Modify(tx, scope, id, func(v *T) (err error) {
 			tags := tagsOf(v)
 			if tags == nil {
 				return missing
@@ -153,24 +154,31 @@ func taggedRow[T any](table *store.Table[T], scope store.Scope, id string, missi
 			*tags, err = to(*tags)
 			return err
 		})
+		if errors.Is(err, store.ErrNotFound) { // it was there a moment ago
+			return missing
+		}
+		return err
 	}
 	return tagged{*tagsOf(row.Value), change}, nil
 }
 
-// taggedTask is taggedRow for a task, of which the history may have the record: then its tags are what they were.
+// taggedTask is taggedRow for a task, of which the history may have the record. The tags of one that has stopped are what they were.
 func (s *Service) taggedTask(ctx context.Context, scope store.Scope, id, path string) (tagged, error) {
-	tagsOf := func(t *Task) *[]api.Tag { return theTags(&t.Tags, t.Cluster+"/"+id == path) }
-	if _, ok := s.Tasks.Get(scope, id); ok {
-		return taggedRow(s.Tasks, scope, id, resourceNotFound(), tagsOf)
-	}
 	task, err := s.TaskRecord(ctx, scope, id)
 	switch {
 	case err != nil:
 		return tagged{}, err
-	case task == nil || tagsOf(task) == nil:
+	case task == nil || task.Cluster+"/"+id != path:
 		return tagged{}, resourceNotFound()
 	}
-	return tagged{task.Tags, func(*store.Tx, func([]api.Tag) ([]api.Tag, error)) error {
-		return invalidParameter("The specified task is stopped. Specify a running task and try again.")
-	}}, nil
+	change := func(tx *store.Tx, to func([]api.Tag) ([]api.Tag, error)) error {
+		if now, ok := s.Tasks.GetTx(tx, scope, id); !ok || now.Status == Stopped {
+			return invalidParameter("The specified task is stopped. Specify a running task and try again.")
+		}
+		return s.Tasks.Modify(tx, scope, id, func(t *Task) (err error) {
+			t.Tags, err = to(t.Tags)
+			return err
+		})
+	}
+	return tagged{task.Tags, change}, nil
 }
