@@ -34,6 +34,7 @@ const (
 	ByPlacer     Actor = "placer"          // on the leader: commits a task with the machine it runs on
 	ByAgent      Actor = "agent"           // through the Submit operations and acknowledgements: what is
 	ByReconciler Actor = "task reconciler" // on the leader: what no agent can report
+	ByMover      Actor = "mover"           // on the leader: takes what has stopped out of the state
 )
 
 // Move is a step of a task's life that an actor may make.
@@ -75,7 +76,7 @@ var Moves = []Move{
 	{Running, Stopped, ByReconciler, "as above"},
 	{Deactivating, Stopped, ByReconciler, "as above"},
 	{Stopping, Stopped, ByReconciler, "as above"},
-	{Stopped, NoStatus, ByReconciler, "moved into the history, or forgotten an hour or more after it stopped"},
+	{Stopped, NoStatus, ByMover, "moved to the history, or forgotten where there is none"},
 }
 
 // May tells whether an actor may move a task from one status to another.

@@ -103,7 +103,7 @@ func (m *mover) move(ctx context.Context, tasks []ending) (moved int, err error)
 			continue // a reset was faster
 		}
 		value, err := m.service.Tasks.Encoded(row)
-		if errors.Is(err, store.ErrNotFound) { // its tags were changed just now
+		if errors.Is(err, store.ErrNotFound) { // it was changed just now
 			m.ended.putBack(e)
 			continue
 		}

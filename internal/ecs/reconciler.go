@@ -11,7 +11,7 @@ import (
 )
 
 // reconciler is the task reconciler: it ends what agents cannot. It removes the network interfaces of tasks whose
-// containers are gone, closes tasks on whose fate no agent is left to report, and forgets those that stopped long ago.
+// containers are gone, and closes tasks on whose fate no agent is left to report. It forgets deregistered instances.
 // It runs on the leader, and all that it writes is fenced.
 //
 // It works by level: a change of a task, or of its instance, puts the task's key into the queue; whoever takes it out
