@@ -20,8 +20,8 @@ type launch struct {
 	gpus     []int64                  // of it, for each container
 	shares   []*share
 
-	placed bool     // the shares have their placements
-	tasks  []string // ids of the tasks that are committed
+	placed bool // the shares have their placements
+	ran    ran  // what came of it
 }
 
 // share is a part of a launch's tasks: all of them, those of a capacity provider, or the one for a container instance that

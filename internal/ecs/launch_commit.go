@@ -11,9 +11,6 @@ import (
 	"github.com/berth-dev/berth/internal/wire"
 )
 
-// tokenKept is how long a client token is remembered.
-const tokenKept = 24 * time.Hour
-
 // errNothingPlaced ends a transaction that has nothing to commit.
 var errNothingPlaced = errors.New("nothing was placed")
 
@@ -31,16 +28,22 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 		return wire.Errorf(api.ServerException, "Berth is shutting down: no task is started any more.")
 	}
 	defer s.placer.end()
+	var own bool // what the token is remembered with is this launch's
 	err := s.leader().Update(ctx, func(tx *store.Tx) (err error) {
-		if token == nil {
-			l.tasks, err = s.commit(tx, scope, l)
-			return err
+		own = false
+		commit := func() (ran, error) {
+			own = true
+			return s.commit(tx, scope, l)
 		}
-		l.tasks, err = store.Once(tx, scope, *token, func() ([]string, error) { return s.commit(tx, scope, l) })
+		if token == nil {
+			l.ran, err = commit()
+		} else {
+			l.ran, err = store.Once(tx, scope, *token, commit)
+		}
 		return err
 	})
 	if err != nil {
-		l.tasks = nil
+		l.ran.Tasks = nil
 	}
 	unused := l.unused()
 	if errors.Is(err, store.ErrInDoubt) {
@@ -48,28 +51,30 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 		return err
 	}
 	s.placer.drop(unused)
-	s.placer.leave(scope, l.tasks, 0)
-	s.noteUnplaced(scope, l)
+	s.placer.leave(scope, l.ran.Tasks, 0)
 	if errors.Is(err, errNothingPlaced) {
-		return nil
+		err = nil
+	}
+	if own && err == nil {
+		s.noteUnplaced(scope, l)
 	}
 	return err
 }
 
 // commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
 // checked against: neither the cluster nor the definition may have gone or been retired meanwhile, nor the cluster have lost a capacity provider.
-func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []string, err error) {
+func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (out ran, err error) {
 	cluster, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster)
 	if !ok || cluster.Status != clusterActive {
-		return nil, clusterNotFound()
+		return out, clusterNotFound()
 	}
 	for _, sh := range l.shares {
 		if sh.provider != "" && !slices.Contains(cluster.CapacityProviders, sh.provider) {
-			return nil, notAssociated()
+			return out, notAssociated()
 		}
 	}
 	if err := mayRun(s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key())); err != nil {
-		return nil, err
+		return out, err
 	}
 	if !l.placed {
 		s.placer.place(l)
@@ -80,19 +85,20 @@ func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (ids []stri
 			task := l.task(sh, c)
 			if l.network != nil {
 				if err := s.attach(tx, scope, l, task, c.Instance.Zone); err != nil {
-					return nil, err
+					return out, err
 				}
 			}
 			if err := s.Tasks.Create(tx, scope, task.ID, task); err != nil {
-				return nil, err
+				return out, err
 			}
-			ids = append(ids, task.ID)
+			out.Tasks = append(out.Tasks, task.ID)
 		}
 	}
-	if len(ids) == 0 {
-		return nil, errNothingPlaced
+	out.Failures = s.failures(scope, l)
+	if len(out.Tasks) == 0 {
+		return out, errNothingPlaced
 	}
-	return ids, nil
+	return out, nil
 }
 
 // attach gives a task its network interface, in the zone of its instance when that has one.
@@ -118,7 +124,7 @@ func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task,
 // unused are the reservations of placements that the launch did not commit.
 func (l *launch) unused() []string {
 	committed := map[string]bool{}
-	for _, id := range l.tasks {
+	for _, id := range l.ran.Tasks {
 		committed[id] = true
 	}
 	var out []string

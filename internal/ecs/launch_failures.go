@@ -14,11 +14,7 @@ const (
 )
 
 // failures tell why tasks of a launch were not placed.
-func (s *Service) failures(scope store.Scope, l *launch) []api.Failure {
-	out := []api.Failure{}
-	if !l.placed {
-		return out
-	}
+func (s *Service) failures(scope store.Scope, l *launch) (out []api.Failure) {
 	for _, sh := range l.shares {
 		if short := sh.count - len(sh.chosen); short > 0 {
 			out = append(out, s.failuresOf(scope, sh, short)...)

@@ -6,12 +6,11 @@ import (
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
-	"github.com/berth-dev/berth/internal/wire"
 )
 
 // RunTask places and commits up to ten tasks of a definition. Those that find no room are in failures; the answer comes
-// once the others are durable. A client token that comes again answers with the tasks of the first time, whatever has
-// changed since.
+// once the others are durable. A client token that comes again answers as the first time, whatever has changed since;
+// while the first is on its way, it waits for that.
 func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunTaskResponse, error) {
 	scope := scopeOf(ctx)
 	token, err := runToken(r)
@@ -19,12 +18,17 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 		return nil, err
 	}
 	if token != nil {
-		ids, known, err := store.Recall[[]string](s.db, scope, *token)
+		leave, err := s.tokens.take(ctx, scopedToken{scope, token.Value})
 		if err != nil {
-			return nil, s.runConflict(ctx, scope, err, ids)
+			return nil, err
+		}
+		defer leave()
+		before, known, err := store.Recall[ran](s.db, scope, *token)
+		if err != nil {
+			return nil, s.runConflict(ctx, scope, err, before.Tasks)
 		}
 		if known {
-			return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, ids), Failures: []api.Failure{}}, nil
+			return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, before.Tasks), Failures: present(before.Failures)}, nil
 		}
 	}
 	l, err := s.runOf(scope, r)
@@ -32,16 +36,16 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 		return nil, err
 	}
 	if err := s.launch(ctx, scope, l, token); err != nil {
-		if errors.Is(err, store.ErrTokenReused) { // by one that came at the same time
-			ids, _, _ := store.Recall[[]string](s.db, scope, *token)
-			return nil, s.runConflict(ctx, scope, err, ids)
+		if errors.Is(err, store.ErrTokenReused) { // by one whose commit was in doubt, and came late
+			before, _, _ := store.Recall[ran](s.db, scope, *token)
+			return nil, s.runConflict(ctx, scope, err, before.Tasks)
 		}
 		return nil, err
 	}
-	if sh := l.shares[0]; l.placed && !sh.candidates && sh.provider == "" && sh.pool.launchType != api.LaunchTypeFargate {
+	if sh := l.shares[0]; len(l.ran.Tasks) == 0 && !sh.candidates && sh.provider == "" && sh.pool.launchType != api.LaunchTypeFargate {
 		return nil, invalidParameter("No Container Instances were found in your cluster.")
 	}
-	return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, l.tasks), Failures: s.failures(scope, l)}, nil
+	return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, l.ran.Tasks), Failures: present(l.ran.Failures)}, nil
 }
 
 // runOf checks a RunTask and works out its launch.
@@ -85,30 +89,4 @@ func (s *Service) launched(ctx context.Context, scope store.Scope, ids []string)
 		}
 	}
 	return out
-}
-
-// runToken is the request's client token, nil without one.
-func runToken(r *api.RunTaskRequest) (*store.Token, error) {
-	if r.ClientToken == "" {
-		return nil, nil
-	}
-	if len(r.ClientToken) > 64 {
-		return nil, invalidParameter("clientToken longer than 64.")
-	}
-	params, err := store.Params(r)
-	return &store.Token{Operation: "RunTask", Value: r.ClientToken, Params: params, Keep: tokenKept}, err
-}
-
-// runConflict is the answer to a client token that came with other parameters: it names the tasks that it was for.
-func (s *Service) runConflict(ctx context.Context, scope store.Scope, err error, ids []string) error {
-	if !errors.Is(err, store.ErrTokenReused) {
-		return err
-	}
-	arns := []string{}
-	for _, task := range s.launched(ctx, scope, ids) {
-		arns = append(arns, task.TaskArn)
-	}
-	conflict := wire.Errorf(api.ConflictException, "The client token was used with other parameters.")
-	conflict.Fields = map[string]any{"resourceIds": arns}
-	return conflict
 }

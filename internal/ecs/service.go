@@ -42,7 +42,8 @@ type Service struct {
 	log      *slog.Logger
 	placer   *placer
 	lead     atomic.Pointer[store.Leader]
-	moving   sync.Mutex // held while tasks are on their way into the history
+	tokens   turns[scopedToken] // of RunTask, one request with each at a time
+	moving   sync.Mutex         // held while tasks are on their way into the history
 	unplaced unplaceable
 	changes  bell // rings when state changes were recorded
 	// server names this run of this server in the sessions that it holds.

@@ -39,7 +39,7 @@ func (s *Service) StartTask(ctx context.Context, r *api.StartTaskRequest) (*api.
 	if err := s.launch(ctx, scope, l, nil); err != nil {
 		return nil, err
 	}
-	return &api.StartTaskResponse{Tasks: s.launched(ctx, scope, l.tasks), Failures: append(failures, s.failures(scope, l)...)}, nil
+	return &api.StartTaskResponse{Tasks: s.launched(ctx, scope, l.ran.Tasks), Failures: append(failures, l.ran.Failures...)}, nil
 }
 
 // sharesOn are the parts of a launch with one task for each instance that is named; those that are not there are failures.
