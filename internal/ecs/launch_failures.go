@@ -10,6 +10,7 @@ import (
 
 const (
 	noCapacity  = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+	noInstances = "No Container Instances were found in your cluster."
 	maxFailures = 100
 )
 
@@ -29,23 +30,37 @@ func (s *Service) failuresOf(scope store.Scope, sh *share, short int) (out []api
 	if sh.pool.launchType == api.LaunchTypeFargate {
 		detail := placement.Explain(sh.refusals)
 		if len(sh.refusals) == 0 {
-			detail = s.noPool(scope)
+			detail = s.noMachine(scope, sh)
 		}
 		for range short {
 			out = append(out, api.Failure{Reason: noCapacity, Detail: detail})
 		}
 		return out
 	}
-	for _, v := range sh.refusals[:min(len(sh.refusals), maxFailures)] {
-		if sh.provider == "" || s.belongs(scope, sh, v.Instance) {
-			out = append(out, api.Failure{Arn: InstanceARN(scope, sh.pool.cluster, v.Instance), Reason: string(v.Obstacle), Detail: v.Detail})
-		}
+	active := false
+	for _, v := range sh.refusals {
+		active = active || v.Obstacle != placement.Inactive
+		out = append(out, api.Failure{Arn: InstanceARN(scope, sh.pool.cluster, v.Instance), Reason: string(v.Obstacle), Detail: v.Detail})
 	}
-	if len(out) == 0 && sh.provider != "" {
-		out = append(out, api.Failure{Arn: CapacityProviderARN(scope, sh.provider), Reason: "EMPTY CAPACITY PROVIDER",
-			Detail: "No container instance of the cluster has the attribute " + CapacityProviderAttribute + " with the provider's name."})
+	switch {
+	case sh.provider == "" || active:
+		return out
+	case len(out) > 0:
+		return []api.Failure{{Arn: CapacityProviderARN(scope, sh.provider), Reason: "NO ACTIVE INSTANCES",
+			Detail: "No container instance of the provider is ACTIVE."}}
 	}
-	return out
+	return []api.Failure{{Arn: CapacityProviderARN(scope, sh.provider), Reason: "EMPTY CAPACITY PROVIDER", Detail: s.noMachine(scope, sh)}}
+}
+
+// noMachine says why there is no machine that a share could go to.
+func (s *Service) noMachine(scope store.Scope, sh *share) string {
+	switch {
+	case sh.pool.launchType == api.LaunchTypeFargate:
+		return s.noPool(scope)
+	case sh.provider != "":
+		return fmt.Sprintf("No container instance of the cluster has the attribute %s with the value %s.", CapacityProviderAttribute, sh.provider)
+	}
+	return noInstances
 }
 
 // noPool says that nothing offers Fargate in the scope, and where in the account something does: what is asked of another

@@ -11,8 +11,8 @@ import (
 // lookEvery is how often at most a launch that waits looks again: agents come back in thousands.
 const lookEvery = 5 * time.Millisecond
 
-// wait returns once placing has begun, and a request need not wait for agents that have not come back yet since the server started: one
-// fits, or something else is in the way, or there was time enough.
+// wait returns once placing has begun, and a request need not wait for agents that have not come back yet since the server started: its
+// tasks fit, or something else is in the way, or there was time enough.
 func (p *placer) wait(ctx context.Context, l *launch) error {
 	select {
 	case <-p.ready:
@@ -53,8 +53,8 @@ func pause(ctx context.Context, signal <-chan struct{}, most time.Duration) bool
 	return ctx.Err() == nil
 }
 
-// awaits tells whether a share fits nowhere, and may once an agent comes.
+// awaits tells whether not all of a share's tasks find room, and more may once an agent comes.
 func (p *placer) awaits(sh *share, r placement.Request) bool {
 	r.Pool, r.Instance = sh.pool.name(), sh.instance
-	return p.ledger.Awaits(r)
+	return p.ledger.Awaits(r, sh.count)
 }

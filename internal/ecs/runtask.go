@@ -43,7 +43,7 @@ func (s *Service) RunTask(ctx context.Context, r *api.RunTaskRequest) (*api.RunT
 		return nil, err
 	}
 	if sh := l.shares[0]; len(l.ran.Tasks) == 0 && !sh.candidates && sh.provider == "" && sh.pool.launchType != api.LaunchTypeFargate {
-		return nil, invalidParameter("No Container Instances were found in your cluster.")
+		return nil, invalidParameter(noInstances)
 	}
 	return &api.RunTaskResponse{Tasks: s.launched(ctx, scope, l.ran.Tasks), Failures: present(l.ran.Failures)}, nil
 }

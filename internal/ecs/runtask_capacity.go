@@ -1,8 +1,6 @@
 package ecs
 
 import (
-	"slices"
-
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
 	"github.com/berth-dev/berth/internal/store"
@@ -72,15 +70,7 @@ func (c capacity) shares(scope store.Scope, cluster string, count int) (out []*s
 func (l *launch) requestOf(sh *share) placement.Request {
 	r := l.request
 	if sh.provider != "" && sh.pool.launchType != api.LaunchTypeFargate {
-		r.Attributes = append(r.Attributes[:len(r.Attributes):len(r.Attributes)], placement.Attribute{Name: CapacityProviderAttribute, Value: sh.provider})
+		r.Part = placement.Attribute{Name: CapacityProviderAttribute, Value: sh.provider}
 	}
 	return r
-}
-
-// belongs tells whether an instance is capacity of the share's provider.
-func (s *Service) belongs(scope store.Scope, sh *share, instance string) bool {
-	row, ok := s.Instances.Get(scope, instance)
-	return ok && slices.ContainsFunc(row.Value.Attributes, func(a api.Attribute) bool {
-		return a.Name == CapacityProviderAttribute && a.Value == sh.provider
-	})
 }

@@ -123,3 +123,35 @@ func TestATaskIsNotRunByAProviderThatTheClusterHasNoMore(t *testing.T) {
 		t.Errorf("%d tasks were committed", n)
 	}
 }
+
+// Of a provider's instances alone it is told, however many others the cluster has.
+func TestAProviderThatHasNoRoomSaysWhy(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.provider("p")
+	got(w.CreateCluster(w.ctx, &api.CreateClusterRequest{CapacityProviders: []string{"p"}}))(w)
+	w.define(`{"family": "job", "networkMode": "none", "taskRoleArn": "role", "containerDefinitions": [{"name": "c", "image": "i", "memory": 100}]}`)
+	for range maxFailures + 1 {
+		w.instance(1024, 300)
+	}
+	reason := func() (reason, arn string) {
+		out := got(w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "job", CapacityProviderStrategy: []api.CapacityProviderStrategyItem{item("p", 0, 1)}}))(w)
+		if len(out.Tasks) != 0 || len(out.Failures) != 1 {
+			t.Fatalf("%+v", out)
+		}
+		return out.Failures[0].Reason, out.Failures[0].Arn
+	}
+	if r, arn := reason(); r != "EMPTY CAPACITY PROVIDER" || arn != CapacityProviderARN(here, "p") {
+		t.Errorf("without an instance: %s of %s", r, arn)
+	}
+	if n, ok := w.LastUnplaced(here, "default", "job"); !ok || n.NoMachine != "No container instance of the cluster has the attribute berth.capacity-provider with the value p." {
+		t.Errorf("remembered %+v", n)
+	}
+	i := w.instance(1024, 300, CapacityProviderAttribute+"=p")
+	if r, arn := reason(); r != "ATTRIBUTE" || arn != InstanceARN(here, "default", i.ID) {
+		t.Errorf("with an instance that can't do it: %s of %s", r, arn)
+	}
+	got(w.UpdateContainerInstancesState(w.ctx, &api.UpdateContainerInstancesStateRequest{ContainerInstances: []string{i.ID}, Status: "DRAINING"}))(w)
+	if r, arn := reason(); r != "NO ACTIVE INSTANCES" || arn != CapacityProviderARN(here, "p") {
+		t.Errorf("with an instance that drains: %s of %s", r, arn)
+	}
+}

@@ -98,3 +98,15 @@ func TestLaunchTypesKeepToTheirMachines(t *testing.T) {
 		t.Errorf("an external instance is called %s", i.Ec2InstanceId)
 	}
 }
+
+func TestStartTaskOnAnInstanceThatWasDeregistered(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(hostDefinition)
+	i := w.instance(1024, 1024)
+	got(w.DeregisterContainerInstance(w.ctx, &api.DeregisterContainerInstanceRequest{ContainerInstance: i.ID}))(w)
+	out := w.startTask("host", i.ID)
+	if len(out.Tasks) != 0 || len(out.Failures) != 1 || out.Failures[0].Reason != "INACTIVE" || out.Failures[0].Arn != InstanceARN(here, "default", i.ID) {
+		t.Errorf("%+v", out)
+	}
+}

@@ -55,10 +55,7 @@ func (s *Service) noteUnplaced(scope store.Scope, l *launch) {
 		n := Unplaced{Scope: scope, At: time.Now().UTC(), Cluster: l.template.Cluster, Definition: l.template.Definition, Group: l.template.Group,
 			LaunchType: sh.pool.launchType, Demand: l.request.Demand, Asked: sh.count, Short: short, Verdicts: sh.refusals}
 		if len(sh.refusals) == 0 {
-			n.NoMachine = "No Container Instances were found in your cluster."
-			if sh.pool.launchType == api.LaunchTypeFargate {
-				n.NoMachine = s.noPool(scope)
-			}
+			n.NoMachine = s.noMachine(scope, sh)
 		}
 		s.unplaced.note(n)
 	}

@@ -1,16 +1,17 @@
 package placement
 
 import (
+	"fmt"
+	"maps"
 	"slices"
-	"strings"
 )
 
 // attributes is a set of attributes. Most instances of a cluster have the same: they share one, and what a request asks
 // of attributes is answered once for all of them.
 type attributes struct {
 	key    string
-	index  int // in Ledger.sets
-	list   []Attribute
+	index  int         // in Ledger.sets
+	list   []Attribute // by name, each once
 	values map[string]string
 	users  int
 }
@@ -34,31 +35,34 @@ func (a *attributes) carries(want Attribute) bool {
 	return ok && (want.Value == "" || want.Value == have)
 }
 
-// share returns the set of a list, the one before if it is still right. Every use of it ends by unshare.
+// share returns the set of a list, the one before if it is still right. Of several attributes of one name the first counts. Every use of
+// the set ends by unshare.
 func (l *Ledger) share(list []Attribute, before *attributes) *attributes {
 	if before != nil && before.same(list) {
 		before.users++
 		return before
 	}
-	values := make(map[string]string, len(list))
+	values, key := make(map[string]string, len(list)), []byte(nil)
 	for _, x := range list {
-		values[x.Name] = x.Value
+		if _, twice := values[x.Name]; !twice {
+			values[x.Name] = x.Value
+		}
 	}
-	pairs := make([]string, 0, len(values))
-	for name, value := range values {
-		pairs = append(pairs, name+"\x00"+value)
+	list = make([]Attribute, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
+		list = append(list, Attribute{name, value})
+		key = fmt.Appendf(key, "%d %s%d %s", len(name), name, len(value), value) // no two sets have the same
 	}
-	slices.Sort(pairs)
-	key := strings.Join(pairs, "\x01")
-	a := l.byKey[key]
+	a := l.byKey[string(key)]
 	if a == nil {
-		a = &attributes{key: key, list: list, values: values, index: slices.Index(l.sets, nil)}
+		a = &attributes{key: string(key), list: list, values: values, index: slices.Index(l.sets, nil)}
 		if a.index < 0 {
 			a.index = len(l.sets)
 			l.sets = append(l.sets, nil)
 		}
 		l.sets[a.index] = a
-		l.byKey[key] = a
+		l.byKey[a.key] = a
 	}
 	a.users++
 	return a

@@ -25,12 +25,19 @@ func (l *Ledger) Check(r Request, instance string) Verdict {
 	return l.ask(&r).judge(c)
 }
 
-// Verdicts judges the candidates of a request: the most that are asked for, the closest match first.
+// Verdicts judges the candidates of a request: the most that are asked for, the closest match first. An instance that the request names is
+// judged also when it is not there.
 func (l *Ledger) Verdicts(r Request, most int) []Verdict {
 	a, candidates := l.ask(&r), l.candidates(&r)
+	if r.Instance != "" && len(candidates) == 0 && most > 0 {
+		return []Verdict{{Instance: r.Instance, Obstacle: Inactive}}
+	}
 	top := make([]match, 0, min(most, len(candidates))+1)
 	for at, c := range candidates {
-		_, m := a.match(c)
+		o, m := a.match(c)
+		if o == Foreign {
+			continue
+		}
 		m.at = int32(at)
 		if len(top) >= most && (most == 0 || m.compare(top[most-1]) >= 0) {
 			continue

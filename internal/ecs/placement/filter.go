@@ -22,6 +22,8 @@ const (
 	Ports       Obstacle = "RESOURCE:PORTS"
 	PortsUDP    Obstacle = "RESOURCE:PORTS_UDP"
 	NotDistinct Obstacle = "DistinctInstance placement constraint unsatisfied."
+	// Foreign: it is of another part of the pool than the request's. No failure names it.
+	Foreign Obstacle = "FOREIGN"
 )
 
 // filter looks at one thing that a request needs.
@@ -29,7 +31,7 @@ type filter func(a *ask, c *member) Obstacle
 
 // filters are asked in this order. An instance is the closer a match the more of them it passes, so those that no
 // waiting can mend come first.
-var filters = [...]filter{(*ask).active, (*ask).attributes, (*ask).members, (*ask).location, (*ask).connected,
+var filters = [...]filter{(*ask).part, (*ask).active, (*ask).attributes, (*ask).members, (*ask).location, (*ask).connected,
 	(*ask).memory, (*ask).cpu, (*ask).gpus, (*ask).enis, (*ask).ports, (*ask).distinct}
 
 // ask is a request on its way through the filters.
@@ -48,6 +50,7 @@ type answer uint8
 const (
 	unasked answer = iota
 	fine
+	foreign // of another part of the pool
 	lacking
 	outside
 )
@@ -72,6 +75,13 @@ func (a *ask) fits(c *member) bool {
 	return o == None
 }
 
+func (a *ask) part(c *member) Obstacle {
+	if a.Part != (Attribute{}) && (c.machine == nil || a.of(c) == foreign) {
+		return Foreign
+	}
+	return None
+}
+
 func (a *ask) active(c *member) Obstacle {
 	if c.machine == nil || !c.Active {
 		return Inactive
@@ -89,6 +99,9 @@ func (a *ask) of(c *member) answer {
 }
 
 func (a *ask) answer(c *member) answer {
+	if a.Part != (Attribute{}) && !c.set.carries(a.Part) {
+		return foreign
+	}
 	for _, want := range a.Attributes {
 		if !c.set.carries(want) {
 			return lacking

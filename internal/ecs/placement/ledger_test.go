@@ -237,3 +237,17 @@ func TestAnInstanceMovesToAnotherPool(t *testing.T) {
 		t.Errorf("%d active in the first pool, %d in the other", l.Active(cluster), l.Active("other"))
 	}
 }
+
+// What an instance says of itself is nothing to the others: no list of attributes passes for another one.
+func TestAttributesAreTheInstancesOwn(t *testing.T) {
+	l := ledgerOf(on("liar", 0, 1024, Attribute{Name: "a\x00\x01b"}), on("honest", 0, 1024, Attribute{Name: "a"}, Attribute{Name: "b"}))
+	if v := l.Check(Request{Attributes: []Attribute{{Name: "a"}}}, "i-honest"); v.Obstacle != None {
+		t.Errorf("%+v", v)
+	}
+	l = ledgerOf(on("twice", 0, 1024, Attribute{"z", "b"}, Attribute{"z", "a"}), on("once", 0, 1024, Attribute{"z", "b"}), on("other", 0, 1024, Attribute{"z", "a"}))
+	for id, want := range map[string]string{"i-twice": "b", "i-once": "b", "i-other": "a"} {
+		if i, _ := l.Joined(id); i.Attribute("z") != want {
+			t.Errorf("%s has %v", id, i.Attributes)
+		}
+	}
+}

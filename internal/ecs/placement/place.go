@@ -1,5 +1,7 @@
 package placement
 
+import "strconv"
+
 // Placed is where a task is to run.
 type Placed struct {
 	Task     string
@@ -37,22 +39,31 @@ func (r *Request) pick(c *member) []string {
 	return free[:r.GPUs]
 }
 
-// Awaits tells whether a request fits nowhere now, and may if an agent comes: one that is away, or the first one of all.
-func (l *Ledger) Awaits(r Request) bool {
-	a, candidates := l.ask(&r), l.candidates(&r)
-	hope := len(candidates) == 0
-	for _, c := range candidates {
+// Awaits tells whether fewer than n tasks find room now, and more may if an agent comes: one that is away, or the first one of all.
+func (l *Ledger) Awaits(r Request, n int) bool {
+	a, hope, none := l.ask(&r), false, r.Instance == ""
+	a.lenient = true
+	for _, c := range l.candidates(&r) {
 		o, _ := a.check(c)
-		if o == None {
-			return false
-		}
-		if o == Agent && !hope {
-			a.lenient = true
-			hope = a.fits(c)
-			a.lenient = false
+		none = none && o == Foreign
+		if hope = o == None && !c.Connected; hope {
+			break
 		}
 	}
-	return hope
+	return none || hope && l.room(r, n) < n
+}
+
+// room is for how many of n tasks there is room now.
+func (l *Ledger) room(r Request, n int) int {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = "room for " + strconv.Itoa(i)
+	}
+	placed := l.Place(r, ids)
+	for _, p := range placed {
+		l.Drop(p.Task)
+	}
+	return len(placed)
 }
 
 // candidates are the instances that a request names.

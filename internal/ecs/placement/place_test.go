@@ -194,8 +194,9 @@ func TestTheNamedInstance(t *testing.T) {
 		}
 		l.Drop("new0")
 	}
-	if placed := l.Place(Request{Pool: cluster, Instance: "i-none"}, names(1)); len(placed) != 0 {
-		t.Errorf("placed %v", placed)
+	none := Request{Pool: cluster, Instance: "i-none"}
+	if placed, v := l.Place(none, names(1)), l.Verdicts(none, 10); len(placed) != 0 || len(v) != 1 || v[0] != (Verdict{Instance: "i-none", Obstacle: Inactive}) {
+		t.Errorf("placed %v, verdicts %v", placed, v)
 	}
 }
 
@@ -204,11 +205,44 @@ func TestAwaits(t *testing.T) {
 	away.Connected = false
 	l := ledgerOf(away, on("full", 0, 100))
 	for memory, want := range map[int64]bool{50: false, 500: true, 5000: false} {
-		if l.Awaits(Request{Pool: cluster, Demand: Demand{Memory: memory}}) != want {
+		if l.Awaits(Request{Pool: cluster, Demand: Demand{Memory: memory}}, 1) != want {
 			t.Errorf("%d MiB: %v", memory, !want)
 		}
 	}
-	if !l.Awaits(Request{Pool: "empty"}) {
-		t.Error("the first agent of a pool is not awaited")
+	for n, want := range map[int]bool{2: false, 3: true} {
+		if l.Awaits(Request{Pool: cluster, Demand: Demand{Memory: 50}}, n) != want {
+			t.Errorf("%d where there is room for two: %v", n, !want)
+		}
+	}
+	if used := l.Used("full"); used.Memory != 0 {
+		t.Errorf("asking has taken %d MiB", used.Memory)
+	}
+	for name, r := range map[string]Request{"a pool": {Pool: "empty"}, "a part of one": {Pool: cluster, Part: Attribute{"rack", "1"}}} {
+		if !l.Awaits(r, 1) {
+			t.Errorf("the first agent of %s is not awaited", name)
+		}
+	}
+	if l.Awaits(Request{Pool: cluster, Instance: "i-gone"}, 1) {
+		t.Error("an instance that is not there is awaited")
+	}
+}
+
+// Of a part of a pool, the others are neither chosen nor judged.
+func TestAPartOfAPool(t *testing.T) {
+	rack := func(n string) Attribute { return Attribute{"rack", n} }
+	l := ledgerOf(on("a", 0, 100, rack("1")), on("b", 0, 1000, rack("2")), on("c", 0, 1000))
+	r := Request{Pool: cluster, Part: rack("1"), Demand: Demand{Memory: 60}}
+	if placed := l.Place(r, names(2)); len(placed) != 1 || placed[0].Instance.ID != "i-a" {
+		t.Errorf("placed %v", placed)
+	}
+	if v := l.Verdicts(r, 10); len(v) != 1 || v[0].Instance != "i-a" || v[0].Obstacle != Memory {
+		t.Errorf("verdicts %v", v)
+	}
+	r.Part = rack("3")
+	if v := l.Verdicts(r, 10); len(v) != 0 {
+		t.Errorf("verdicts of nobody: %v", v)
+	}
+	if v := l.Check(r, "i-gone"); v.Obstacle != Foreign {
+		t.Errorf("verdict on one that is not there: %v", v)
 	}
 }

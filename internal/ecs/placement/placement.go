@@ -19,6 +19,8 @@ type Request struct {
 	Pool string
 	// Instance is the only one that may be chosen, where the task was given to it by name; empty: any of the pool.
 	Instance string
+	// Part narrows the pool to the instances that carry an attribute; of the others nothing is said. Zero: the whole pool.
+	Part Attribute
 	// Group is the task's group: spread and distinctInstance look at its tasks.
 	Group string
 	// Attributes that an instance must carry. An empty Value asks for the name alone.
