@@ -99,5 +99,6 @@ func (s *Server) does(a unsupported.Entry) bool {
 		return r.path.Name == a.Parameter && !slices.Contains(r.accepted, a.Value)
 	})
 	newer := path.Choice() && a.Value == "" && a.Did == unsupported.Refused // a value that no model has
-	return !refused && !newer
+	found := a.Made && a.Did == unsupported.Refused && op.finds != nil      // by what no path alone tells: it may be so still
+	return !refused && !newer && !found
 }

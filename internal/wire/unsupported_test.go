@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/wire"
 )
@@ -124,5 +126,24 @@ func TestWhatIsDoneByNowIsNotListed(t *testing.T) {
 		"ecs RegisterTaskDefinition remains|ecs RegisterTaskDefinition requiresCompatibilities remain|s3"
 	if got := strings.Join(left, "|"); got != want {
 		t.Errorf("left:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestWhatIsRefusedByMoreThanItsPathIsListed(t *testing.T) {
+	s := wire.New(wire.Config{Credentials: oneKey{}, Log: quiet, Now: atNoon})
+	wire.Handle(s.Service(&ecs.API), ecs.PutAccountSetting, func(context.Context, *ecs.PutAccountSettingRequest) (*ecs.PutAccountSettingResponse, error) {
+		return &ecs.PutAccountSettingResponse{}, nil
+	}, wire.RefuseWhere(func(in *ecs.PutAccountSettingRequest) (found []wire.Refusal) {
+		if in.Value == "enhanced" {
+			found = append(found, wire.Refusal{Where: "value", Why: "there are no metrics"})
+		}
+		return found
+	}))
+	for _, value := range []string{"enhanced", "disabled", "enhanced"} {
+		call(t, s, ecsTarget+"PutAccountSetting", `{"name":"containerInsights","value":"`+value+`"}`)
+	}
+	left := s.NotDone().Entries
+	if len(left) != 1 || left[0].Parameter != "value" || left[0].Count != 2 || left[0].Why != "there are no metrics" {
+		t.Errorf("listed: %+v", left)
 	}
 }
