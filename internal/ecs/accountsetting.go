@@ -87,21 +87,37 @@ func rootARN(scope store.Scope) string {
 // principalForm is the form of a principal's ARN: IAM has paths of up to 512 characters and names of up to 64.
 var principalForm = regexp.MustCompile(`^arn:[a-z-]+:iam::(\d{12}):(root|(user|role)/[\w+=,.@/-]{1,576})$`)
 
-// principalOf is whom a request about settings is for: the one it names, or else who makes it. A session of a role counts
-// as the role.
+// principalOf is whom a request about settings is for: the one it names, or else who makes it. Only the root names others.
 func principalOf(ctx context.Context, asked string) (string, error) {
 	c := wire.CallerOf(ctx)
-	if asked != "" {
-		if m := principalForm.FindStringSubmatch(asked); m == nil || m[1] != c.Account {
-			return "", invalidParameter("Invalid principalArn: %.600s. It is the ARN of the root, a user or a role of the account %s.", asked, c.Account)
-		}
-		return asked, nil
+	own := principal(ctx)
+	if asked == "" {
+		return own, nil
+	}
+	m := principalForm.FindStringSubmatch(asked)
+	switch {
+	case m == nil || m[1] != c.Account:
+		return "", invalidParameter("Invalid principalArn: %.600s. It is the ARN of the root, a user or a role of the account %s.", asked, c.Account)
+	case m[2] == "root":
+		asked = rootARN(scopeOf(ctx))
+	}
+	if c.Kind != wire.Root && asked != own {
+		return "", notAuthorized(c)
+	}
+	return asked, nil
+}
+
+// principal is who makes a request. A session of a role counts as the role.
+func principal(ctx context.Context) string {
+	c := wire.CallerOf(ctx)
+	if c.Kind == wire.Root {
+		return rootARN(scopeOf(ctx))
 	}
 	if before, session, ok := strings.Cut(c.ARN, ":assumed-role/"); ok {
 		role, _, _ := strings.Cut(session, "/")
-		return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role, nil
+		return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role
 	}
-	return c.ARN, nil
+	return c.ARN
 }
 
 func settingID(principal string, name api.SettingName) string {
@@ -122,11 +138,7 @@ func (s *Service) settingOf(scope store.Scope, principal string, name api.Settin
 
 // logMode is the mode in which containers log that name none, as the caller's settings have it; empty when nobody has put one.
 func (s *Service) logMode(ctx context.Context, scope store.Scope) string {
-	principal, err := principalOf(ctx, "")
-	if err != nil {
-		return ""
-	}
-	if a, put := s.settingOf(scope, principal, api.SettingNameDefaultLogDriverMode); put {
+	if a, put := s.settingOf(scope, principal(ctx), api.SettingNameDefaultLogDriverMode); put {
 		return a.Value
 	}
 	return ""

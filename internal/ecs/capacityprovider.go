@@ -80,9 +80,11 @@ func providerFrom(scope store.Scope, s string) (string, error) {
 	return path, nil
 }
 
-func noProvider() error {
-	return invalidParameter("The specified capacity provider does not exist. Specify a valid name or ARN and try again.")
-}
+// textNoProvider is told by InvalidParameterException where a cluster or a strategy names the provider, and by ClientException
+// where it is to be changed or deleted: Terraform takes the latter for a provider that is gone.
+const textNoProvider = "The specified capacity provider does not exist. Specify a valid name or ARN and try again."
+
+func noProvider() error { return invalidParameter(textNoProvider) }
 
 // capacityProvider is the active capacity provider of a name, built in ones included. tx may be nil: then it is as this
 // process sees it.

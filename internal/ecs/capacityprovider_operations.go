@@ -159,7 +159,7 @@ func (s *Service) changeProvider(ctx context.Context, scope store.Scope, ref str
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.capacityProvider(tx, scope, name)
 		if !ok {
-			return noProvider()
+			return clientException(textNoProvider)
 		}
 		p := *old
 		changed = &p

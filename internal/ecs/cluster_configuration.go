@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"slices"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
@@ -9,6 +10,9 @@ import (
 
 // UpdateCluster changes a cluster's settings and configuration: each that the request has.
 func (s *Service) UpdateCluster(ctx context.Context, r *api.UpdateClusterRequest) (*api.UpdateClusterResponse, error) {
+	if err := validateSettings(r.Settings); err != nil {
+		return nil, err
+	}
 	if err := validateConfiguration(r.Configuration); err != nil {
 		return nil, err
 	}
@@ -33,6 +37,9 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, r *api.UpdateCluste
 	scope := scopeOf(ctx)
 	if len(r.Settings) == 0 {
 		return nil, invalidParameter("settings can not be empty.")
+	}
+	if err := validateSettings(r.Settings); err != nil {
+		return nil, err
 	}
 	changed, err := s.changeCluster(ctx, scope, r.Cluster, func(_ *store.Tx, c *Cluster) error {
 		c.Settings = r.Settings
@@ -68,8 +75,29 @@ func (s *Service) changeCluster(ctx context.Context, scope store.Scope, ref stri
 	return changed, err
 }
 
+// validateSettings checks that each of a cluster's settings has a name and a value, and comes once.
+func validateSettings(settings []api.ClusterSetting) error {
+	for n, setting := range settings {
+		twice := slices.ContainsFunc(settings[:n], func(s api.ClusterSetting) bool { return s.Name == setting.Name })
+		switch {
+		case setting.Name == "":
+			return invalidParameter("Invalid setting 'name'")
+		case setting.Value == "":
+			return invalidParameter("Invalid setting 'value'")
+		case twice:
+			return invalidParameter("The setting %s comes more than once.", setting.Name)
+		}
+	}
+	return nil
+}
+
 // maxResourceName is the longest name or ARN of another service's resource that a configuration may have: ARNs have up to 2048 characters.
 const maxResourceName = 2048
+
+// configured tells whether a configuration asks for anything.
+func configured(c *api.ClusterConfiguration) bool {
+	return c != nil && c.ExecuteCommandConfiguration != nil && *c.ExecuteCommandConfiguration != (api.ExecuteCommandConfiguration{})
+}
 
 // validateConfiguration checks how commands are to be executed in a cluster's containers.
 func validateConfiguration(c *api.ClusterConfiguration) error {

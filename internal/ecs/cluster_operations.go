@@ -3,6 +3,7 @@ package ecs
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -15,8 +16,8 @@ import (
 // maxClusters is the most active clusters of an account and region.
 const maxClusters = 10_000
 
-// CreateCluster makes a cluster. An active one of that name is returned as it is, unless other capacity providers are asked
-// for; a deleted one is made anew.
+// CreateCluster makes a cluster. An active one of that name is returned as it is, unless other capacity providers or another
+// configuration are asked for; a deleted one is made anew.
 func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest) (*api.CreateClusterResponse, error) {
 	scope := scopeOf(ctx)
 	name, err := clusterFrom(scope, r.ClusterName)
@@ -24,6 +25,9 @@ func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest
 		return nil, err
 	}
 	if err := validateTags(r.Tags); err != nil {
+		return nil, err
+	}
+	if err := validateSettings(r.Settings); err != nil {
 		return nil, err
 	}
 	if err := validateConfiguration(r.Configuration); err != nil {
@@ -34,7 +38,8 @@ func (s *Service) CreateCluster(ctx context.Context, r *api.CreateClusterRequest
 		var ok bool
 		asked := len(r.CapacityProviders) > 0 || len(r.DefaultCapacityProviderStrategy) > 0
 		if cluster, ok = s.Clusters.GetTx(tx, scope, name); ok && cluster.Status == clusterActive {
-			if asked && !cluster.sameCapacity(r.CapacityProviders, r.DefaultCapacityProviderStrategy) {
+			if asked && !cluster.sameCapacity(r.CapacityProviders, r.DefaultCapacityProviderStrategy) ||
+				configured(r.Configuration) && !reflect.DeepEqual(r.Configuration, cluster.Configuration) {
 				return invalidParameter("Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
 			}
 			return nil

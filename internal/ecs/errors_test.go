@@ -68,7 +68,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "host", "group": "service:web"}`, "InvalidParameterException", "The group name cannot begin with 'family:' or 'service:': ECS gives these names itself."},
 		{"RunTask", `{"taskDefinition": "host", "startedBy": "` + strings.Repeat("x", 129) + `"}`, "InvalidParameterException", "startedBy longer than 128."},
 		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid for RunTask: the task belongs to no service."},
-		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag keys that begin with 'aws:' are reserved for AWS use: aws:x"},
+		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag key must not start with aws:"},
 		{"RunTask", `{"taskDefinition": "host", "launchType": "EXTERNAL"}`, "InvalidParameterException", "No Container Instances were found in your cluster."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "EXTERNAL", ` + awsvpc + `}`, "InvalidParameterException", "Task definition does not support launch_type EXTERNAL."},
 		{"RunTask", `{"taskDefinition": "host", "launchType": "MANAGED_INSTANCES"}`, "UnsupportedFeatureException", "The parameter launchType of RunTask is not supported by Berth yet: managed instances are not there. See docs/compatibility.md."},

@@ -175,7 +175,7 @@ func launchTags(cluster string, r *api.RunTaskRequest, d *TaskDefinition) ([]api
 	case api.PropagateTagsTaskDefinition:
 		var err error
 		if tags, err = merged(d.Tags, r.Tags); err != nil {
-			return nil, err
+			return nil, invalidParameter("A task has at most %d tags, those of its definition included.", maxTags)
 		}
 	}
 	if r.EnableECSManagedTags {

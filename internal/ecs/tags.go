@@ -21,7 +21,7 @@ func validateTags(tags []api.Tag) error {
 		case t.Key == "":
 			return invalidParameter("Tag keys must have between 1 and 128 characters.")
 		case reservedKey(t.Key):
-			return invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use: %s", t.Key)
+			return tagReserved()
 		case seen[t.Key]:
 			return invalidParameter("Duplicate tag keys found: %s", t.Key)
 		}
@@ -32,6 +32,8 @@ func validateTags(tags []api.Tag) error {
 
 // reservedKey tells whether tags of a key are AWS's own. They count towards no limit.
 func reservedKey(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
+
+func tagReserved() error { return invalidParameter("Tag key must not start with aws:") }
 
 // merged is tags with more laid over them.
 func merged(tags, more []api.Tag) ([]api.Tag, error) {
@@ -66,7 +68,7 @@ func (s *Service) TagResource(ctx context.Context, r *api.TagResourceRequest) (*
 // UntagResource takes tags off a resource. Keys that it does not have are no error.
 func (s *Service) UntagResource(ctx context.Context, r *api.UntagResourceRequest) (*api.UntagResourceResponse, error) {
 	if slices.ContainsFunc(r.TagKeys, reservedKey) {
-		return nil, invalidParameter("Tag keys that begin with 'aws:' are reserved for AWS use.")
+		return nil, tagReserved()
 	}
 	t, err := s.tagged(ctx, scopeOf(ctx), r.ResourceArn)
 	if err != nil {
@@ -82,7 +84,11 @@ func (s *Service) UntagResource(ctx context.Context, r *api.UntagResourceRequest
 // ListTagsForResource lists a resource's tags.
 func (s *Service) ListTagsForResource(ctx context.Context, r *api.ListTagsForResourceRequest) (*api.ListTagsForResourceResponse, error) {
 	t, err := s.tagged(ctx, scopeOf(ctx), r.ResourceArn)
-	if err != nil {
+	var answer *wire.Error
+	switch {
+	case errors.As(err, &answer) && answer.Code == api.ResourceNotFoundException: // which is no error of this operation
+		return nil, invalidParameter("%s", answer.Message)
+	case err != nil:
 		return nil, err
 	}
 	return &api.ListTagsForResourceResponse{Tags: present(t.tags)}, nil
@@ -104,8 +110,14 @@ func (s *Service) tagged(ctx context.Context, scope store.Scope, resourceARN str
 		return tagged{}, invalidParameter("Invalid identifier: %s is no ARN.", resourceARN)
 	}
 	id := lastPart(path)
+	if slices.Contains(ofAClusters, kind) && id == path {
+		return tagged{}, invalidParameter("Long arn format must be used for tagging operations")
+	}
 	switch kind {
 	case "cluster":
+		if row, ok := s.Clusters.Get(scope, path); ok && row.Value.Status != clusterActive {
+			return tagged{}, invalidParameter("The specified cluster is inactive. Specify an active cluster and try again.")
+		}
 		return taggedRow(s.Clusters, scope, id, clusterNotFound(), func(c *Cluster) *[]api.Tag {
 			return theTags(&c.Tags, c.Status == clusterActive && id == path)
 		})
@@ -130,6 +142,9 @@ func (s *Service) tagged(ctx context.Context, scope store.Scope, resourceARN str
 	}
 	return tagged{}, invalidParameter("Unsupported resource type: %s", kind)
 }
+
+// ofAClusters are the kinds of resources whose ARNs once were without the name of the cluster.
+var ofAClusters = []string{"task", "container-instance", "service"}
 
 // theTags are a row's tags if it is the one that was named, else nil.
 func theTags(tags *[]api.Tag, named bool) *[]api.Tag {

@@ -18,12 +18,15 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	ecsapi "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/test/plane"
 )
@@ -89,6 +92,10 @@ func (c *testcase) check(t *testing.T, known *variables, a answer) {
 	}
 	if a.Code != c.Error.Code {
 		t.Errorf("code %q, want %q: %s", a.Code, c.Error.Code, a.Message)
+	}
+	at := slices.IndexFunc(ecsapi.API.Operations, func(op schema.Operation) bool { return op.Name == c.Op })
+	if at < 0 || !slices.Contains(ecsapi.API.Operations[at].Errors, a.Code) {
+		t.Errorf("the API has no %s for %s: SDKs have no type for it", a.Code, c.Op)
 	}
 	for text, matches := range map[string]func(message, text string) bool{
 		c.Error.Message:         func(message, text string) bool { return message == text },
