@@ -67,7 +67,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "web", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-2"]}}}`, "InvalidParameterException", "Error retrieving security group information for [sg-2]: The security group 'sg-2' does not exist (ErrorCode: InvalidGroup.NotFound)"},
 		{"RunTask", `{"taskDefinition": "host", "group": "service:web"}`, "InvalidParameterException", "The group name cannot begin with 'family:' or 'service:': ECS gives these names itself."},
 		{"RunTask", `{"taskDefinition": "host", "startedBy": "` + strings.Repeat("x", 129) + `"}`, "InvalidParameterException", "startedBy longer than 128."},
-		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid for RunTask: the task belongs to no service."},
+		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid: the task belongs to no service."},
 		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag key must not start with aws:"},
 		{"RunTask", `{"taskDefinition": "host", "launchType": "EXTERNAL"}`, "InvalidParameterException", "No Container Instances were found in your cluster."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "EXTERNAL", ` + awsvpc + `}`, "InvalidParameterException", "Task definition does not support launch_type EXTERNAL."},

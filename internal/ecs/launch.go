@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
@@ -85,13 +86,13 @@ func or(a, b string) string {
 
 func (l *launch) setNames(r *api.RunTaskRequest, d *api.TaskDefinition) error {
 	switch {
-	case len(r.StartedBy) > 128:
+	case utf8.RuneCountInString(r.StartedBy) > 128:
 		return invalidParameter("startedBy longer than 128.")
 	case strings.HasPrefix(r.Group, "family:") || strings.HasPrefix(r.Group, "service:"):
 		return invalidParameter("The group name cannot begin with 'family:' or 'service:': ECS gives these names itself.")
-	case len(r.Group) > 255:
+	case utf8.RuneCountInString(r.Group) > 255:
 		return invalidParameter("group longer than 255.")
-	case len(r.ReferenceId) > 1024:
+	case utf8.RuneCountInString(r.ReferenceId) > 1024:
 		return invalidParameter("referenceId longer than 1024.")
 	case l.template.Group == "":
 		l.template.Group = "family:" + d.Family
@@ -171,7 +172,7 @@ func launchTags(cluster string, r *api.RunTaskRequest, d *TaskDefinition) ([]api
 	tags := slices.Clone(r.Tags)
 	switch r.PropagateTags {
 	case api.PropagateTagsService:
-		return nil, invalidParameter("propagateTags SERVICE is not valid for RunTask: the task belongs to no service.")
+		return nil, invalidParameter("propagateTags SERVICE is not valid: the task belongs to no service.")
 	case api.PropagateTagsTaskDefinition:
 		var err error
 		if tags, err = merged(d.Tags, r.Tags); err != nil {

@@ -85,6 +85,11 @@ func (l *launch) setSize(_ *api.RunTaskRequest, d *api.TaskDefinition) error {
 		return invalidParameter("No Fargate configuration exists for given values: %d CPU, %d memory.", task.CPU, task.Memory)
 	}
 	t.CPULimit, t.MemoryLimit = task.CPU, task.Memory
+	for i := range t.Containers {
+		if c := &t.Containers[i]; t.MemoryLimit > 0 && int64(c.Memory) > t.MemoryLimit {
+			return invalidParameter("The 'memory' setting for container '%s' is greater than for the task.", c.Name)
+		}
+	}
 	sum := t.sum()
 	if t.CPULimit > 0 && sum.CPU > t.CPULimit {
 		return invalidParameter("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")

@@ -70,6 +70,9 @@ func strategiesOf(list []api.PlacementStrategy) (out []placement.Strategy, err e
 		return nil, invalidParameter("The placement strategy can have at most %d items, but has %d.", maxStrategies, len(list))
 	}
 	for _, s := range list {
+		if s.Type == "" {
+			return nil, invalidParameter("The placement strategy type should not be null or empty.")
+		}
 		field, ok := strategyField(s)
 		if !ok {
 			return nil, invalidParameter("The placement strategy field '%s' is not valid for type %s. %s", s.Field, s.Type, strategyFields[s.Type])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
@@ -71,7 +72,7 @@ func (s *Service) StopTask(ctx context.Context, r *api.StopTaskRequest) (*api.St
 	if err != nil {
 		return nil, err
 	}
-	if len(r.Reason) > 1024 {
+	if utf8.RuneCountInString(r.Reason) > 1024 {
 		return nil, invalidParameter("reason longer than 1024.")
 	}
 	order := &Stop{Code: api.TaskStopCodeUserInitiated, Reason: or(r.Reason, reasonUser), At: time.Now().UTC()}

@@ -49,7 +49,7 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 			"pseudoTerminal": false, "privileged": false, "readonlyRootFilesystem": false, "restartPolicy": {"enabled": false, "ignoredExitCodes": [], "restartAttemptPeriod": 300},
 			"environment": [], "environmentFiles": [], "dnsServers": [], "dnsSearchDomains": [], "extraHosts": [], "dockerSecurityOptions": [], "dockerLabels": {},
 			"ulimits": [], "systemControls": [], "resourceRequirements": [], "credentialSpecs": [], "entryPoint": [], "command": [], "portMappings": [],
-			"healthCheck": null, "versionConsistency": "enabled", "logConfiguration": {"logDriver": "awslogs",
+			"healthCheck": null, "startTimeout": 30, "versionConsistency": "enabled", "logConfiguration": {"logDriver": "awslogs",
 				"options": {"awslogs-group": "g", "awslogs-region": "us-east-1"}, "secretOptions": []},
 			"linuxParameters": {"capabilities": {"add": [], "drop": []}, "devices": [], "tmpfs": [], "initProcessEnabled": false, "maxSwap": 0, "swappiness": 60}`)
 	if status, answer := call("RegisterTaskDefinition", neutral); status != 200 {

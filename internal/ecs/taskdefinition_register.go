@@ -21,7 +21,7 @@ func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 }
 
 var registerTaskDefinitionRefused = []wire.Option{
-	wire.Refuse("networkMode", "network modes are awsvpc, host and none", "awsvpc", "host", "none"),
+	wire.Refuse("networkMode", "network modes are awsvpc, host and none. Absent it is bridge, as on AWS", "awsvpc", "host", "none"),
 	wire.Refuse("requiresCompatibilities", "tasks run as EC2 and FARGATE", "EC2", "FARGATE", "EXTERNAL"),
 	wire.Refuse("volumes", "volumes are not mounted"),
 	wire.Refuse("pidMode", "each container has a PID namespace of its own"),
@@ -42,7 +42,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.linuxParameters.swappiness", "swap is not limited apart from memory", "60"),
 	wire.Refuse("containerDefinitions.secrets", "Secrets Manager and Parameter Store are not there"),
 	wire.Refuse("containerDefinitions.dependsOn", "containers of a task start together"),
-	wire.Refuse("containerDefinitions.startTimeout", "it bounds dependsOn, which is not there"),
 	wire.Refuse("containerDefinitions.disableNetworking", "network mode none does it for the whole task"),
 	wire.Refuse("containerDefinitions.dnsServers", "containers ask the resolver of their VPC or host"),
 	wire.Refuse("containerDefinitions.dnsSearchDomains", "containers ask the resolver of their VPC or host"),
@@ -62,7 +61,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
 	wire.Note("executionRoleArn", "logs are shipped with it; images are pulled without it"),
-	wire.Note("networkMode", "when absent it is bridge, as on AWS, and is refused as bridge is"),
 	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
 	wire.Note("inferenceAccelerators", "refused by ClientException, as AWS does since it has retired them"),
 	wire.Note("containerDefinitions.resourceRequirements.value", "GPUs are those that agents register: Amazon's does, Berth's own registers none"),
@@ -71,6 +69,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
+	wire.Note("containerDefinitions.startTimeout", "kept; says nothing while dependsOn, whose wait it bounds, is refused"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
 	wire.Note("containerDefinitions.logConfiguration.options", "awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode and "+
 		"max-buffer-size; awslogs-datetime-format and awslogs-multiline-pattern are refused. Without mode it is the account setting "+

@@ -34,7 +34,7 @@ func refuse(r *api.RegisterTaskDefinitionRequest) (found []wire.Refusal) {
 	}
 	for i := range r.ContainerDefinitions {
 		l := r.ContainerDefinitions[i].LogConfiguration
-		if l == nil {
+		if l == nil || l.LogDriver != api.LogDriverAwslogs { // which is refused itself
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(l.Options)) {
