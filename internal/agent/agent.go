@@ -114,7 +114,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	}
 	logs := logship.New(logship.Config{Offsets: d, Endpoint: a.Endpoint, Credentials: a.Credentials, HTTP: &http.Client{Transport: transport}, Logger: a.Log})
 	defer logs.Close()
-	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Keyring: keyring, Log: a.Log})
+	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log})
 	defer endpoints.Close()
 	runner, err := task.Start(ctx, task.Config{
 		DB: d, Engine: a.Engine, Network: a.Network, Logs: logs, Metadata: endpoints, Keyring: keyring,

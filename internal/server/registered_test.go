@@ -21,9 +21,11 @@ func TestTheCheckSaysWhatTheServerSays(t *testing.T) {
 	w := start(t)
 	c := w.as(w.keys.Dev(), "")
 	examples, err := filepath.Glob("../../examples/*/task-definition.json")
-	if err != nil || len(examples) == 0 {
+	typical, _ := filepath.Glob("testdata/typical/*.json") // what the console, a module of Terraform and AWS's pages write
+	if err != nil || len(examples) == 0 || len(typical) == 0 {
 		t.Fatal(err)
 	}
+	examples = append(examples, typical...)
 	definitions := map[string][]byte{}
 	for _, name := range examples {
 		if definitions[name], err = os.ReadFile(name); err != nil {

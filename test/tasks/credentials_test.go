@@ -78,6 +78,9 @@ func TestATaskCallsTheAPI(t *testing.T) {
 			if got := w.ask(at, "fetch", "url", env("ECS_CONTAINER_METADATA_URI_V4")+"/task"); !strings.Contains(got, aws.ToString(tasks[mode].TaskArn)) {
 				t.Errorf("its metadata are %s", got)
 			}
+			if got := w.ask(at, "fetch", "url", env("ECS_AGENT_URI")+"/task-protection/v1/state"); !strings.HasPrefix(got, `{"failure":{"Arn":"`+aws.ToString(tasks[mode].TaskArn)) {
+				t.Errorf("of its protection it is told %s", got)
+			}
 		})
 		own := strings.Fields(w.ask(at, "keys"))
 		for name, keys := range map[string][]string{

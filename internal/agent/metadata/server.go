@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Endpoint  *url.URL          // of the control plane, without a path
 	Transport http.RoundTripper // to it; default http.DefaultTransport
+	Region    string            // of the tasks
 	Keyring   *Keyring
 	// Patience is how long a request waits for credentials that the control plane has yet to send, as after a start of
 	// the agent. Default 10 s.
@@ -126,13 +127,17 @@ func (s *Server) Close() {
 // handler answers what a task's containers ask.
 func (s *Server) handler(t Task) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := r.URL.Path; {
+		path := r.URL.Path
+		protected, isProtection := protectedContainer(path)
+		switch {
 		case isSigned(r):
 			s.answerAPI(t, w, r)
 		case r.Method == http.MethodGet && path == "/v2/credentials" || strings.HasPrefix(path, "/v2/credentials/"):
 			s.answerCredentials(t, w, r, strings.TrimPrefix(strings.TrimPrefix(path, "/v2/credentials"), "/"))
 		case strings.HasPrefix(path, "/v4/"):
 			s.answerDescription(t, w, strings.TrimPrefix(path, "/v4/"))
+		case isProtection:
+			s.answerProtection(t, w, r, protected)
 		case strings.HasPrefix(path, "/v2/"), strings.HasPrefix(path, "/v3/"), strings.HasPrefix(path, "/api/"):
 			answer(w, http.StatusNotFound, "Berth's agent does not answer "+path)
 		default:
