@@ -54,9 +54,9 @@ func (s *Service) changeAttributes(ctx context.Context, clusterRef string, attri
 			return nil, err
 		}
 	}
-	changed := map[string]bool{}
+	var changed map[string]bool
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		done = []api.Attribute{}
+		done, changed = []api.Attribute{}, map[string]bool{}
 		for _, a := range attributes {
 			i, err := s.target(ctx, tx, scope, cluster, a)
 			if err != nil {
@@ -69,7 +69,9 @@ func (s *Service) changeAttributes(ctx context.Context, clusterRef string, attri
 			if !did {
 				continue
 			}
-			i.Version++
+			if !changed[i.ID] {
+				i.Version++
+			}
 			if err := s.Instances.Put(tx, scope, i.ID, i); err != nil {
 				return err
 			}

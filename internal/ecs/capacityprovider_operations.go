@@ -147,6 +147,10 @@ func (s *Service) DeleteCapacityProvider(ctx context.Context, r *api.DeleteCapac
 	return &api.DeleteCapacityProviderResponse{CapacityProvider: new(describeProvider(scope, deleted, true))}, nil
 }
 
+func reserved(provider string) error {
+	return invalidParameter("The capacity provider %s is reserved and cannot be changed or deleted.", provider)
+}
+
 // changeProvider changes an active provider that has a record.
 func (s *Service) changeProvider(ctx context.Context, scope store.Scope, ref string, change func(*store.Tx, *CapacityProvider) error) (changed *CapacityProvider, err error) {
 	name, err := providerFrom(scope, ref)
@@ -154,7 +158,7 @@ func (s *Service) changeProvider(ctx context.Context, scope store.Scope, ref str
 		return nil, err
 	}
 	if name == fargateProvider || name == fargateSpotProvider {
-		return nil, invalidParameter("The capacity provider %s is reserved and cannot be changed or deleted.", name)
+		return nil, reserved(name)
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		old, ok := s.capacityProvider(tx, scope, name)

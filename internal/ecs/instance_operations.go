@@ -134,29 +134,34 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, r *api.Upda
 	case len(r.ContainerInstances) > 10:
 		return nil, invalidParameter("instanceIds can have at most 10 items.")
 	}
-	out := &api.UpdateContainerInstancesStateResponse{ContainerInstances: []api.ContainerInstance{}, Failures: []api.Failure{}}
-	for _, ref := range r.ContainerInstances {
-		id, err := instanceFrom(scope, cluster, ref)
-		if err != nil {
+	ids := make([]string, len(r.ContainerInstances))
+	for n, ref := range r.ContainerInstances { // before any is changed
+		if ids[n], err = instanceFrom(scope, cluster, ref); err != nil {
 			return nil, err
 		}
+	}
+	out := &api.UpdateContainerInstancesStateResponse{ContainerInstances: []api.ContainerInstance{}, Failures: []api.Failure{}}
+	for _, id := range ids {
 		i, ok := s.instance(scope, cluster, id)
-		if !ok {
+		switch {
+		case !ok:
 			out.Failures = append(out.Failures, missing(InstanceARN(scope, cluster, id)))
 			continue
-		}
-		if i.Status == instanceInactive {
+		case i.Status == instanceInactive:
 			out.Failures = append(out.Failures, api.Failure{Arn: InstanceARN(scope, cluster, id), Reason: instanceInactive})
 			continue
+		case i.Status != string(r.Status):
+			i, err = s.changeInstance(ctx, scope, cluster, id, func(i *Instance) error {
+				i.Status = string(r.Status)
+				return nil
+			})
+		default:
+			err = mayChange(ctx, i)
 		}
-		instance, err := s.changeInstance(ctx, scope, cluster, id, func(i *Instance) error {
-			i.Status = string(r.Status)
-			return nil
-		})
 		if err != nil {
 			return nil, err
 		}
-		out.ContainerInstances = append(out.ContainerInstances, s.describeInstance(scope, instance))
+		out.ContainerInstances = append(out.ContainerInstances, s.describeInstance(scope, i))
 	}
 	return out, nil
 }

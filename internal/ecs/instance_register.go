@@ -22,6 +22,8 @@ func (s *Service) registerInstances(svc *wire.Service) {
 
 var registerContainerInstanceRefused = []wire.Option{
 	wire.Refuse("platformDevices.type", "devices are GPUs", "GPU"),
+	wire.Refuse("totalResources.longValue", "amounts are read of integerValue"),
+	wire.Refuse("totalResources.doubleValue", "amounts are read of integerValue"),
 }
 
 var registerContainerInstanceNotes = []wire.Option{

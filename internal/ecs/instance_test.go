@@ -89,6 +89,39 @@ func TestAnInstanceThatWasForgottenComesBack(t *testing.T) {
 	}
 }
 
+func TestInstancesChangeStateTogetherAndOnce(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	id := w.instance(1024, 1024).ID
+	drain := func(refs ...string) error {
+		_, err := w.UpdateContainerInstancesState(w.ctx, &api.UpdateContainerInstancesStateRequest{ContainerInstances: refs, Status: "DRAINING"})
+		return err
+	}
+	now := func() *Instance { i, _ := w.Service.instance(here, "default", id); return i }
+	before := now().Version
+	if err := drain(id, "short"); code(err) != "InvalidParameterException" || now().Status != instanceActive {
+		t.Errorf("one of two is no id: %v, and the other is %s", err, now().Status)
+	}
+	w.ok(drain(id, id))
+	w.ok(drain(id))
+	if i := now(); i.Status != instanceDraining || i.Version != before+1 {
+		t.Errorf("drained three times it is %s, of version %d; before it was %d", i.Status, i.Version, before)
+	}
+}
+
+func TestAttributesThatComeTogetherAreOneChange(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	id := w.instance(1024, 1024).ID
+	row, _ := w.Instances.Get(here, id)
+	put := []api.Attribute{{Name: "a", Value: "1", TargetId: id}, {Name: "b", Value: "2", TargetId: id}, {Name: "c", TargetId: id}}
+	got(w.PutAttributes(w.ctx, &api.PutAttributesRequest{Attributes: put}))(w)
+	after, _ := w.Instances.Get(here, id)
+	if after.Value.Version != row.Value.Version+1 || customAttributes(after.Value.Attributes) != 3 {
+		t.Errorf("version %d after %d, attributes %v", after.Value.Version, row.Value.Version, after.Value.Attributes)
+	}
+}
+
 func TestAnOlderSessionsEndIsNothingToANewer(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")

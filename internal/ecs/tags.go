@@ -122,6 +122,9 @@ func (s *Service) tagged(ctx context.Context, scope store.Scope, resourceARN str
 			return theTags(&c.Tags, c.Status == clusterActive && id == path)
 		})
 	case "capacity-provider":
+		if slices.ContainsFunc(builtIn, func(p *CapacityProvider) bool { return p.Name == path }) {
+			return tagged{change: func(*store.Tx, func([]api.Tag) ([]api.Tag, error)) error { return reserved(path) }}, nil
+		}
 		return taggedRow(s.CapacityProviders, scope, id, resourceNotFound(), func(p *CapacityProvider) *[]api.Tag {
 			return theTags(&p.Tags, p.Status == api.CapacityProviderStatusActive && id == path)
 		})
