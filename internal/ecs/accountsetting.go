@@ -63,7 +63,7 @@ func refusedSetting(name api.SettingName, value string) []wire.Refusal {
 	if err != nil || !refused {
 		return nil
 	}
-	return []wire.Refusal{{Where: "value", Why: why + "; leave " + string(name) + " " + s.standard}}
+	return []wire.Refusal{{Where: "value", Why: why + "; leave " + string(name) + " " + s.standard, Value: string(name) + " " + value}}
 }
 
 // validate checks a value that somebody puts.

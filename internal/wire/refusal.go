@@ -41,7 +41,10 @@ type Refusal struct {
 	Where string // as it was met: "containerDefinitions[0].secrets"
 	Why   string // ends the sentence "... is not supported by Berth yet: "
 
-	parameter, value string // for the record: the member's names, and its value if that is one of a set
+	// Value tells what was refused apart in the record, if it is one of a few that the API has: what callers made up stays out.
+	Value string
+
+	parameter string // for the record: the member's names
 }
 
 // RefuseWhere is Refuse for what a member's path alone does not tell: its absence, or what is in it. find returns every place of
@@ -59,7 +62,7 @@ func RefuseWhere[In any](find func(*In) []Refusal) Option {
 func (o *operation) refusals(in any) (found []Refusal) {
 	for _, r := range o.refused {
 		for _, place := range r.path.Places(in, r.accepted) {
-			found = append(found, Refusal{place.Where, r.why, r.path.Name, place.Value})
+			found = append(found, Refusal{place.Where, r.why, place.Value, r.path.Name})
 		}
 	}
 	for _, find := range o.finds {

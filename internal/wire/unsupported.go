@@ -49,7 +49,7 @@ func (x *exchange) violated(op *operation, found []codec.Violation) {
 func (x *exchange) refused(op *operation, found []Refusal) {
 	for _, r := range found {
 		made := !slices.ContainsFunc(op.refused, func(known refusal) bool { return known.path.Name == r.parameter })
-		x.asked(unsupported.Entry{Asked: op.asked(r.parameter, r.value), Did: unsupported.Refused, Why: r.Why, Made: made})
+		x.asked(unsupported.Entry{Asked: op.asked(r.parameter, r.Value), Did: unsupported.Refused, Why: r.Why, Made: made})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -134,16 +135,19 @@ func TestWhatIsRefusedByMoreThanItsPathIsListed(t *testing.T) {
 	wire.Handle(s.Service(&ecs.API), ecs.PutAccountSetting, func(context.Context, *ecs.PutAccountSettingRequest) (*ecs.PutAccountSettingResponse, error) {
 		return &ecs.PutAccountSettingResponse{}, nil
 	}, wire.RefuseWhere(func(in *ecs.PutAccountSettingRequest) (found []wire.Refusal) {
-		if in.Value == "enhanced" {
-			found = append(found, wire.Refusal{Where: "value", Why: "there are no metrics"})
+		if in.Value == "enhanced" || in.Value == "enabled" {
+			found = append(found, wire.Refusal{Where: "value", Why: "there are no metrics", Value: in.Value})
 		}
 		return found
 	}))
-	for _, value := range []string{"enhanced", "disabled", "enhanced"} {
+	for _, value := range []string{"enhanced", "disabled", "enabled", "enhanced"} {
 		call(t, s, ecsTarget+"PutAccountSetting", `{"name":"containerInsights","value":"`+value+`"}`)
 	}
-	left := s.NotDone().Entries
-	if len(left) != 1 || left[0].Parameter != "value" || left[0].Count != 2 || left[0].Why != "there are no metrics" {
-		t.Errorf("listed: %+v", left)
+	left := map[string]int64{}
+	for _, e := range s.NotDone().Entries {
+		left[e.Parameter+"="+e.Value+": "+e.Why] = e.Count
+	}
+	if want := map[string]int64{"value=enhanced: there are no metrics": 2, "value=enabled: there are no metrics": 1}; !maps.Equal(left, want) {
+		t.Errorf("listed: %v", left)
 	}
 }
