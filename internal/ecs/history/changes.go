@@ -18,30 +18,26 @@ func (p *Pebble) Append(_ context.Context, changes [][]byte, marks Marks) error 
 	defer p.appending.Unlock()
 	batch := p.db.NewBatch()
 	defer batch.Close()
-	next, ceiling := p.next, p.ceiling
-	how := pebble.NoSync
-	if next+uint64(len(changes)) > ceiling {
-		ceiling = next + uint64(len(changes)) + block
-		how = pebble.Sync // a number that was seen is not given again, whatever happens
-		if err := setNumber(batch, ceilingName, ceiling); err != nil {
-			return err
-		}
-	}
+	next := p.next
 	for _, change := range changes {
 		if err := batch.Set(changeKey(next), change, nil); err != nil {
 			return err
 		}
 		next++
 	}
+	if err := setNumber(batch, nextName, next); err != nil {
+		return err
+	}
 	for name, revision := range marks {
 		if err := setNumber(batch, name, uint64(revision)); err != nil {
 			return err
 		}
 	}
-	if err := p.commit(batch, how); err != nil {
+	// Unsynced, the changes would stay in this process' memory, for minutes on a quiet machine.
+	if err := p.commit(batch, pebble.Sync); err != nil {
 		return err
 	}
-	p.next, p.ceiling = next, ceiling
+	p.next = next
 	return nil
 }
 
@@ -80,7 +76,7 @@ func (p *Pebble) Marks(ctx context.Context) (Marks, error) {
 	marks := Marks{}
 	for ok := it.First(); ok; ok = it.Next() {
 		name := string(it.Key()[1:])
-		if name == countName || name == ceilingName {
+		if name == countName || name == nextName {
 			continue
 		}
 		if len(it.Value()) != 8 {

@@ -30,15 +30,15 @@ type History interface {
 	// Trim removes what is beyond the bounds, the oldest first, in small steps. It may be interrupted and repeated.
 	Trim(ctx context.Context, keep Keep) error
 
-	// Append adds changes to the journal and gives them successive numbers, with where their sources stand. A crash of the
-	// machine may lose the newest changes, together with the marks that came with them: who reads the sources on from
-	// the marks finds them again. Numbers are never given twice. ErrNoSpace.
+	// Append adds changes to the journal and gives them successive numbers, with where their sources stand: who reads the
+	// sources on from the marks misses nothing and meets nothing twice. When it returns nil they are on disk. Numbers are
+	// never given twice. ErrNoSpace.
 	Append(ctx context.Context, changes [][]byte, marks Marks) error
 	// Changes yields the changes whose numbers come after the one given, in order.
 	Changes(ctx context.Context, after uint64) iter.Seq2[Change, error]
 	// Marks are those of the last Append.
 	Marks(ctx context.Context) (Marks, error)
-	// LastChange is the number of the newest change, or one below the next; 0 when there never was one.
+	// LastChange is the number that was given last; 0 when none was.
 	LastChange() uint64
 
 	// Clear removes everything but the numbers that were given.
@@ -73,7 +73,7 @@ type Keep struct {
 	// Records is how many records stay at most, and Surely from when on they stay though there are more.
 	Records int
 	Surely  time.Time
-	// Changes is about how many changes stay; those that Clear or a crash left out count.
+	// Changes is how many changes stay; those that Clear removed count.
 	Changes int
 }
 

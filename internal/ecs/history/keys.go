@@ -15,7 +15,7 @@ import (
 //	k scope key id      when the record with that key ended
 //	a ended scope id    every record, by age
 //	c number            a change
-//	m name              a mark, or the ceiling of numbers, or the count of records
+//	m name              a mark, or the number of the next change, or the count of records
 const (
 	recordKind = 'r'
 	keyKind    = 'k'

@@ -24,7 +24,6 @@ type Pebble struct {
 
 	appending sync.Mutex // guards what follows, and orders the changes
 	next      uint64     // number of the next change
-	ceiling   uint64     // numbers below are reserved
 	trimmed   uint64     // changes below are gone
 }
 
@@ -32,13 +31,9 @@ var _ History = (*Pebble)(nil)
 
 // Names of what stands under metaKind, beside the marks.
 const (
-	countName   = "#records"
-	ceilingName = "#ceiling"
+	countName = "#records"
+	nextName  = "#ceiling" // numbers below it were given
 )
-
-// block is how many numbers of changes are reserved at a time: the numbers are durable when the changes are not yet. A
-// crash leaves as many out.
-const block = 1 << 13
 
 // OpenPebble opens the history in dir, or makes one there when dir is empty or absent. A directory that is damaged, or held
 // by another process, is refused and left as it is.
@@ -49,27 +44,17 @@ func OpenPebble(dir string, log *slog.Logger) (*Pebble, error) {
 	}
 	p := &Pebble{db: db, disk: disk.NewGuard(dir, disk.Reserve)}
 	count, err1 := p.number(countName)
-	ceiling, err2 := p.number(ceilingName)
+	next, err2 := p.number(nextName)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	p.records = count
-	p.next, p.ceiling = max(1, ceiling), ceiling // those below may have been given, and lost by a crash
+	p.next = max(1, next)
 	return p, nil
 }
 
-// Close gives back the numbers that are left of the reserve, and closes the directory.
-func (p *Pebble) Close() error {
-	var err error
-	if p.next < p.ceiling && p.room() == nil {
-		batch := p.db.NewBatch()
-		if err = setNumber(batch, ceilingName, p.next); err == nil {
-			err = p.commit(batch, pebble.Sync)
-		}
-		err = errors.Join(err, batch.Close())
-	}
-	return errors.Join(err, p.db.Close())
-}
+// Close closes the directory.
+func (p *Pebble) Close() error { return p.db.Close() }
 
 // number reads a number under metaKind, 0 when there is none.
 func (p *Pebble) number(name string) (uint64, error) {
@@ -104,7 +89,7 @@ func (p *Pebble) Clear(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := setNumber(batch, ceilingName, p.ceiling); err != nil {
+	if err := setNumber(batch, nextName, p.next); err != nil {
 		return err
 	}
 	if err := p.commit(batch, pebble.Sync); err != nil {
