@@ -52,7 +52,8 @@ type EventQuery struct {
 const eventsRead = 20_000
 
 // Events are the recorded state changes of all accounts and regions, in order. next is what to give as After to go on, also
-// when none was selected. A change may come a second time, under the same id, after a crash of the machine.
+// when none was selected. What changed while nothing was recorded is one change; it may be a second time the last one, under the
+// same id.
 func (s *Service) Events(ctx context.Context, q EventQuery) (events []NumberedEvent, next uint64, err error) {
 	next = q.After
 	if s.config.History == nil {
@@ -110,11 +111,7 @@ func (s *Service) eventOf(ctx context.Context, c *change) (e Event, ok bool, err
 			return e, false, err
 		}
 	}
-	name := fmt.Sprint(e.Resources[0], "/", c.version, "/", c.at.UnixMilli())
-	if c.task != nil {
-		name = fmt.Sprint(e.Resources[0], "/", c.version)
-	}
-	e.ID = uuid.NewSHA1(uuid.NameSpaceURL, []byte(name)).String()
+	e.ID = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, e.Resources[0], "/", c.version)).String()
 	return e, true, nil
 }
 

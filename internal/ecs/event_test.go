@@ -238,9 +238,9 @@ func TestChangesOfContainerInstancesAreEvents(t *testing.T) {
 		put(i)
 		put(Instance{ID: "f", Cluster: "default", Pool: FargatePool, Status: instanceActive, Version: 1})
 		put(i) // written, and not changed
-		i.Session = &Session{ID: "s", Server: a.server}
+		i.Session, i.Version = &Session{ID: "s", Server: a.server}, 2
 		put(i)
-		i.Status, i.Version = instanceDraining, 2
+		i.Status, i.Version = instanceDraining, 3
 		put(i)
 		a.says("all", a.recorded(0, EventQuery{}), "ACTIVE ACTIVE DRAINING")
 		events, _, err := a.Events(a.ctx, EventQuery{Limit: 1})
@@ -251,7 +251,44 @@ func TestChangesOfContainerInstancesAreEvents(t *testing.T) {
 	})
 }
 
-// What changed while nobody recorded, and what a crash lost, is one change of each task afterwards.
+// Who follows the events compares their versions with those that the API shows, to know whether an event is still to come.
+func TestTheVersionIsThatOfTheLastEvent(t *testing.T) {
+	recording(t, func(a *aged, _ func(func())) {
+		id := a.stopped(1, func(t *Task) {
+			t.Status, t.EndingAt, t.StoppedAt = Pending, time.Time{}, time.Time{}
+			t.Containers[0] = Container{Name: "main", Essential: true, Checked: true, Status: Pending}
+		})
+		report := func(r TaskReport) { a.ok(a.ApplyTaskReport(a.ctx, here, id, r)) }
+		health := func(h api.HealthStatus) {
+			a.ok(a.ApplyHealth(a.ctx, here, id, map[string]api.HealthStatus{"main": h}))
+			if got := a.task(id).Health(); got != h {
+				t.Errorf("it is %s and not %s", got, h)
+			}
+		}
+		for _, happen := range []func(){
+			func() { report(TaskReport{PullStartedAt: time.Now()}) },
+			func() { health(api.HealthStatusHealthy) },
+			func() { health(api.HealthStatusUnhealthy) },
+			func() { report(TaskReport{Status: Running}) },
+			func() { report(TaskReport{Status: Stopped}) },
+		} {
+			happen()
+			a.after(2 * flushEvery)
+			events, _, err := a.Events(a.ctx, EventQuery{Limit: 100})
+			a.ok(err)
+			var last struct {
+				LastStatus string `json:"lastStatus"`
+				Version    int64  `json:"version"`
+			}
+			a.ok(json.Unmarshal(events[len(events)-1].Event.Detail, &last))
+			if shown := a.task(id); last.Version != shown.Version || last.LastStatus != string(shown.Status) {
+				t.Errorf("the task is %s, version %d; the last event says %s, version %d", shown.Status, shown.Version, last.LastStatus, last.Version)
+			}
+		}
+	})
+}
+
+// What changed while nobody recorded is one change of each task afterwards.
 func TestRecordingGoesOnWhereItEnded(t *testing.T) {
 	recording(t, func(a *aged, restart func(func())) {
 		id := a.stopped(1, func(t *Task) { t.Status = Pending })

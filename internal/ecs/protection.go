@@ -85,7 +85,6 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, r *api.UpdateTaskPro
 			}
 			protected := *task
 			protected.ProtectedUntil = until
-			protected.Version++
 			if err := s.Tasks.Put(tx, scope, id, &protected); err != nil {
 				return err
 			}

@@ -129,7 +129,7 @@ func (r *recorder) instance(e store.Event[Instance]) {
 		return
 	}
 	i := e.New.Value
-	if e.Old != nil && e.Old.Value.Version == i.Version && (e.Old.Value.Session == nil) == (i.Session == nil) {
+	if e.Old != nil && e.Old.Value.Version == i.Version {
 		return
 	}
 	now := time.Now()

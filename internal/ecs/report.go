@@ -41,7 +41,9 @@ func (s *Service) observed(ctx context.Context, scope store.Scope, task string, 
 		if apply(t); reflect.DeepEqual(old, t) {
 			return nil
 		}
-		t.Version++
+		if !sameEvent(old, t) {
+			t.Version++
+		}
 		return s.Tasks.Put(tx, scope, task, t)
 	})
 }

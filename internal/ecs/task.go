@@ -62,7 +62,8 @@ type Task struct {
 	Containers         []Container  `json:"containers"`
 	Attachments        []Attachment `json:"attachments,omitzero"`
 
-	Version int64 `json:"version"` // counts changes
+	// Version counts the changes that are events: who follows those compares it. Health, tags and protection are in none.
+	Version int64 `json:"version"`
 }
 
 // Stop says why a task stops.
