@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs/placement"
@@ -18,45 +19,50 @@ var ErrManyTasks = errors.New("it begins the ids of several tasks")
 // ("family:3") or a group the latest; without a name the latest that has stopped. It may be in the history. Nil when there is none.
 func (s *Service) TaskNamed(ctx context.Context, scope store.Scope, cluster, name string) (*Task, error) {
 	if name == "" {
-		return s.latestTask(ctx, scope, cluster, pastKey(pastByCluster, cluster), func(t *Task) bool { return t.Status == Stopped })
+		return s.lastTask(ctx, scope, cluster, func(t *Task) bool { return t.Status == Stopped }, func(t *Task) time.Time { return t.StoppedAt },
+			pastKey(pastByCluster, cluster))
 	}
 	if t, err := s.findTask(ctx, scope, cluster, name); t != nil || err != nil {
 		return t, err
 	}
-	family, _, _ := strings.Cut(name, ":")
-	for _, key := range []string{pastKey(pastByFamily, cluster, family), pastKey(pastByGroup, cluster, name)} {
-		t, err := s.latestTask(ctx, scope, cluster, key, func(t *Task) bool { return goesBy(name, t.Definition, t.Group) })
-		if t != nil || err != nil {
-			return t, err
-		}
+	t, err := s.lastTask(ctx, scope, cluster, func(t *Task) bool { return goesBy(name, t.Definition, t.Group) }, func(t *Task) time.Time { return t.CreatedAt },
+		pastKey(pastByFamily, cluster, name), pastKey(pastByRevision, cluster, name), pastKey(pastByGroup, cluster, name))
+	if t != nil || err != nil {
+		return t, err
 	}
 	return s.begun(ctx, scope, cluster, name)
 }
 
-// latestTask is the task of a cluster that was made last, of those in the state that pass and those in the history that have a key.
-func (s *Service) latestTask(ctx context.Context, scope store.Scope, cluster, key string, passes func(*Task) bool) (found *Task, err error) {
+// lastTask is the task of a cluster that comes last by a time of it, of those in the state that pass and those in the history that
+// have one of the keys.
+func (s *Service) lastTask(ctx context.Context, scope store.Scope, cluster string, passes func(*Task) bool, by func(*Task) time.Time, keys ...string) (last *Task, err error) {
+	take := func(t *Task) {
+		if last == nil || by(t).After(by(last)) {
+			last = t
+		}
+	}
 	for t := range s.tasksOf(scope, cluster) {
-		if passes(t) && (found == nil || t.CreatedAt.After(found.CreatedAt)) {
-			found = t
+		if passes(t) {
+			take(t)
 		}
 	}
 	if s.config.History == nil {
-		return found, nil
+		return last, nil
 	}
-	records, err := s.config.History.Latest(ctx, scope, key, latestLooked)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range records {
-		t, err := pastTask(r)
+	for _, key := range keys {
+		records, err := s.config.History.Latest(ctx, scope, key, latestLooked)
 		if err != nil {
 			return nil, err
 		}
-		if passes(t) && (found == nil || t.CreatedAt.After(found.CreatedAt)) {
-			found = t
+		for _, r := range records {
+			t, err := pastTask(r)
+			if err != nil {
+				return nil, err
+			}
+			take(t)
 		}
 	}
-	return found, nil
+	return last, nil
 }
 
 // latestLooked is how many of the history's tasks that ended last are looked at for the one that was made last.

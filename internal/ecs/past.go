@@ -22,6 +22,7 @@ const (
 	pastByLaunchType = "launchType" // cluster, launch type
 	pastByInstance   = "instance"   // instance
 	pastByFamily     = "family"     // cluster, family
+	pastByRevision   = "revision"   // cluster, family:number
 	pastByStartedBy  = "startedBy"  // cluster, startedBy
 	pastByGroup      = "group"      // cluster, group
 )
@@ -32,7 +33,7 @@ func pastKey(parts ...string) string { return strings.Join(parts, "/") }
 func pastKeys(t *Task) []string {
 	keys := []string{
 		pastKey(pastByCluster, t.Cluster), pastKey(pastByLaunchType, t.Cluster, string(t.LaunchType)), pastKey(pastByInstance, t.Instance),
-		pastKey(pastByFamily, t.Cluster, t.Definition.Family), pastKey(pastByGroup, t.Cluster, t.Group),
+		pastKey(pastByFamily, t.Cluster, t.Definition.Family), pastKey(pastByRevision, t.Cluster, t.Definition.String()), pastKey(pastByGroup, t.Cluster, t.Group),
 	}
 	if t.StartedBy != "" {
 		keys = append(keys, pastKey(pastByStartedBy, t.Cluster, t.StartedBy))

@@ -260,6 +260,33 @@ func TestTagsOfAPastTaskAreReadAndNotChanged(t *testing.T) {
 	})
 }
 
+// The last is the one that stopped last, or of a name the one that was made last, however many others stopped after it.
+func TestPastTasksAreFoundByName(t *testing.T) {
+	inTime(t, true, func(a *aged) {
+		first := a.stopped(2, func(t *Task) {
+			t.Definition.Number = 7
+			t.CreatedAt = t.CreatedAt.Add(-time.Hour)
+			t.StoppedAt = t.CreatedAt
+		})
+		a.many(3, latestLooked+10)
+		named := func(name, want string) {
+			t.Helper()
+			if task, err := a.TaskNamed(a.ctx, here, "default", name); err != nil || task == nil || task.ID != want {
+				t.Errorf("%q is %+v, %v; want %s", name, task, err, want)
+			}
+		}
+		for range 2 { // in the state, then in the history
+			named("web:7", first)
+			named(first, first)
+			a.after(2 * time.Hour)
+		}
+		last := a.stopped(900, func(t *Task) { t.CreatedAt = t.CreatedAt.Add(-24 * time.Hour) })
+		named("", last)
+		a.after(2 * time.Hour)
+		named("", last)
+	})
+}
+
 func TestAResetForgetsThePast(t *testing.T) {
 	inTime(t, true, func(a *aged) {
 		a.many(0, 10)

@@ -32,7 +32,8 @@ func TestWhyFindsATaskByEveryName(t *testing.T) {
 	w := start(t)
 	ask := operator.NewClient(w.as(w.keys.Dev(), ""))
 	scope := store.Scope{Account: account, Region: region}
-	put := func(id string, change func(*ecs.Task)) {
+	elsewhere := store.Scope{Account: account, Region: "eu-west-1"}
+	put := func(scope store.Scope, id string, change func(*ecs.Task)) {
 		task := &ecs.Task{ID: id, Cluster: "default", Definition: ecs.Revision{Family: "web", Number: 2}, Group: "blue/green", Status: ecs.Stopped,
 			CreatedAt: time.Now(), EndingAt: time.Now(), StoppedAt: time.Now(), End: &ecs.Stop{Code: "TaskFailedToStart", Reason: "because"}}
 		change(task)
@@ -40,11 +41,16 @@ func TestWhyFindsATaskByEveryName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("0124aaaa", func(t *ecs.Task) { t.CreatedAt = time.Now().Add(-time.Hour) })
-	put("beef", func(*ecs.Task) {})
+	long := strings.Repeat("c0de", 8)
+	put(scope, "0124aaaa", func(t *ecs.Task) { t.CreatedAt = time.Now().Add(-time.Hour) })
+	put(scope, "beef", func(t *ecs.Task) { t.StoppedAt = time.Now().Add(-time.Minute) })
+	put(scope, long, func(t *ecs.Task) { t.Cluster = "other" })
+	put(elsewhere, strings.Repeat("f", 32), func(*ecs.Task) {})
 	for name, want := range map[string]string{
 		"0124": "0124aaaa", "beef": "beef", "arn:aws:ecs:us-east-1:000000000000:task/default/0124aaaa": "0124aaaa",
-		"web": "beef", "web:2": "beef", "blue/green": "beef", "": "beef", taskARN: "0123456789ab",
+		"web": "beef", "web:2": "beef", "blue/green": "beef", "": "0124aaaa", taskARN: "0123456789ab",
+		"arn:aws:ecs:us-east-1:000000000000:task-definition/web:2": "beef", "other/" + long: "c0dec0dec0de", "arn:aws:ecs:us-east-1:000000000000:task/other/" + long: "c0dec0dec0de",
+		"arn:aws:ecs:eu-west-1:000000000000:task/default/" + strings.Repeat("f", 32): "ffffffffffff",
 	} {
 		e, err := ask.Why(t.Context(), "default", name)
 		if err != nil || !strings.HasPrefix(e.Verdict, "Task "+want+" ") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,14 +24,22 @@ const (
 	machinesTold = 20
 )
 
+var taskID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
 // Why gathers what is known of the task that a name means, or of a launch that found no room, and explains it. Of the two the later
 // is meant; without a name the last launch that found no room.
 func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation, error) {
 	caller := wire.CallerOf(ctx)
 	scope := store.Scope{Account: caller.Account, Region: caller.Region}
 	cluster = lastPart(cluster)
-	if parts := strings.Split(name, "/"); strings.HasPrefix(name, "arn:") && len(parts) == 3 {
-		cluster, name = parts[1], parts[2]
+	if parts := strings.SplitN(name, ":", 6); len(parts) == 6 && parts[0] == "arn" { // arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID
+		scope.Region = parts[3]
+		_, name, _ = strings.Cut(parts[5], "/")
+		if of, id, ok := strings.Cut(name, "/"); ok {
+			cluster, name = of, id
+		}
+	} else if of, id, ok := strings.Cut(name, "/"); ok && taskID.MatchString(id) { // a group may have a slash too
+		cluster, name = of, id
 	}
 	task, err := s.ECS.TaskNamed(ctx, scope, cluster, name)
 	if errors.Is(err, ecs.ErrManyTasks) {
@@ -93,10 +102,20 @@ func (s *Server) lastLines(ctx context.Context, c *why.Case, of *ecs.Container) 
 		log.Missing = "it wrote nothing, or what it wrote is older than the log group keeps"
 	default:
 		for _, e := range page.Events {
-			log.Lines = append(log.Lines, strings.TrimRight(e.Message, "\n"))
+			log.Lines = append(log.Lines, cut(strings.TrimRight(e.Message, "\n")))
 		}
 	}
 	return log
+}
+
+// longestLine is how many bytes of a line are told: a line can be a quarter of a megabyte.
+const longestLine = 2048
+
+func cut(line string) string {
+	if len(line) <= longestLine {
+		return line
+	}
+	return strings.ToValidUTF8(line[:longestLine], "") + "..."
 }
 
 // lastPart is an id or a name of what may be an ARN.

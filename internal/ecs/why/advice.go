@@ -1,17 +1,12 @@
 package why
 
 import (
-	"cmp"
-	"regexp"
-	"slices"
-	"strings"
-
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs"
 )
 
 // rule ties what is seen to its cause, and to what to do next. A rule fits when everything that it names is so. Texts may hold {task},
-// {cluster}, {family}, {definition}, {container}, {image}, {group}, {memory} and {1}, what the pattern caught.
+// {cluster}, {family}, {definition}, {container}, {image}, {registry}, {group}, {memory} and {1}, what the pattern caught.
 type rule struct {
 	name   string // for the tests and the reader
 	reason string // pattern of the task's reason or of a container's
@@ -26,7 +21,7 @@ type rule struct {
 
 // Commands that several rules end in.
 const (
-	seeLog   = "berth logs {task}"
+	seeLog   = "berth logs {task}" // left out when the container that matters has no log that it shows
 	runAgain = "berth run {definition}"
 	describe = "aws ecs describe-task-definition --task-definition {definition}"
 )
@@ -48,7 +43,7 @@ var rules = []rule{
 		next:  []string{"berth image ls  # the names that are here", "docker save {image} | berth image import -  # if Docker has it", runAgain}},
 	{name: "registry not reached", reason: `CannotPull\w*Error.*(no such host|dial tcp|i/o timeout|connection refused|network is unreachable|deadline exceeded|TLS handshake|\bEOF\b)`,
 		cause: "The registry of {image} was not reached from this machine.",
-		next:  []string{"curl -sSI https://REGISTRY/v2/  # from this machine: name, network, proxy", "berth image import FILE  # does without", runAgain}},
+		next:  []string{"curl -sSI https://{registry}/v2/  # from this machine: name, network, proxy", "berth image import FILE  # does without", runAgain}},
 	{name: "registry's certificate", reason: `CannotPull\w*Error.*(x509|certificate)`,
 		cause: "The certificate of the registry of {image} is not one that this machine trusts.",
 		next:  []string{"add the registry's authority to this machine's certificates, and restart Berth", runAgain}},
@@ -131,113 +126,4 @@ var rules = []rule{
 		cause: "Its images are on their way.", next: []string{"berth events --follow --task {task}"}},
 	{name: "runs unhealthy", status: []ecs.Status{ecs.Running}, when: func(f *facts) bool { return f.t.Health() == api.HealthStatusUnhealthy },
 		cause: "The command of the health check fails inside the container.", next: []string{describe + " --query 'taskDefinition.containerDefinitions[].healthCheck'", seeLog}},
-}
-
-// facts are what a rule is held against.
-type facts struct {
-	c       *Case
-	t       *ecs.Task
-	of      *ecs.Container // that ended it; nil when none did
-	reasons []string
-	lines   []string
-}
-
-func failed(f *facts) bool     { return f.of != nil && f.of.ExitCode != nil && *f.of.ExitCode != 0 }
-func notOrdered(f *facts) bool { return f.t.Stop == nil }
-func stopped(f *facts) bool    { return f.t.Why() != nil && f.t.Stop == nil }
-
-// found is the advice of the rule that fits.
-type found struct {
-	rule, cause string
-	next        []string
-}
-
-// advise finds the rule that fits.
-func advise(c *Case) (found, bool) {
-	f := &facts{c: c, t: c.Task, of: culprit(c.Task)}
-	if why := c.Task.Why(); why != nil {
-		f.reasons = append(f.reasons, why.Reason)
-	}
-	for _, of := range c.Task.Containers {
-		if of.Reason != "" {
-			f.reasons = append(f.reasons, of.Reason)
-		}
-	}
-	if f.of != nil {
-		f.lines = c.Logs[f.of.Name].Lines
-	}
-	for i := range rules {
-		r := &rules[i]
-		caught, ok := r.fits(f)
-		if !ok {
-			continue
-		}
-		words := f.words()
-		words["1"] = caught
-		return found{r.name, fill([]string{r.cause}, words)[0], fill(r.next, words)}, true
-	}
-	return found{}, false
-}
-
-func (r *rule) fits(f *facts) (caught string, ok bool) {
-	switch {
-	case len(r.exits) > 0 && (f.of == nil || f.of.ExitCode == nil || !slices.Contains(r.exits, *f.of.ExitCode)):
-		return "", false
-	case len(r.codes) > 0 && (f.t.Why() == nil || !slices.Contains(r.codes, f.t.Why().Code)):
-		return "", false
-	case len(r.status) > 0 && !slices.Contains(r.status, f.t.Status):
-		return "", false
-	case r.when != nil && !r.when(f):
-		return "", false
-	case r.reason != "":
-		return caughtIn(r.reason, f.reasons)
-	case r.log != "":
-		return caughtIn(r.log, f.lines)
-	}
-	return "", true
-}
-
-// caughtIn is what a pattern catches in the first text that it matches.
-func caughtIn(pattern string, texts []string) (string, bool) {
-	p := regexp.MustCompile(`(?s)` + pattern) // a dozen of them, for a question that a person asks
-	for _, text := range texts {
-		if m := p.FindStringSubmatch(text); m != nil {
-			return m[len(m)-1], true
-		}
-	}
-	return "", false
-}
-
-// words are what the braces of a rule's texts stand for.
-func (f *facts) words() map[string]string {
-	w := map[string]string{"task": f.t.ID[:min(12, len(f.t.ID))], "cluster": f.t.Cluster, "family": f.t.Definition.Family,
-		"definition": f.t.Definition.String(), "container": "?", "image": "the image", "group": "GROUP", "memory": "its share of the task's"}
-	of := f.of
-	if of == nil && len(f.t.Containers) > 0 {
-		of = &f.t.Containers[0]
-	}
-	if of != nil {
-		w["container"], w["image"] = of.Name, of.Image
-		w["group"] = cmp.Or(f.c.Logs[of.Name].Group, w["group"])
-		if of.Memory > 0 {
-			w["memory"] = mib(int64(of.Memory))
-		} else if f.t.MemoryLimit > 0 {
-			w["memory"] = "the task's " + mib(f.t.MemoryLimit)
-		}
-	}
-	return w
-}
-
-// fill puts words in place of the braces of texts.
-func fill(texts []string, words map[string]string) []string {
-	var pairs []string
-	for name, word := range words {
-		pairs = append(pairs, "{"+name+"}", word)
-	}
-	r := strings.NewReplacer(pairs...)
-	out := make([]string, len(texts))
-	for i, text := range texts {
-		out[i] = r.Replace(text)
-	}
-	return out
 }

@@ -20,7 +20,7 @@ func timeline(t *ecs.Task) []Step {
 		}
 	}
 	add(t.CreatedAt, "placed on a machine")
-	add(t.ConnectedAt, "the agent has it")
+	add(t.ConnectedAt, "the agent's first report")
 	add(t.PullStartedAt, "images are being pulled")
 	add(t.PullStoppedAt, "the pull has ended")
 	add(t.StartedAt, "RUNNING")

@@ -17,7 +17,7 @@ func verdict(c *Case) string {
 	case stop == nil:
 		return name + " " + living(c)
 	case t.Status != ecs.Stopped:
-		return fmt.Sprintf("%s is stopping since %s: %s", name, span(c.Now.Sub(stop.At)), ended(c, stop))
+		return fmt.Sprintf("%s has been stopping for %s: %s", name, span(c.Now.Sub(stop.At)), ended(c, stop))
 	case t.StartedAt.IsZero():
 		return fmt.Sprintf("%s never ran: %s", name, ended(c, stop))
 	}
@@ -45,13 +45,12 @@ func living(c *Case) string {
 
 // ended says why a task stopped.
 func ended(c *Case, stop *ecs.Stop) string {
-	t := c.Task
-	failed := culprit(t)
+	failed := culprit(c.Task)
 	switch {
-	case t.Stop != nil:
-		return sentence(stop.Reason)
-	case failed == nil:
-		return sentence(stop.Reason)
+	case stop == c.Task.Stop && stop.Code == api.TaskStopCodeUserInitiated:
+		return sentence("told to stop: " + stop.Reason)
+	case stop == c.Task.Stop || failed == nil || failed.Reason == stop.Reason && stop.Code != api.TaskStopCodeTaskFailedToStart:
+		return sentence(stop.Reason) // its containers have nothing to add
 	case failed.Reason != "":
 		return sentence(fmt.Sprintf("container %s: %s", failed.Name, failed.Reason))
 	case failed.ExitCode != nil:

@@ -174,6 +174,43 @@ func TestRulesAreWhole(t *testing.T) {
 	}
 }
 
+func TestVerdictsReadSo(t *testing.T) {
+	forced := "Container instance deregistration forced by user"
+	deregistered := endedBy(api.TaskStopCodeUserInitiated, forced)
+	deregistered.Containers[0].Reason = forced
+	stopping := told("new release", 0)
+	stopping.Status = ecs.Stopping
+	for want, task := range map[string]*ecs.Task{
+		"ran for 5.2s: told to stop: new release.":                                                          told("new release", 2),
+		"has been stopping for 54s: told to stop: new release.":                                             stopping,
+		"ran for 5.2s: " + forced + ".":                                                                     deregistered,
+		"ran for 5.2s: essential container main exited with code 3 (its own: what it means is in its log).": task(3),
+		"never ran: container main: CannotPullContainerError: manifest unknown.":                            unstarted("CannotPullContainerError: manifest unknown"),
+		"runs for 58.4s; nothing is wrong with it.":                                                         livingTask(ecs.Running, nil),
+	} {
+		got := Explain(Case{Now: t0.Add(time.Minute), Scope: scope, Task: task, Connected: true}).Verdict
+		if got != "Task 0123456789ab (web:3) "+want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What is to be typed next can succeed.
+func TestNextIsPossible(t *testing.T) {
+	unlogged := Explain(Case{Now: t0, Scope: scope, Task: task(3), Logs: map[string]Log{"main": {Missing: "it does not log"}}}).Next
+	if text := strings.Join(unlogged, "|"); strings.Contains(text, "berth logs") || !strings.Contains(text, "give container main a logConfiguration") {
+		t.Errorf("without a log: %q", unlogged)
+	}
+	for image, registry := range map[string]string{"web": "registry-1.docker.io", "library/web": "registry-1.docker.io", "localhost/web": "localhost",
+		"127.0.0.1:5000/web:1": "127.0.0.1:5000", "123.dkr.ecr.us-east-1.amazonaws.com/web": "123.dkr.ecr.us-east-1.amazonaws.com"} {
+		lost := unstarted("CannotPullContainerError: dial tcp: no such host")
+		lost.Containers[0].Image = image
+		if next := Explain(Case{Now: t0, Scope: scope, Task: lost}).Next; !strings.Contains(next[0], "https://"+registry+"/v2/") {
+			t.Errorf("%s: %q", image, next)
+		}
+	}
+}
+
 func TestExplanationsReadSo(t *testing.T) {
 	oom := task(137, 0)
 	oom.Containers[0].Reason = "OutOfMemoryError: Container killed due to memory usage"
