@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/check"
@@ -17,8 +18,9 @@ func checkCommand(flags *globals) *cobra.Command {
 		Use:   "check FILE|-",
 		Short: "Say what a task definition, compose file or Terraform plan asks for that Berth does not do",
 		Long: "Says, before anything runs, what a file asks for that Berth does not do: of a task definition (as `aws ecs\n" +
-			"register-task-definition --cli-input-json` takes it, or describe-task-definition answers it), of a compose file, or of a\n" +
-			"plan as `terraform show -json` writes it. No Berth has to run.\n\n" +
+			"register-task-definition --cli-input-json` takes it, or describe-task-definition answers it) or of its container\n" +
+			"definitions alone, of a compose file (its variables are yours and those of .env beside it), or of a plan as `terraform\n" +
+			"show -json` writes it. No Berth has to run.\n\n" +
 			"Each line is refused (Berth says no), invalid (AWS would say no too), differs (Berth does it in its own way) or ignored\n" +
 			"(nothing is done about it). The exit status is 1 when something is refused or invalid, else 0.",
 		Example: "  berth check task-definition.json\n  berth check compose.yaml --output json\n" +
@@ -29,6 +31,7 @@ func checkCommand(flags *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			logrus.SetOutput(io.Discard) // where the library that reads compose files tells what is out of date in them
 			report, err := check.File(cmd.Context(), server.Registered(), text, dir)
 			if err != nil {
 				return fmt.Errorf("%s: %w", what(args[0]), err)

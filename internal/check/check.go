@@ -1,6 +1,6 @@
-// Package check says, before anything runs, what a file asks of ECS that Berth does not do. The file is a task definition, a
-// compose file, or the plan of Terraform as JSON; `berth check` reads it. What Berth does is asked of the same registrations that
-// its server answers by: there is no second list of it.
+// Package check says, before anything runs, what a file asks of ECS that Berth does not do. The file is a task definition or a
+// list of container definitions, a compose file, or the plan of Terraform as JSON; `berth check` reads it. What Berth does is
+// asked of the same registrations that its server answers by: there is no second list of it.
 package check
 
 import (
@@ -33,13 +33,14 @@ type Finding struct {
 
 // Report is what there is to say of a file.
 type Report struct {
-	Kind     string    `json:"kind"` // TaskDefinition, Compose or Plan
+	Kind     string    `json:"kind"` // TaskDefinition, Containers, Compose or Plan
 	Findings []Finding `json:"findings"`
 }
 
 // The kinds of files.
 const (
 	TaskDefinition = "task definition"
+	Containers     = "list of container definitions"
 	Compose        = "compose file"
 	Plan           = "terraform plan"
 )
@@ -60,6 +61,9 @@ var ErrUnknownKind = errors.New("it is no task definition, no compose file and n
 // File checks a file by its content; dir is where the files that it names lie.
 func File(ctx context.Context, api API, text []byte, dir string) (Report, error) {
 	text = bytes.TrimPrefix(bytes.TrimSpace(text), []byte("\ufeff"))
+	if areContainers(text) {
+		return Report{Kind: Containers, Findings: present(containers(api, text))}, nil
+	}
 	members, object, err := parse(text)
 	if err != nil {
 		return Report{}, err
@@ -75,7 +79,7 @@ func File(ctx context.Context, api API, text []byte, dir string) (Report, error)
 	var found []Finding
 	kind := ""
 	switch {
-	case has("containerDefinitions", "taskDefinition"):
+	case has("containerDefinitions") || has("taskDefinition") && members["taskDefinition"].Kind() == '{':
 		kind, found = TaskDefinition, definition(api, members)
 	case has("planned_values", "resource_changes"):
 		kind = Plan
@@ -86,10 +90,14 @@ func File(ctx context.Context, api API, text []byte, dir string) (Report, error)
 	default:
 		err = ErrUnknownKind
 	}
+	return Report{Kind: kind, Findings: present(found)}, err
+}
+
+func present(found []Finding) []Finding {
 	if found == nil {
-		found = []Finding{}
+		return []Finding{}
 	}
-	return Report{Kind: kind, Findings: found}, err
+	return found
 }
 
 // parse reads a JSON object, or a YAML one as JSON.

@@ -52,7 +52,8 @@ func registered() *wire.Server {
 			}
 			return nil
 		}),
-		wire.Note("containerDefinitions.image", "pulled once"))
+		wire.Note("containerDefinitions.image", "pulled once"),
+		wire.Note("containerDefinitions.logConfiguration.options", "some"))
 	wire.Handle(e, ecs.CreateCluster, nil, wire.Refuse("settings.value", "no insights", "disabled"), wire.Note("", "clusters are small"))
 	wire.Handle(e, ecs.DescribeTaskDefinition, nil)
 	wire.Handle(s.Service(&logs.API), logs.CreateLogGroup, nil)
@@ -84,6 +85,8 @@ func TestFiles(t *testing.T) {
 		{"one that AWS would not take", "", `{"family":"bad","networkMode":"awsvpc","containerDefinitions":[]}`, check.TaskDefinition, []string{"invalid : A bad family."}},
 		{"one of the wrong types", "", `{"family":"f","containerDefinitions":[{"cpu":"256"}]}`, check.TaskDefinition,
 			[]string{"invalid : STRING_VALUE can not be converted to an Integer (at /containerDefinitions/0/cpu)"}},
+		{"container definitions alone", "", `[{"name":"a","image":"b","cpu":null,"secrets":[{"name":"x","valueFrom":"y"}]},{"name":"b"}]`,
+			check.Containers, []string{"refused containerDefinitions[0].secrets: no secrets", "differs containerDefinitions[0].image: pulled once"}},
 		{"a compose file", "compose.yaml", "", check.Compose, []string{
 			"refused services.db.env_file: no files", "refused services.db.healthcheck: no checks", "differs services.db.image: pulled once", "refused services.db.volumes: no volumes",
 			"ignored services.web.blkio_config: a task definition has no such setting",
@@ -94,6 +97,10 @@ func TestFiles(t *testing.T) {
 		{"a compose file as JSON", "", `{"services":{"a":{"image":"i","network_mode":"bridge","platform":"windows/amd64","gpus":"all","logging":{"driver":"syslog"},"restart":"no"}}}`, check.Compose, []string{
 			"refused services.a.gpus: no GPUs", "differs services.a.image: pulled once", "refused services.a.logging: no drivers", "refused services.a.network_mode: no bridge",
 			"invalid services.a.platform: Value 'WINDOWS' at 'runtimePlatform.operatingSystemFamily' failed to satisfy constraint: ", "refused services.a.platform: no Windows"}},
+		{"variables of a compose file", "", "version: '3.8'\nservices:\n  a:\n    image: \"${CHECKED_IMAGE}:${CHECKED_TAG:?say which}\"\n    ports: [\"${CHECKED_PORT?}:80\"]\n    environment: {URL: \"x:${CHECKED_NONE}\"}\n" +
+			"    logging: {driver: json-file, options: {max-size: 1m}}\n    network_mode: ${CHECKED_MODE:-bridge}\n", check.Compose, []string{
+			"differs services.a.image: pulled once", "refused services.a.logging: no drivers", "refused services.a.network_mode: no bridge",
+			"differs services.a.ports: in network mode awsvpc a task has an address of its own, and answers there at the container's own ports"}},
 		{"a plan", "plan.json", "", check.Plan, []string{
 			"refused aws_cloudwatch_log_group.shop (logs DescribeLogGroups): the operation is not built",
 			"refused aws_cloudwatch_log_group.shop (logs ListTagsForResource): the operation is not built",
@@ -146,6 +153,7 @@ func TestFilesThatCanNotBeChecked(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "it is empty", " \n": "it is empty", "{": "not valid JSON", "[]": "neither JSON nor YAML", "hello": "neither JSON nor YAML", `{"a":1}`: check.ErrUnknownKind.Error(),
 		"a: [": "neither JSON nor YAML", "services: 7": "not a compose file that Docker would take", "services:\n  a:\n    imag: x\n": "not a compose file that Docker would take",
+		`{"cluster":"c","taskDefinition":"web:1"}`: check.ErrUnknownKind.Error(), `[{"a":1}]`: "neither JSON nor YAML",
 		`{"planned_values":7}`: "no plan as `terraform show -json` writes it", "\x00": "neither JSON nor YAML", "? {a: b}\n: c": "neither JSON nor YAML",
 	} {
 		if r, err := check.File(t.Context(), registered(), []byte(text), "testdata"); err == nil || !strings.Contains(err.Error(), want) {

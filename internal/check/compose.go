@@ -14,12 +14,17 @@ import (
 )
 
 // composeFile checks each setting of each service as the member of a task definition that asks ECS for the same. Settings for
-// which ECS has no member are told too. Variables are those of no environment: their defaults count.
+// which ECS has no member are told too.
 func composeFile(ctx context.Context, api API, text []byte, dir string) ([]Finding, error) {
+	values, err := variables(dir)
+	if err != nil {
+		return nil, err
+	}
 	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
-		WorkingDir: dir, ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: text}}, Environment: types.Mapping{},
+		WorkingDir: dir, ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: text}}, Environment: values,
 	}, func(o *loader.Options) {
 		o.SetProjectName("check", true)
+		o.Interpolate.Substitute = substitute
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
 		o.Profiles = []string{"*"}
 	})
@@ -55,14 +60,14 @@ func service(api API, s types.ServiceConfig) (found []Finding, err error) {
 		if settings[i].put != nil {
 			settings[i].put(s, r, &r.ContainerDefinitions[0])
 		}
-		for _, f := range examine(api, r) {
-			if !slices.Contains(usual, f) {
-				f.Where = at + "." + key
-				of := Finding{f.Severity, f.Where, f.Operation, f.Why}
-				if !slices.Contains(found, of) {
-					found = append(found, of)
-				}
+		examined := slices.DeleteFunc(examine(api, r), func(f wire.Finding) bool { return slices.Contains(usual, f) })
+		refused := slices.ContainsFunc(examined, func(f wire.Finding) bool { return f.Severity == wire.Refused })
+		for _, f := range examined {
+			of := Finding{f.Severity, at + "." + key, f.Operation, f.Why}
+			if refused && f.Severity == wire.Differs || slices.Contains(found, of) { // how it would be done does not matter then
+				continue
 			}
+			found = append(found, of)
 		}
 		if settings[i].differs != "" {
 			found = append(found, Finding{wire.Differs, at + "." + key, "ecs RegisterTaskDefinition", settings[i].differs})

@@ -32,3 +32,24 @@ func definition(api API, members map[string]jsontext.Value) []Finding {
 	}
 	return findings("", api.Examine(ecs.API.Package, ecs.RegisterTaskDefinition.Name, text, false))
 }
+
+// areContainers tells whether a file is a list of container definitions, as Terraform's container_definitions has it, and
+// `aws ecs register-task-definition --container-definitions`.
+func areContainers(text []byte) bool {
+	var list []map[string]jsontext.Value
+	if len(text) == 0 || text[0] != '[' || json.Unmarshal(text, &list) != nil || len(list) == 0 {
+		return false
+	}
+	_, named := list[0]["name"]
+	_, image := list[0]["image"]
+	return named && image
+}
+
+// containers checks a list of container definitions, of which the task is not known.
+func containers(api API, text []byte) []Finding {
+	input, err := json.Marshal(map[string]jsontext.Value{"containerDefinitions": text})
+	if err != nil {
+		panic("check: JSON that was read can't be written: " + err.Error())
+	}
+	return findings("", api.Examine(ecs.API.Package, ecs.RegisterTaskDefinition.Name, input, true))
+}
