@@ -29,13 +29,19 @@ const (
 // rules are tried in this order; the first that fits says the cause. Those that know most come first.
 var rules = []rule{
 	// The image.
+	{name: "own image missing", reason: `CannotPull\w*Error.*it is not taken from Docker Hub unasked`,
+		cause: "There is no image {image} on this machine. Its name says of no registry, so it is not pulled: on Docker Hub it may be a stranger's.",
+		next:  []string{"docker build -t {image} .  # Berth uses what Docker has", "berth image import FILE  # or a tar of it", runAgain}},
 	{name: "registry limits pulls", reason: `CannotPull\w*Error.*(toomanyrequests|rate limit|429)`,
 		cause: "The registry answers no more pulls of this address for now.",
-		next:  []string{"docker login, for a higher limit; or import the image: docker save {image} | berth image import -", runAgain}},
+		next:  []string{"docker login  # for a higher limit: Berth pulls with the login of the docker command", "docker save {image} | berth image import -  # from where it is", runAgain}},
 	{name: "registry wants credentials", reason: `CannotPull\w*Error.*(unauthorized|authentication required|access denied|requested access|denied:|forbidden|no basic auth|\b40[13]\b)`,
 		cause: "The registry does not give {image} to this machine: it is private, or there is none of that name.",
-		next:  []string{"docker pull {image}  # with the credentials of `docker login`", "docker save {image} | berth image import -  # from where it is", runAgain}},
-	{name: "no such platform", reason: `CannotPull\w*Error.*(no match(ing)? (manifest|for platform)|platform.*not (found|supported))`,
+		next:  []string{"docker login {registry}  # Berth pulls with the login of the docker command", "docker save {image} | berth image import -  # from where it is", runAgain}},
+	{name: "registry without TLS", reason: `CannotPull\w*Error.*plain http is spoken only`,
+		cause: "The registry {registry} speaks no https, and without it Berth asks registries of this machine alone.",
+		next:  []string{"name it in /etc/berth/certs.d/{registry}/hosts.toml: docs/images.md has an example", runAgain}},
+	{name: "no such platform", reason: `CannotPull\w*Error.*(no match(ing)? (manifest|for platform)|descriptor matching platform|platform.*not (found|supported))`,
 		cause: "The image {image} was not built for the processor of this machine.",
 		next:  []string{"docker build --platform linux/amd64,linux/arm64 ...", "or set runtimePlatform.cpuArchitecture in the task definition, and join a machine of that kind"}},
 	{name: "no such image", reason: `CannotPull\w*Error.*(not found|manifest unknown|name unknown|\b404\b|does not exist|invalid reference)`,
@@ -94,7 +100,7 @@ var rules = []rule{
 	{name: "deregistered", reason: `deregistration forced`, cause: "Its container instance was deregistered by force while the task was there.",
 		next: []string{"aws ecs list-container-instances --cluster {cluster}", runAgain}},
 	{name: "machine lost", reason: `has not answered for`, cause: "The agent of the machine was gone for too long, and nobody could tell what became of the task.",
-		next: []string{"look after that machine: power, network, `berth agent`", runAgain}},
+		next: []string{"look after that machine: its power, its network, the agent on it", runAgain}},
 	{name: "shut down", reason: `Berth was shut down`, cause: "Berth was ended, and took its tasks along.", next: []string{"berth dev --keep-tasks  # leaves them running next time", runAgain}},
 	{name: "shim gone", reason: `shim`, when: stopped, cause: "The process that owns the task's containers died, and the task with it.",
 		next: []string{"dmesg  # on the machine: who killed it", runAgain}},
@@ -113,7 +119,7 @@ var rules = []rule{
 	{name: "illegal instruction", exits: []int32{132}, cause: "The program uses instructions that this machine's processor does not have.", next: []string{"build {image} for an older processor", "lscpu  # on the machine"}},
 	{name: "terminated", exits: []int32{143}, when: notOrdered, cause: "The main process of container {container} got SIGTERM though nobody stopped the task: from another process in it, or on the machine.", next: []string{seeLog}},
 	{name: "ended well", exits: []int32{0}, when: stopped, cause: "The essential container {container} came to its end with success, which ends the task: right for a job, wrong for a server.",
-		next: []string{seeLog, "a server must stay in the foreground; a helper that may end is essential: false"}},
+		next: []string{seeLog, "a server must stay in the foreground; a sidecar that may end is essential: false"}},
 	{name: "failed by itself", when: func(f *facts) bool {
 		return f.of != nil && f.of.ExitCode != nil && *f.of.ExitCode != 0 && notOrdered(f)
 	},

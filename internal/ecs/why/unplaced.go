@@ -73,5 +73,5 @@ var obstacles = []obstacle{
 	{placement.Elsewhere, "No machine is in a zone of the subnets that the task was given.", []string{
 		"aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailabilityZone]'"}},
 	{placement.GPU, "No machine has enough GPUs that are free.", []string{"berth ps  # what runs; `berth stop TASK` frees its GPUs"}},
-	{placement.ENI, "No machine can take another network interface.", []string{"berth ps  # what runs; `berth stop TASK` frees its interface", "take networkMode bridge, or add a machine"}},
+	{placement.ENI, "No machine can take another network interface.", []string{"berth ps  # what runs; `berth stop TASK` frees its interface", "take networkMode host, or add a machine"}},
 }

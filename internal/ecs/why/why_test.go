@@ -86,6 +86,9 @@ func TestCausesAreFound(t *testing.T) {
 		task *ecs.Task
 		log  []string
 	}{
+		{"own image missing", unstarted("CannotPullContainerError: myapp:dev: neither Berth nor Docker on this machine has this image, and it is not taken from Docker Hub unasked: build it (docker build -t myapp:dev .) or bring it (berth image import FILE); if Docker Hub's is meant, write docker.io/library/myapp:dev, or start berth dev with --docker-hub myapp"), nil},
+		{"registry without TLS", unstarted("CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref registry.lan:5000/web:1: plain http is spoken only to a registry on this machine (localhost or 127.0.0.0/8), and to one that hosts.toml names so"), nil},
+		{"no such platform", unstarted("CannotPullContainerError: ref pull has been retried 1 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'"), nil},
 		{"registry limits pulls", unstarted("CannotPullContainerError: pull image manifest has been retried 5 time(s): toomanyrequests: You have reached your pull rate limit"), nil},
 		{"registry wants credentials", unstarted("CannotPullContainerError: pull access denied for web, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"), nil},
 		{"registry wants credentials", unstarted("CannotPullContainerError: failed to authorize: 401 Unauthorized"), nil},
