@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,11 +12,12 @@ import (
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
-// tasks describes the cluster's tasks of a desired status, newest first. There are none before the default cluster is made.
-func (t *target) tasks(ctx context.Context, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
+// tasks describes the cluster's tasks of desired statuses, newest first: those of a family, or all when it is empty. There are
+// none before the default cluster is made.
+func (t *target) tasks(ctx context.Context, family string, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
 	var tasks []ecs.Task
 	for _, status := range desired {
-		in := ecs.ListTasksRequest{Cluster: t.cluster, DesiredStatus: status}
+		in := ecs.ListTasksRequest{Cluster: t.cluster, Family: family, DesiredStatus: status}
 		for {
 			page, err := client.Call(ctx, t.client, ecs.ListTasks, &in)
 			if hasCode(err, "ClusterNotFoundException") && t.cluster == "default" {
@@ -52,6 +54,41 @@ func (t *target) describe(ctx context.Context, arns []string) ([]ecs.Task, error
 	return tasks, nil
 }
 
+// taskID is a task's id, whole.
+var taskID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// named finds the tasks of desired statuses that a word names, as find does. Tasks that have stopped are kept for a month, so
+// it looks at no more than it must: at one task, at those of a family, or else at all.
+func (t *target) named(ctx context.Context, word string, in scope, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
+	tasks, err := t.candidates(ctx, word, desired)
+	if err != nil {
+		return nil, err
+	}
+	found, err := find(tasks, word, in)
+	if errors.Is(err, errNone) {
+		err = fmt.Errorf("%w; `%s` lists the tasks", err, t.flags.line("ps", "-a"))
+	}
+	return found, err
+}
+
+// candidates are the tasks among which those are that a word names.
+func (t *target) candidates(ctx context.Context, word string, desired []ecs.DesiredStatus) ([]ecs.Task, error) {
+	if id := afterSlash(word); taskID.MatchString(id) {
+		tasks, err := t.describe(ctx, []string{id})
+		if err != nil || len(tasks) > 0 {
+			return slices.DeleteFunc(tasks, func(task ecs.Task) bool { return !slices.Contains(desired, ecs.DesiredStatus(task.DesiredStatus)) }), err
+		}
+	}
+	if familyName.MatchString(word) {
+		family, _, _ := strings.Cut(word, ":")
+		tasks, err := t.tasks(ctx, family, desired...)
+		if err != nil || len(tasks) > 0 {
+			return tasks, err
+		}
+	}
+	return t.tasks(ctx, "", desired...)
+}
+
 // errNone is in what find returns for a word that names nothing.
 var errNone = errors.New("there is no")
 
@@ -69,12 +106,10 @@ func find(tasks []ecs.Task, word string, in scope) ([]ecs.Task, error) {
 	id := afterSlash(word)
 	var exact, family, begins, container []ecs.Task
 	for _, task := range tasks {
-		definition := afterSlash(task.TaskDefinitionArn)
-		of, _, _ := strings.Cut(definition, ":")
 		if afterSlash(task.TaskArn) == id {
 			exact = append(exact, task)
 		}
-		if word == of || word == definition {
+		if inFamily(&task, word) {
 			family = append(family, task)
 		}
 		if id != "" && strings.HasPrefix(afterSlash(task.TaskArn), id) {
@@ -104,7 +139,14 @@ func find(tasks []ecs.Task, word string, in scope) ([]ecs.Task, error) {
 	if in == containersToo {
 		kinds = "task, family or container"
 	}
-	return nil, fmt.Errorf("%w %s %q here; `berth ps -a` lists the tasks", errNone, kinds, word)
+	return nil, fmt.Errorf("%w %s %q here", errNone, kinds, word)
+}
+
+// inFamily is whether a task is of a family, or of a family's revision ("web:3").
+func inFamily(task *ecs.Task, word string) bool {
+	definition := afterSlash(task.TaskDefinitionArn)
+	family, _, _ := strings.Cut(definition, ":")
+	return word == family || word == definition
 }
 
 func hasContainer(task *ecs.Task, name string) bool {

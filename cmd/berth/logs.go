@@ -6,13 +6,11 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
-	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
@@ -38,97 +36,27 @@ func logsCommand(flags *globals) *cobra.Command {
 	return cmd
 }
 
-// stream is one container's log stream.
-type stream struct {
-	group, name     string
-	task, container string
-	newest          int64           // unix milliseconds, of the events read so far
-	seen            map[string]bool // ids of the events read at that millisecond
-}
-
-// followEvery is how often new events are asked for.
-const followEvery = 250 * time.Millisecond
-
+// logs prints what is logged, and goes on with it.
 func (t *target) logs(ctx context.Context, word string, follow bool, out io.Writer) error {
-	streams := map[string]*stream{}
-	for first := true; ; first = false {
-		found, going, err := t.streams(ctx, word)
-		if err != nil && first {
-			return err
-		}
-		for key, s := range found { // those of tasks that came since, too
-			if streams[key] == nil {
-				streams[key] = s
-			}
-		}
+	l, err := t.tail(ctx, word, follow)
+	if err != nil {
+		return err
+	}
+	for {
+		err := t.printEvents(ctx, l, out)
 		if err == nil {
-			err = t.printEvents(ctx, streams, out)
+			l.drop()
+		}
+		if err == nil && follow && !l.over() && pause(ctx, followEvery) == nil {
+			err = l.look(ctx)
 		}
 		switch {
 		case ctx.Err() != nil && follow:
 			return nil // it is how following ends
-		case err != nil:
+		case err != nil || !follow || l.over():
 			return err
-		case !follow || !going:
-			return nil
-		}
-		_ = pause(ctx, followEvery) // its end is seen above
-	}
-}
-
-// streams finds the log streams of what word names, and whether more is to come: not from one task that has stopped.
-func (t *target) streams(ctx context.Context, word string) (streams map[string]*stream, going bool, err error) {
-	tasks, err := t.tasks(ctx, ecs.DesiredStatusRunning, ecs.DesiredStatusStopped)
-	if err != nil {
-		return nil, false, err
-	}
-	named, err := find(tasks, word, containersToo)
-	if err != nil {
-		return nil, false, err
-	}
-	streams = map[string]*stream{}
-	definitions := definitions{}
-	for _, task := range named {
-		definition, err := definitions.of(ctx, t, &task)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, c := range definition.ContainerDefinitions {
-			if s := streamOf(&task, &c); s != nil && (c.Name == word || !byContainer(&task, word)) {
-				streams[s.group+" "+s.name] = s
-			}
 		}
 	}
-	if len(streams) == 0 {
-		return nil, false, fmt.Errorf("%s has no container that logs by the awslogs driver", word)
-	}
-	one := len(named) == 1 && strings.HasPrefix(afterSlash(named[0].TaskArn), afterSlash(word))
-	return streams, !one || named[0].LastStatus != "STOPPED", nil
-}
-
-// byContainer is whether word, which find took the task for, names one of its containers alone.
-func byContainer(task *ecs.Task, word string) bool {
-	family, _, _ := strings.Cut(afterSlash(task.TaskDefinitionArn), ":")
-	return hasContainer(task, word) && word != family && !strings.HasPrefix(afterSlash(task.TaskArn), word)
-}
-
-// streamOf returns the container's stream, nil when it does not log by awslogs.
-func streamOf(task *ecs.Task, c *ecs.ContainerDefinition) *stream {
-	if c.LogConfiguration == nil || c.LogConfiguration.LogDriver != ecs.LogDriverAwslogs {
-		return nil
-	}
-	options := c.LogConfiguration.Options
-	s := &stream{group: options["awslogs-group"], task: shortID(task.TaskArn), container: c.Name, seen: map[string]bool{}}
-	if prefix := options["awslogs-stream-prefix"]; prefix != "" {
-		s.name = prefix + "/" + c.Name + "/" + afterSlash(task.TaskArn)
-		return s
-	}
-	for _, running := range task.Containers {
-		if running.Name == c.Name {
-			s.name = running.RuntimeId
-		}
-	}
-	return s
 }
 
 // event is one line to print.
@@ -140,10 +68,10 @@ type event struct {
 }
 
 // printEvents prints what is new in the streams, by time.
-func (t *target) printEvents(ctx context.Context, streams map[string]*stream, out io.Writer) error {
+func (t *target) printEvents(ctx context.Context, l *tail, out io.Writer) error {
 	var events []event
-	for _, key := range slices.Sorted(maps.Keys(streams)) {
-		news, err := t.news(ctx, streams[key])
+	for _, key := range slices.Sorted(maps.Keys(l.streams)) {
+		news, err := t.news(ctx, l.streams[key])
 		if err != nil {
 			return err
 		}
@@ -156,7 +84,7 @@ func (t *target) printEvents(ctx context.Context, streams map[string]*stream, ou
 		case t.flags.output == "json": // one object a line
 			err = json.MarshalWrite(out, e)
 			e.Message = ""
-		case len(streams) > 1:
+		case len(l.streams)+len(l.dropped) > 1:
 			_, err = fmt.Fprintf(out, "%s %s | ", e.Task, e.Container)
 		}
 		if err == nil {
@@ -172,6 +100,9 @@ func (t *target) printEvents(ctx context.Context, streams map[string]*stream, ou
 // news reads the stream's events that were not read yet. None while the stream is not made.
 func (t *target) news(ctx context.Context, s *stream) ([]event, error) {
 	var events []event
+	if s.name == "" {
+		return nil, nil
+	}
 	in := logs.FilterLogEventsRequest{LogGroupName: s.group, LogStreamNames: []string{s.name}, StartTime: new(s.newest)}
 	for {
 		page, err := client.Call(ctx, t.client, logs.FilterLogEvents, &in)

@@ -22,7 +22,7 @@ func psCommand(flags *globals) *cobra.Command {
 			if all {
 				statuses = append(statuses, ecs.DesiredStatusStopped)
 			}
-			tasks, err := t.tasks(cmd.Context(), statuses...)
+			tasks, err := t.tasks(cmd.Context(), "", statuses...)
 			if err != nil {
 				return err
 			}

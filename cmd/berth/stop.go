@@ -81,18 +81,11 @@ func (t *target) stop(ctx context.Context, words []string, reason string, detach
 
 // lookUp returns the ARNs of what all the words name: tasks that run, or one that has stopped already.
 func (t *target) lookUp(ctx context.Context, words []string) ([]string, error) {
-	running, err := t.tasks(ctx, ecs.DesiredStatusRunning)
-	if err != nil {
-		return nil, err
-	}
 	var arns []string
 	for _, word := range words {
-		named, err := find(running, word, tasksAndFamilies)
+		named, err := t.named(ctx, word, tasksAndFamilies, ecs.DesiredStatusRunning)
 		if errors.Is(err, errNone) {
-			var stopped []ecs.Task
-			if stopped, err = t.tasks(ctx, ecs.DesiredStatusStopped); err == nil {
-				named, err = find(stopped, word, tasksAndFamilies)
-			}
+			named, err = t.named(ctx, word, tasksAndFamilies, ecs.DesiredStatusStopped)
 			if len(named) > 1 {
 				named = nil // a whole family: nothing of it runs
 			}
