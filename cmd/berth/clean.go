@@ -39,7 +39,7 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	}
 	in, err := instance.Open(g.dir())
 	if errors.Is(err, instance.ErrInUse) {
-		return fmt.Errorf("berth runs on %s: end it by `berth down` first", g.dir())
+		return fmt.Errorf("berth runs on %s: end it by `%s` first", g.dir(), g.line("down"))
 	}
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -112,7 +111,7 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
-	in, err := instance.Open(g.dir())
+	in, err := g.open()
 	if err != nil {
 		return err
 	}
@@ -140,6 +139,20 @@ func (g *globals) dev(ctx context.Context, o devOptions, out, errOut io.Writer) 
 			log.Warn("systemd could not be told that berth is ready", "error", err)
 		}
 	})
+}
+
+// open owns the data directory, or says what helps.
+func (g *globals) open() (*instance.Instance, error) {
+	in, err := instance.Open(g.dir())
+	switch {
+	case errors.Is(err, instance.ErrInUse):
+		err = fmt.Errorf("%w; `%s` ends it, --name starts another beside it", err, g.line("down"))
+	case errors.Is(err, instance.ErrOwner) && os.Getuid() == 0:
+		err = fmt.Errorf("%w; `%s` makes it root's, --data-dir chooses another", err, commandLine([]string{"chown", "-R", "root", g.dir()}))
+	case errors.Is(err, instance.ErrOwner):
+		err = fmt.Errorf("%w; choose another by --data-dir", err)
+	}
+	return in, err
 }
 
 // What a start writes at least, in bytes: the state's files have their whole size from the first moment.
@@ -186,20 +199,4 @@ func (g *globals) welcome(out io.Writer, a instance.Announcement, log string) er
 	}
 	fmt.Fprintf(next, "  %s\t# all verbs\n", commandLine([]string{os.Args[0], "help"}))
 	return next.Flush()
-}
-
-// listen takes the address, or says who may have it.
-func (g *globals) listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("--listen %s is taken by another program, maybe another Berth or an emulator: end that one, or let this one have any free port by --listen 127.0.0.1:0", address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("--listen %s: this machine does not have that address; try 127.0.0.1:4566", address)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("--listen %s: ports below 1024 are root's; take one above", address)
-	case err != nil:
-		return nil, fmt.Errorf("--listen %s: %w", address, err)
-	}
-	return l, nil
 }

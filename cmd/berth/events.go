@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/progress"
 )
 
 func eventsCommand(flags *globals) *cobra.Command {
@@ -24,12 +25,17 @@ func eventsCommand(flags *globals) *cobra.Command {
 		Example: "  berth events --follow\n  berth events --task 3f2a --last 10000\n  berth events --after 4711 --output json",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch after := cmd.Flags().Changed("after"); {
+			case after && cmd.Flags().Changed("last"):
+				return usagef("--after and --last both say where to begin: give one")
+			case after:
+				q.Last = 0
+			case q.Last < 0:
+				return usagef("--last %d: it is a number of changes", q.Last)
+			}
 			t, err := flags.connect()
 			if err != nil {
 				return err
-			}
-			if cmd.Flags().Changed("after") {
-				q.Last = 0
 			}
 			if cmd.Flags().Changed("cluster") {
 				q.Cluster = afterSlash(flags.cluster)
@@ -47,9 +53,6 @@ func eventsCommand(flags *globals) *cobra.Command {
 }
 
 func (t *target) events(ctx context.Context, q operator.EventQuery, follow bool, out io.Writer) error {
-	if q.Last < 0 {
-		return usagef("--last %d: it is a number of changes", q.Last)
-	}
 	for {
 		answer, err := t.operator.Events(ctx, q)
 		if err != nil {
@@ -100,7 +103,7 @@ func (t *target) printEvent(out io.Writer, e operator.NumberedEvent) error {
 	if len(event.Resources) > 0 {
 		id = shortID(event.Resources[0])
 	}
-	text := printable(d.StoppedReason)
+	text := progress.Plain(d.StoppedReason)
 	if d.LastStatus == "" {
 		what, text = "instance", "agent not connected"
 		if d.Connected {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"github.com/berth-dev/berth/internal/progress"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -89,7 +90,7 @@ func (g *globals) report(ctx context.Context, cmd *cobra.Command, err error, err
 			return code
 		}
 	}
-	fmt.Fprintln(errOut, "berth:", message)
+	fmt.Fprintln(errOut, "berth:", progress.Plain(message)) // it may hold what a registry says
 	return code
 }
 

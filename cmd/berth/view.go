@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/progress"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -171,17 +171,7 @@ func stopText(task *ecs.Task) string {
 			parts = append(parts, fmt.Sprintf("%s: exit code %d", c.Name, *c.ExitCode))
 		}
 	}
-	return printable(strings.Join(parts, "; "))
-}
-
-// printable is text of somebody else's on one line, without what a terminal obeys.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
+	return progress.Plain(strings.Join(parts, "; "))
 }
 
 // shortID is the part of a task's id that people type.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -38,12 +39,18 @@ func whyCommand(flags *globals) *cobra.Command {
 			if flags.output == "json" {
 				return writeJSON(cmd.OutOrStdout(), explanation)
 			}
-			for i, next := range explanation.Next { // as it is to be typed for this Berth
-				if rest, ok := strings.CutPrefix(next, "berth "); ok {
-					explanation.Next[i] = flags.line() + " " + rest
-				}
+			for i, next := range explanation.Next {
+				explanation.Next[i] = flags.addressed(next)
 			}
 			return explanation.Print(cmd.OutOrStdout(), time.Local)
 		},
 	}
+}
+
+// ownCommand is where a line names a command of this program: at its beginning, behind a pipe, or in backquotes.
+var ownCommand = regexp.MustCompile("(^|[|] |`)berth ")
+
+// addressed is a line of advice with its commands as they are to be typed for this Berth.
+func (g *globals) addressed(advice string) string {
+	return ownCommand.ReplaceAllString(advice, "${1}"+strings.ReplaceAll(g.line(), "$", "$$")+" ")
 }

@@ -69,7 +69,7 @@ func Open(dir string) (*Instance, error) {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("%s: %w; `berth down` ends it, --name starts another beside it", dir, ErrInUse)
+		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
 	in := &Instance{Dir: dir, lock: lock}
 	if err := in.own(); err != nil {

@@ -21,8 +21,7 @@ func private(dir string, vacant bool) error {
 			return fmt.Errorf("take the data directory over: %w", err)
 		}
 	default:
-		return fmt.Errorf("%w: %s is user %d's, and Berth runs as user %d; run it as that one, `chown -R` the directory, or choose another by --data-dir",
-			ErrOwner, dir, owner, self)
+		return fmt.Errorf("%w: %s is user %d's, and Berth runs as user %d", ErrOwner, dir, owner, self)
 	}
 	// Logs, images and what tasks wrote are nobody else's on this machine; a directory that was there may be open to all.
 	if info.Mode().Perm()&0o077 == 0 {

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
-// ErrNotFound is answered with 404.
+// ErrNotFound is answered with 404; what is wrapped with it says what is not there.
 var ErrNotFound = errors.New("not found")
 
 // HealthHandler answers GET /_berth/health, which needs no signature: 200 when the status is ok, else 503.
@@ -80,7 +81,7 @@ func Handler(b Backend) http.Handler {
 func reply(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrNotFound):
-		answer(w, http.StatusNotFound, Failure{err.Error()})
+		answer(w, http.StatusNotFound, Failure{strings.TrimPrefix(err.Error(), ErrNotFound.Error()+": ")})
 	case err != nil:
 		answer(w, http.StatusInternalServerError, Failure{err.Error()})
 	default:

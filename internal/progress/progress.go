@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -93,6 +95,16 @@ func (w *Writer) done() {
 		fmt.Fprint(w.out, "\r\x1b[K")
 	}
 	w.state = ""
+}
+
+// Plain is text of somebody else's on one line, without what a terminal obeys.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // cut shortens a line to a number of characters.

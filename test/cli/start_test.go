@@ -62,6 +62,10 @@ func TestAPortThatIsTaken(t *testing.T) {
 	says := []string{"--listen " + taken.Addr().String() + " is taken", "--listen 127.0.0.1:0"}
 	berth(t, "--data-dir", data, "dev", "--listen", taken.Addr().String()).refused(t, 1, says...)
 	berth(t, "--data-dir", data, "dev", "-d", "--listen", taken.Addr().String()).refused(t, 1, says...)
+
+	dev(t, data)
+	at := strings.TrimPrefix(endpointOf(t, data), "http://")
+	berth(t, "--data-dir", place(t), "dev", "--region", "eu-west-1", "--listen="+at).refused(t, 1, "is taken by another Berth", "dev --region eu-west-1 --listen 127.0.0.1:0`")
 }
 
 func TestADataDirectoryInUse(t *testing.T) {
@@ -69,8 +73,8 @@ func TestADataDirectoryInUse(t *testing.T) {
 	first := decode[struct {
 		DataDir string `json:"dataDir"`
 	}](t, berth(t, "--data-dir", data, "dev", "-d", "--listen", "127.0.0.1:0", "--output", "json"))
-	berth(t, "--data-dir", data, "dev", "--listen", "127.0.0.1:0").refused(t, 1, data, "another Berth runs on this data directory", "--name starts another beside it")
-	berth(t, "--data-dir", data, "clean").refused(t, 1, data, "`berth down` first")
+	berth(t, "--data-dir", data, "dev", "--listen", "127.0.0.1:0").refused(t, 1, data, "another Berth runs on this data directory", "--data-dir "+data+" down` ends it", "--name starts another beside it")
+	berth(t, "--data-dir", data, "clean").refused(t, 1, "--data-dir "+data+" down` first")
 	again := berth(t, "--data-dir", data, "dev", "-d")
 	if again.code != 0 || !strings.Contains(again.stdout, "runs already") {
 		t.Errorf("dev -d beside one that runs: %+v", again)
@@ -126,7 +130,7 @@ func TestWithoutRoot(t *testing.T) {
 			t.Errorf("berth %v: %s", args, c.stderr)
 		}
 	}
-	berth(t, "--data-dir", own, "dev").refused(t, 1, "is user 65534's, and Berth runs as user 0")
+	berth(t, "--data-dir", own, "dev").refused(t, 1, "is user 65534's, and Berth runs as user 0", "`chown -R root "+own+"`")
 	if c := nobody("--data-dir", own, "clean"); c.code != 0 {
 		t.Errorf("berth clean: %s", c.stderr)
 	}

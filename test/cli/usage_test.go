@@ -28,6 +28,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"stop":                          "TASK or FAMILY is missing",
 		"logs":                          "TASK, FAMILY or CONTAINER is missing",
 		"image rm":                      "NAME is missing",
+		"events --last -1":              "--last -1: it is a number of changes",
+		"events --last 3 --after 2":     "--after and --last both say where to begin",
 		"image import":                  "FILE or NAME is missing",
 		"env --format fish":             `--format "fish": it is sh, github or dotenv`,
 		"ps --output yaml":              `--output "yaml": it is text or json`,

@@ -122,7 +122,7 @@ func TestVerbs(t *testing.T) {
 		if err := json.Unmarshal([]byte(first), &event, json.MatchCaseInsensitiveNames(true)); err != nil || event.Message != "line 1" || event.Task != id || event.Container != "main" {
 			t.Errorf("as JSON: %s (%v)", first, err)
 		}
-		verb("logs", "nosuch").refused(t, 1, `there is no task, family or container "nosuch" here`)
+		verb("logs", "nosuch").refused(t, 1, `there is no task, family or container "nosuch" here`, "--data-dir "+data+" ps -a` lists the tasks")
 
 		// Following goes on over what comes, and ends well by Ctrl-C, by the end of what reads it, and with the one task.
 		f := start(t, command("logs", "-f", "counter"))
@@ -171,7 +171,7 @@ func TestVerbs(t *testing.T) {
 		if out := must("image", "rm", "counter:test"); out != "counter:test removed\n" {
 			t.Errorf("image rm: %s", out)
 		}
-		verb("image", "rm", "counter:test").refused(t, 1, "no image is named counter:test; `berth image ls` lists them")
+		verb("image", "rm", "counter:test").refused(t, 1, "berth: no image is named counter:test; `berth image ls` lists them")
 		archive, err := os.Open(counter)
 		if err != nil {
 			t.Fatal(err)

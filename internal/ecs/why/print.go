@@ -3,9 +3,9 @@ package why
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/berth-dev/berth/internal/progress"
 )
 
 // Print writes the explanation for people: the verdict in the first line, then the cause and what to do, then the evidence, with times in a zone.
@@ -50,19 +50,10 @@ func (p *printer) line(format string, args ...any) {
 	}
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
-			args[i] = plain(text)
+			args[i] = progress.Plain(text)
 		}
 	}
 	_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
-}
-
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 func (p *printer) containers(containers []Container) {
