@@ -59,7 +59,10 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, r *api.Register
 // newInstance is the record that a request asks for, of the machine unless it names another.
 func (s *Service) newInstance(scope store.Scope, r *api.RegisterContainerInstanceRequest, machine string) (*Instance, error) {
 	i := &Instance{ID: newID(), Machine: machine, Status: instanceActive, RegisteredAt: time.Now().UTC(), Version: 1,
-		Resources: r.TotalResources, Attributes: r.Attributes, Tags: r.Tags}
+		Resources: r.TotalResources, Tags: r.Tags}
+	for _, a := range r.Attributes { // whose target is the instance, whatever else they may name
+		i.Attributes = append(i.Attributes, api.Attribute{Name: a.Name, Value: a.Value})
+	}
 	if v := r.VersionInfo; v != nil {
 		i.Agent = Agent{Version: v.AgentVersion, Hash: v.AgentHash, Docker: v.DockerVersion}
 	}
