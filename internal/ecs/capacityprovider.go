@@ -141,13 +141,14 @@ func newGroup(asked *api.AutoScalingGroupProvider) (*api.AutoScalingGroupProvide
 	g.ManagedScaling = &api.ManagedScaling{Status: api.ManagedScalingStatusDisabled, TargetCapacity: new(int32(100)),
 		MinimumScalingStepSize: new(int32(1)), MaximumScalingStepSize: new(int32(10000)), InstanceWarmupPeriod: new(int32(300))}
 	g.ManagedTerminationProtection = api.ManagedTerminationProtectionDisabled
-	g.ManagedDraining = api.ManagedDrainingDisabled
+	g.ManagedDraining = cmp.Or(asked.ManagedDraining, api.ManagedDrainingEnabled)
 	return changedGroup(&g, &api.AutoScalingGroupProviderUpdate{ManagedScaling: asked.ManagedScaling})
 }
 
 // changedGroup is g with what an update says. Whatever would need an Auto Scaling group to act on is refused before.
 func changedGroup(g *api.AutoScalingGroupProvider, update *api.AutoScalingGroupProviderUpdate) (*api.AutoScalingGroupProvider, error) {
 	out := *g
+	out.ManagedDraining = cmp.Or(update.ManagedDraining, g.ManagedDraining)
 	if u := update.ManagedScaling; u != nil {
 		was := g.ManagedScaling
 		out.ManagedScaling = &api.ManagedScaling{Status: was.Status,

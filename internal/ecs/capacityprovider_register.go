@@ -25,13 +25,12 @@ var capacityProviderRefused = []wire.Option{
 	wire.Refuse("managedInstancesProvider", noManagedInstances),
 	wire.Refuse("autoScalingGroupProvider.managedScaling.status", noAutoScaling, "DISABLED"),
 	wire.Refuse("autoScalingGroupProvider.managedTerminationProtection", noAutoScaling, "DISABLED"),
-	wire.Refuse("autoScalingGroupProvider.managedDraining", noAutoScaling, "DISABLED"),
+	wire.Note("autoScalingGroupProvider.managedDraining", "kept; it drains the machines that an Auto Scaling group ends, and none is there to end them"),
 }
 
 var createCapacityProviderNotes = []wire.Option{
 	wire.Note("autoScalingGroupProvider.autoScalingGroupArn", "a name that is not looked up: a machine belongs to the provider when its "+
 		"container instance has the attribute `"+CapacityProviderAttribute+"` with the provider's name, set at registration or by PutAttributes"),
-	wire.Note("autoScalingGroupProvider.managedDraining", "absent it is DISABLED"),
 	wire.Note("autoScalingGroupProvider.managedScaling", "kept; without managed scaling nothing reads the sizes and the warm-up"),
 }
 
