@@ -3,6 +3,8 @@
 // Package acs holds the frames that agent and control plane exchange on the ACS socket: its types, generated from its model.
 package acs
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // AssociationType is an enumeration of ACS.
 type AssociationType string
 
@@ -245,6 +247,18 @@ type BerthAttachedMessage struct {
 	TaskArn       string `json:"taskArn,omitzero"`
 	AttachmentArn string `json:"attachmentArn,omitzero"`
 	HostAddress   string `json:"hostAddress,omitzero"`
+}
+
+// BerthTaskStateChangesAck is a structure of ACS.
+type BerthTaskStateChangesAck struct {
+	MessageId  string  `json:"messageId,omitzero"`
+	Unrecorded []int32 `json:"unrecorded,omitzero"`
+}
+
+// BerthTaskStateChangesMessage is a structure of ACS.
+type BerthTaskStateChangesMessage struct {
+	MessageId string           `json:"messageId,omitzero"`
+	Changes   []jsontext.Value `json:"changes,omitzero"`
 }
 
 // CloseMessage is a structure of ACS.

@@ -9,8 +9,9 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
-// Protocol is the version of what Berth's own agents say and understand beyond Amazon's protocol.
-const Protocol = 1
+// Protocol is the version of what Berth's own agents say and understand beyond Amazon's protocol. Since 2 they report on
+// tasks by their socket.
+const Protocol = 2
 
 // Attributes by which Berth's agents tell what Amazon's cannot.
 const (

@@ -48,14 +48,18 @@ func (s *Service) observed(ctx context.Context, scope store.Scope, task string, 
 	})
 }
 
+// ReportOf is what an agent says by a SubmitTaskStateChange.
+func ReportOf(r *api.SubmitTaskStateChangeRequest) TaskReport {
+	return TaskReport{Status: Status(r.Status), Reason: r.Reason, Containers: r.Containers, Attachments: r.Attachments,
+		PullStartedAt: r.PullStartedAt.Time, PullStoppedAt: r.PullStoppedAt.Time, ExecutionStoppedAt: r.ExecutionStoppedAt.Time}
+}
+
 const acknowledged = "ACK"
 
 // SubmitTaskStateChange is an agent's report on a task. The cluster that it names is the agent's own, which on a Fargate
 // machine is not the task's: the task's ARN says all.
 func (s *Service) SubmitTaskStateChange(ctx context.Context, r *api.SubmitTaskStateChangeRequest) (*api.SubmitTaskStateChangeResponse, error) {
-	report := TaskReport{Status: Status(r.Status), Reason: r.Reason, Containers: r.Containers, Attachments: r.Attachments,
-		PullStartedAt: r.PullStartedAt.Time, PullStoppedAt: r.PullStoppedAt.Time, ExecutionStoppedAt: r.ExecutionStoppedAt.Time}
-	if err := s.submit(ctx, r.Task, report); err != nil {
+	if err := s.submit(ctx, r.Task, ReportOf(r)); err != nil {
 		return nil, err
 	}
 	return &api.SubmitTaskStateChangeResponse{Acknowledgment: acknowledged}, nil

@@ -25,7 +25,7 @@ func (s *Session) serveACS(ctx context.Context, tasks Tasks) (worked bool, err e
 	q.Set("protocolVersion", "2")
 	q.Set("seqNum", "1")
 	q.Set("sendCredentials", strconv.FormatBool(!s.credentialsSent.Load()))
-	c, err := s.dial(ctx, where.Endpoint, q)
+	c, protocol, err := s.dial(ctx, where.Endpoint, q)
 	if err != nil {
 		return false, err
 	}
@@ -33,6 +33,9 @@ func (s *Session) serveACS(ctx context.Context, tasks Tasks) (worked bool, err e
 	defer s.opened(nil)
 	d := &downlink{Session: s, tasks: tasks}
 	err = serve(ctx, c, func(l *link) {
+		if protocol >= reporting {
+			l.reports = newReports(l)
+		}
 		s.opened(l)
 		s.credentialsSent.Store(true)
 		for _, a := range tasks.Attachments(s.Identity) {
@@ -93,6 +96,12 @@ func (d *downlink) take(l *link, f frame) (known bool, err error) {
 		return true, d.takeManifest(l, f)
 	case "TaskStopVerificationAck":
 		return true, d.takeStops(l, f)
+	case "BerthTaskStateChangesAck":
+		m, err := message[acs.BerthTaskStateChangesAck](f)
+		if err == nil && l.reports != nil {
+			l.reports.acknowledged(m)
+		}
+		return true, err
 	case "PerformUpdateMessage", "StageUpdateMessage":
 		m, err := message[acs.PerformUpdateMessage](f)
 		if err == nil {

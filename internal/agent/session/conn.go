@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,11 @@ type conn interface {
 	Close(reason string)
 }
 
-// dial opens one of the two sockets.
-type dial func(ctx context.Context, endpoint string, query url.Values) (conn, error)
+// dial opens one of the two sockets. The control plane says which version of Berth's additions it speaks; 0: none.
+type dial func(ctx context.Context, endpoint string, query url.Values) (c conn, protocol int, err error)
+
+// protocolHeader is where it says so.
+const protocolHeader = "Berth-Protocol"
 
 type socket struct{ *websocket.Conn }
 
@@ -47,29 +51,30 @@ func (r *refused) Error() string {
 }
 
 // connect opens a socket below an endpoint that DiscoverPollEndpoint named. The upgrade is signed like any request.
-func (s *Session) connect(ctx context.Context, endpoint string, query url.Values) (conn, error) {
+func (s *Session) connect(ctx context.Context, endpoint string, query url.Values) (conn, int, error) {
 	base, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %q: %w", endpoint, err)
+		return nil, 0, fmt.Errorf("endpoint %q: %w", endpoint, err)
 	}
 	u := base.JoinPath("ws")
 	u.RawQuery = query.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := s.Client.Sign(ctx, r, "ecs", nil); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	r.Header.Set("User-Agent", s.userAgent())
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	c, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: s.Client.HTTP, HTTPHeader: r.Header})
 	if err != nil {
-		return nil, refusalIn(resp, err)
+		return nil, 0, refusalIn(resp, err)
 	}
 	c.SetReadLimit(maxFrame)
-	return socket{c}, nil
+	protocol, _ := strconv.Atoi(resp.Header.Get(protocolHeader))
+	return socket{c}, protocol, nil
 }
 
 // refusalIn reads why an upgrade was refused: {"type":"X","message":{"message":"..."}} or {"X":"..."}.

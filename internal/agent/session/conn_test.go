@@ -26,6 +26,7 @@ func TestTheUpgradeIsSignedAndFramesPass(t *testing.T) {
 			http.Error(w, "no", http.StatusForbidden)
 			return
 		}
+		w.Header().Set("Berth-Protocol", "7")
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
 			return
@@ -38,9 +39,9 @@ func TestTheUpgradeIsSignedAndFramesPass(t *testing.T) {
 		_, _, _ = c.Read(r.Context())
 	}))
 	defer server.Close()
-	c, err := dialer().connect(t.Context(), server.URL+"/acs", url.Values{"clusterArn": {"default"}})
-	if err != nil {
-		t.Fatal(err)
+	c, protocol, err := dialer().connect(t.Context(), server.URL+"/acs", url.Values{"clusterArn": {"default"}})
+	if err != nil || protocol != 7 {
+		t.Fatal(protocol, err)
 	}
 	if err := c.Send(t.Context(), []byte("hello")); err != nil {
 		t.Fatal(err)
@@ -60,7 +61,7 @@ func TestARefusedUpgradeSaysWhy(t *testing.T) {
 		`{"InvalidInstanceException":"never seen"}`:                         {"InvalidInstanceException", "never seen"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, http.StatusBadRequest) }))
-		_, err := dialer().connect(t.Context(), server.URL+"/acs", nil)
+		_, _, err := dialer().connect(t.Context(), server.URL+"/acs", nil)
 		var got *refused
 		if !errors.As(err, &got) || *got != want {
 			t.Errorf("%s: %v", body, err)

@@ -26,6 +26,8 @@ type link struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	quiet  *time.Timer
+
+	reports *reports // what goes up on it of tasks; nil: nothing
 }
 
 // serve reads frames one after the other, each to its end before the next, until the connection or ctx ends, and says

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
-	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -57,16 +56,6 @@ func (s *Session) registered(ctx context.Context, out *ecs.RegisterContainerInst
 	s.mu.Unlock()
 	s.Log.Info("registered", "instance", identity.ContainerInstance)
 	return s.DB.PutIdentity(ctx, identity)
-}
-
-// Submit reports a change of a task's state: task.Submit.
-func (s *Session) Submit(ctx context.Context, change *ecs.SubmitTaskStateChangeRequest) error {
-	change.Cluster = s.cluster()
-	_, err := client.Call(ctx, s.Client, ecs.SubmitTaskStateChange, change)
-	if refusedForGood(err) {
-		return fmt.Errorf("%w: %w", task.ErrRejected, err)
-	}
-	return err
 }
 
 // refusedForGood says that the control plane understood, and that asking again changes nothing.

@@ -26,7 +26,7 @@ func (s *Session) serveTCS(ctx context.Context) (worked bool, err error) {
 	q.Set("cluster", s.cluster())
 	q.Set("containerInstance", s.instance())
 	q.Set("dockerVersion", s.Engine)
-	c, err := s.dial(ctx, where.TelemetryEndpoint, q)
+	c, _, err := s.dial(ctx, where.TelemetryEndpoint, q)
 	if err != nil {
 		return false, err
 	}

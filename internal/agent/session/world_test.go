@@ -27,13 +27,14 @@ const instanceARN = "arn:aws:ecs:us-east-1:123456789012:container-instance/defau
 
 // plane is a control plane: it answers the API and holds the other end of each socket.
 type plane struct {
-	mu      sync.Mutex
-	calls   []call
-	answers map[string]func(body jsontext.Value) (int, string) // by operation
-	dials   []url.Values
-	refuse  error // of the next dial
-	conns   chan *pipe
-	telling chan *pipe
+	mu       sync.Mutex
+	calls    []call
+	answers  map[string]func(body jsontext.Value) (int, string) // by operation
+	dials    []url.Values
+	refuse   error // of the next dial
+	protocol int   // that it speaks
+	conns    chan *pipe
+	telling  chan *pipe
 }
 
 type call struct {
@@ -82,7 +83,7 @@ func (p *plane) called(operation string) (bodies []string) {
 	return bodies
 }
 
-func (p *plane) dial(_ context.Context, endpoint string, q url.Values) (conn, error) {
+func (p *plane) dial(_ context.Context, endpoint string, q url.Values) (conn, int, error) {
 	p.mu.Lock()
 	err := p.refuse
 	acs := strings.HasSuffix(endpoint, "/acs")
@@ -96,11 +97,11 @@ func (p *plane) dial(_ context.Context, endpoint string, q url.Values) (conn, er
 	case !acs:
 		p.telling <- c
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	default:
 		p.conns <- c
 	}
-	return c, nil
+	return c, p.protocol, nil
 }
 
 // pipe is a socket in memory.

@@ -12,6 +12,8 @@ import (
 // Observer writes what agents report: the ECS service. What is said of a task that nobody knows changes nothing and is no
 // error.
 type Observer interface {
+	// ApplyTaskReport applies what an agent says of a task. One that says nothing new changes nothing.
+	ApplyTaskReport(ctx context.Context, scope store.Scope, task string, r ecs.TaskReport) error
 	// ApplyStopAcknowledged records that the agent has the order to stop a task.
 	ApplyStopAcknowledged(ctx context.Context, scope store.Scope, task string) error
 	// ApplyHealth applies the health of a task's containers, by their names.

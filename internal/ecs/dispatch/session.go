@@ -39,6 +39,7 @@ type session struct {
 	manifest manifest
 	orders   orders
 	keys     keyring
+	reports  reports
 }
 
 func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.Instance], agent ecs.Agent) *session {
@@ -51,6 +52,7 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 		mail:        newMailbox(),
 		sequence:    sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
 		orders:      orders{tasks: map[string]*order{}},
+		reports:     reports{applied: make(chan acs.BerthTaskStateChangesAck)},
 	}
 	s.log = d.Log.With("instance", s.selfARN, "session", s.id)
 	return s
@@ -67,6 +69,7 @@ func (s *session) run() {
 	}
 	defer s.d.sessions.leave(s.key, s)
 	why := s.serve(s.loop)
+	s.reports.work.Wait()
 	s.log.Info("agent disconnected", "reason", why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), farewell)
 	defer cancel()
@@ -98,6 +101,9 @@ func (s *session) loop() {
 		case data := <-s.frames:
 			s.heard = time.Now()
 			s.receive(data)
+		case ack := <-s.reports.applied:
+			s.reports.inHand = false
+			s.send(ack)
 		case <-s.overwritten:
 			s.record()
 		case <-s.mail.more:
@@ -172,6 +178,12 @@ func (s *session) take(f frame) error {
 		m, err := message[acs.TaskStopVerificationMessage](f)
 		if err == nil {
 			s.verifyStops(m)
+		}
+		return err
+	case "BerthTaskStateChangesMessage":
+		m, err := message[acs.BerthTaskStateChangesMessage](f)
+		if err == nil {
+			err = s.apply(m)
 		}
 		return err
 	case "BerthAttachedMessage":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -11,6 +12,9 @@ import (
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/store"
 )
+
+// protocolHeader tells Berth's agents which version of Berth's additions to the protocol is spoken here.
+const protocolHeader = "Berth-Protocol"
 
 // inactive is the status of an instance that was deregistered.
 const inactive = "INACTIVE"
@@ -44,6 +48,9 @@ func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
 	if refusal != nil {
 		refusal.write(w)
 		return
+	}
+	if row.Value.Protocol > 0 {
+		w.Header().Set(protocolHeader, strconv.Itoa(ecs.Protocol))
 	}
 	c, err := accept(w, r)
 	if err != nil {

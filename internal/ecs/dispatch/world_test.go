@@ -148,6 +148,10 @@ func (w *world) ApplyStopAcknowledged(ctx context.Context, scope store.Scope, ta
 	return w.service.ApplyStopAcknowledged(ctx, scope, task)
 }
 
+func (w *world) ApplyTaskReport(ctx context.Context, scope store.Scope, task string, r ecs.TaskReport) error {
+	return w.service.ApplyTaskReport(ctx, scope, task, r)
+}
+
 func (w *world) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error {
 	return w.service.ApplyHealth(ctx, scope, task, containers)
 }
