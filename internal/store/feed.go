@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // edit is a change of one row on its way into the tables: the new row, or nil and the key of the one deleted.
@@ -28,16 +31,53 @@ func (db *DB) load(ctx context.Context) error {
 	return nil
 }
 
-// snapshot reads every row of the declared tables. Those of other tables are left alone: another release has them.
+// snapshot reads every row of the declared tables. Those of other tables are left alone: another release has them. Rows are
+// decoded on all processors, a section at a time, while the backend goes on reading.
 func (db *DB) snapshot(ctx context.Context) (edits []edit, revision int64, err error) {
+	const section = 1024
+	var (
+		sections []*[]edit
+		items    []Item
+		decoding errgroup.Group
+	)
+	decoding.SetLimit(runtime.GOMAXPROCS(0))
+	decode := func() {
+		read, done := items, new([]edit)
+		items, sections = nil, append(sections, done)
+		decoding.Go(func() (err error) {
+			*done, err = db.edits(read)
+			return err
+		})
+	}
 	revision, err = db.backend.Snapshot(ctx, func(item Item) error {
+		if items = append(items, item); len(items) == section {
+			decode()
+		}
+		return nil
+	})
+	decode()
+	if broken := decoding.Wait(); err == nil {
+		err = broken
+	}
+	for _, s := range sections {
+		edits = append(edits, *s...)
+	}
+	return edits, revision, err
+}
+
+// edits reads rows that are there.
+func (db *DB) edits(items []Item) ([]edit, error) {
+	edits := make([]edit, 0, len(items))
+	for _, item := range items {
 		e, ok, err := db.edit(Change{Item: item})
+		if err != nil {
+			return nil, err
+		}
 		if ok {
 			edits = append(edits, e)
 		}
-		return err
-	})
-	return edits, revision, err
+	}
+	return edits, nil
 }
 
 // follow keeps the tables up to date until the DB closes. A feed that breaks is taken up again where it ended; one that fell behind

@@ -27,6 +27,7 @@ func (s *Session) serveACS(ctx context.Context, tasks Tasks) (worked bool, err e
 	q.Set("sendCredentials", strconv.FormatBool(!s.credentialsSent.Load()))
 	c, protocol, err := s.dial(ctx, where.Endpoint, q)
 	if err != nil {
+		s.misdirected()
 		return false, err
 	}
 	s.Log.Info("connected", "instance", s.instance())

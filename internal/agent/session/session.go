@@ -66,6 +66,8 @@ type Session struct {
 	identity db.Identity
 	acs      *link // the open ACS socket, nil while there is none
 
+	discovery discovery
+
 	credentialsSent atomic.Bool // a connection of this process has had the credentials of what runs
 	ignored         atomic.Int64
 }
@@ -140,12 +142,6 @@ func (s *Session) obey(ctx context.Context, tasks Tasks) (worked bool, err error
 		}
 	}
 	return worked, err
-}
-
-// endpoints asks where the sockets are.
-func (s *Session) endpoints(ctx context.Context) (*ecs.DiscoverPollEndpointResponse, error) {
-	return client.Call(ctx, s.Client, ecs.DiscoverPollEndpoint,
-		&ecs.DiscoverPollEndpointRequest{Cluster: s.cluster(), ContainerInstance: s.instance()})
 }
 
 // instance is the ARN of the container instance that the identity is registered as.

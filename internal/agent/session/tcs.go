@@ -28,6 +28,7 @@ func (s *Session) serveTCS(ctx context.Context) (worked bool, err error) {
 	q.Set("dockerVersion", s.Engine)
 	c, _, err := s.dial(ctx, where.TelemetryEndpoint, q)
 	if err != nil {
+		s.misdirected()
 		return false, err
 	}
 	signed := &signedConn{conn: c, session: s, endpoint: where.TelemetryEndpoint}
