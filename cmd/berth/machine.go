@@ -23,6 +23,7 @@ import (
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/store/etcd"
 	"github.com/berth-dev/berth/internal/unsupported"
+	"github.com/berth-dev/berth/internal/wire"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -180,8 +181,9 @@ func (m *machine) run(ctx context.Context, ready func()) (err error) {
 func (m *machine) serve() (ended <-chan error) {
 	m.http = m.server.Wire.HTTP()
 	m.http.ConnContext = iam.ConnContext
+	listener := wire.Bound(m.listener, m.http, wire.MostConnections(), m.log)
 	served := make(chan error, 1)
-	go func() { served <- m.http.Serve(m.listener) }()
+	go func() { served <- m.http.Serve(listener) }()
 	return served
 }
 

@@ -58,6 +58,11 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			exit(fmt.Errorf("--profile: %w", err))
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(measure(ctx, o))

@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/server"
 	"github.com/berth-dev/berth/internal/store/etcd"
+	"github.com/berth-dev/berth/internal/wire"
 )
 
 const (
@@ -63,7 +64,7 @@ func servePlane(args []string) error {
 	}
 	web := s.Wire.HTTP()
 	web.ConnContext = iam.ConnContext
-	go web.Serve(listener)
+	go web.Serve(wire.Bound(listener, web, wire.MostConnections(), log))
 	profiles, err := serveProfiles()
 	if err != nil {
 		return err

@@ -19,7 +19,9 @@ import (
 func (r *running) report(t *testing.T, tasks ...string) chan error {
 	done := make(chan error, len(tasks))
 	for _, name := range tasks {
-		go func() { done <- r.Submit(t.Context(), &ecs.SubmitTaskStateChangeRequest{Task: name, Status: "RUNNING"}) }()
+		go func() {
+			done <- r.Submit(t.Context(), &ecs.SubmitTaskStateChangeRequest{Task: name, Status: "RUNNING"})
+		}()
 		synctest.Wait()
 	}
 	return done
@@ -125,7 +127,9 @@ func TestARejectionComesFromTheRequest(t *testing.T) {
 		c := <-p.conns
 		synctest.Wait()
 		p.mu.Lock()
-		p.answers["SubmitTaskStateChange"] = func(jsontext.Value) (int, string) { return 400, `{"__type":"InvalidParameterException","message":"no"}` }
+		p.answers["SubmitTaskStateChange"] = func(jsontext.Value) (int, string) {
+			return 400, `{"__type":"InvalidParameterException","message":"no"}`
+		}
 		p.mu.Unlock()
 		done := r.report(t, "a")
 		c.acknowledge("1", 0)

@@ -29,6 +29,7 @@ type Dispatcher struct {
 	sessions  *book[*session]
 	telemetry *book[*telemetry]
 	pace      pace
+	entrance  entrance
 }
 
 // New makes a dispatcher and declares its table: call it before the store is started.
@@ -42,6 +43,7 @@ func New(config Config) *Dispatcher {
 		sessions:  newBook[*session](),
 		telemetry: newBook[*telemetry](),
 		pace:      pace{limits: map[instanceKey]*rate.Limiter{}},
+		entrance:  make(entrance, entrants),
 	}
 }
 

@@ -83,14 +83,7 @@ func (s *session) loop() {
 		s.leave()
 		return
 	}
-	if !s.record() {
-		return
-	}
-	s.log.Info("agent connected", "version", s.agent.Version)
-	// The book routes changes here since enter: what changes from now on is in the mailbox, what was before is read now.
-	for row := range s.d.Tables.Tasks.Find(s.key.scope, ecs.LiveByInstance, s.key.instance) {
-		s.look(row.ID)
-	}
+	s.d.entrance.pass(s.ctx, s.begin)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for s.ctx.Err() == nil {
@@ -112,6 +105,18 @@ func (s *session) loop() {
 			}
 		case <-timer.C:
 		}
+	}
+}
+
+// begin records the session and looks at all that the instance should run. When it cannot, the session ends.
+func (s *session) begin() {
+	if !s.record() {
+		return
+	}
+	s.log.Info("agent connected", "version", s.agent.Version)
+	// The book routes changes here since enter: what changes from now on is in the mailbox, what was before is read now.
+	for row := range s.d.Tables.Tasks.Find(s.key.scope, ecs.LiveByInstance, s.key.instance) {
+		s.look(row.ID)
 	}
 }
 

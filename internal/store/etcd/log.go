@@ -38,11 +38,13 @@ func (f forward) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapc
 	return checked
 }
 
-// harmless are warnings that first starts always give, until etcd has made its first snapshot: it looks for its own version before it has
-// written it, and for its leader before it has read of it.
+// harmless are warnings of ordinary starts. A first one, until etcd has made its first snapshot: it looks for its own version before it has
+// written it, and for its leader before it has read of it. One after a crash, hundreds of times: it announces itself, which nobody needs
+// here, before it has taken in its log.
 var harmless = []string{
 	"Failed to detect schema version", "failed to update storage version",
 	"Failed to detect storage schema version", "cannot campaign at term",
+	"failed to publish local member to cluster",
 }
 
 func (f forward) Write(entry zapcore.Entry, fields []zapcore.Field) error {
