@@ -94,14 +94,16 @@ func (m *mover) move(ctx context.Context, tasks []ending) (moved int, err error)
 	var rows []store.Row[Task]
 	var records []history.Record
 	recorded := m.recorded()
+	took := map[taskKey]bool{}
 	for _, e := range tasks {
 		row, ok := m.service.Tasks.Get(e.scope, e.id)
 		if ok && row.Revision > recorded {
 			break
 		}
-		if moved++; !ok || row.Value.Status != Stopped {
-			continue // a reset was faster
+		if moved++; !ok || row.Value.Status != Stopped || took[e.taskKey] {
+			continue // a reset was faster, or it was put back twice: as changed, and as not moved
 		}
+		took[e.taskKey] = true
 		value, err := m.service.Tasks.Encoded(row)
 		if errors.Is(err, store.ErrNotFound) { // it was changed just now
 			m.ended.putBack(e)

@@ -242,6 +242,23 @@ func TestNothingIsDeletedThatTheHistoryDidNotTake(t *testing.T) {
 	})
 }
 
+// What was put back twice must not hold up what stopped after it: the history refuses a record twice at once.
+func TestATaskThatIsDueTwiceIsMovedOnce(t *testing.T) {
+	inTime(t, true, func(a *aged) {
+		row, _ := a.Tasks.Get(here, a.stopped(1, nil))
+		a.stopped(2, nil)
+		leader := got(a.db.Lead(a.ctx, "other"))(a.world)
+		past, err := history.OpenPebble(t.TempDir(), a.log)
+		a.ok(err)
+		defer past.Close()
+		m := &mover{service: a.Service, leader: leader, history: past, ended: newEndings(), recorded: func() int64 { return 1 << 40 }}
+		one := ending{taskKey{here, row.ID}, row.Value.StoppedAt}
+		if moved := got(m.move(a.ctx, []ending{one, one}))(a.world); moved != 2 || a.near() != 1 {
+			t.Errorf("%d are done with, %d are in the state", moved, a.near())
+		}
+	})
+}
+
 func TestTagsOfAPastTaskAreReadAndNotChanged(t *testing.T) {
 	inTime(t, true, func(a *aged) {
 		arn := TaskARN(here, "default", a.stopped(1, nil))
