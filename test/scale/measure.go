@@ -119,7 +119,7 @@ func (w *world) launch(ctx context.Context) error {
 	if err := counted(ctx, w.client, w.size.Tasks); err != nil {
 		return err
 	}
-	w.size.PeakMiB = resident(pid)
+	w.size.PeakMiB = peak(pid)
 	w.size.HeapMiB, err = w.heap(ctx)
 	w.size.MiB = resident(pid)
 	say("%.0f launches/s; RUNNING after %.0f ms (p50), %.0f ms (p99); the control plane takes %.2f processors and %.0f MiB",

@@ -75,12 +75,17 @@ func (p *process) kill() {
 }
 
 // resident is how much memory a process has now, in MiB.
-func resident(pid int) float64 {
+func resident(pid int) float64 { return memory(pid, "VmRSS:") }
+
+// peak is the most that it ever had.
+func peak(pid int) float64 { return memory(pid, "VmHWM:") }
+
+func memory(pid int, which string) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	_, after, _ := strings.Cut(string(status), which)
 	kib, _ := strconv.ParseFloat(strings.Fields(after + " 0")[0], 64)
 	return kib / 1024
 }

@@ -83,7 +83,7 @@ func (r *report) write(out io.Writer, format string) error {
 	line("processors: control plane / agents and load", "", func(s *size) string { return pair(s.Processors, s.LoadProcessors) })
 	line("control plane's processor time a launch, us", "", func(s *size) string { return fmt.Sprintf("%.0f", s.MicrosPerLaunch) })
 	line("memory before launches, MiB", "", func(s *size) string { return fmt.Sprintf("%.0f", s.IdleMiB) })
-	line("memory after launches / at their peak, MiB", "", func(s *size) string { return pair(s.MiB, s.PeakMiB) })
+	line("memory after launches / at its peak, MiB", "", func(s *size) string { return pair(s.MiB, s.PeakMiB) })
 	line("live heap of 100,000 tasks, MiB", "", func(s *size) string {
 		return fmt.Sprintf("%.0f", (s.HeapMiB-s.IdleHeapMiB)/float64(s.Tasks)*100_000)
 	})
