@@ -35,10 +35,13 @@ func (l listed) RunningTasks() int {
 }
 
 func (l listed) RunsGroup(name string) bool {
-	return l.InGroups(func(group string) bool { return group == name })
+	return l.runs(func(group string) bool { return group == name })
 }
 
-func (l listed) InGroups(ok func(name string) bool) bool {
+func (l listed) InGroups(some *query.Groups) bool { return l.runs(some.Has) }
+
+// runs tells whether a task that is not to stop is on the instance of whose group ok says so.
+func (l listed) runs(ok func(group string) bool) bool {
 	for task := range l.Tasks.Find(l.row.Scope, LiveByInstance, l.row.ID) {
 		if !task.Value.Ending() && ok(task.Value.Group) {
 			return true

@@ -56,6 +56,7 @@ func BenchmarkPlaceTenOn5000(b *testing.B) {
 		{name: "distinct spread", constraints: []Constraint{{Type: DistinctInstance}}, strategies: []Strategy{zones, instances}},
 		{name: "members by attribute", constraints: []Constraint{memberOf("attribute:ecs.instance-type =~ m5.* and not(attribute:ecs.availability-zone == us-east-1c)")}, strategies: []Strategy{instances}},
 		{name: "members by group", constraints: []Constraint{memberOf("not(task:group == service:s8) and runningTasksCount < 100")}, strategies: []Strategy{instances}},
+		{name: "members by pattern", constraints: []Constraint{memberOf("not(task:group =~ .*[xyz]-canary) and not(task:group =~ service:x.*)")}, strategies: []Strategy{instances}},
 		{name: "nowhere", memory: 1 << 20},
 	} {
 		b.Run(c.name, func(b *testing.B) {

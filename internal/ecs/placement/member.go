@@ -3,6 +3,8 @@ package placement
 import (
 	"cmp"
 	"slices"
+
+	"github.com/berth-dev/berth/internal/ecs/placement/query"
 )
 
 // member is an identity of a machine, and what is counted of its tasks. It answers the questions of expressions.
@@ -20,6 +22,27 @@ type member struct {
 type group struct {
 	name  string
 	tasks int
+	tests [4]test // its last ones: many instances are asked the same of one group
+	next  int
+}
+
+// test is whether a group is one of some groups.
+type test struct {
+	of *query.Groups
+	is bool
+}
+
+// in tells whether the group is one of some groups.
+func (g *group) in(some *query.Groups) bool {
+	for i := range g.tests {
+		if t := &g.tests[i]; t.of == some {
+			return t.is
+		}
+	}
+	is := some.Has(g.name)
+	g.tests[g.next] = test{some, is}
+	g.next = (g.next + 1) % len(g.tests)
+	return is
 }
 
 // tally counts the tasks of one group.
@@ -93,8 +116,8 @@ func (c *member) RunningTasks() int     { return c.running }
 
 func (c *member) RunsGroup(name string) bool { return c.of(c.ledger.groups[name]) > 0 }
 
-func (c *member) InGroups(ok func(name string) bool) bool {
-	return slices.ContainsFunc(c.groups, func(t tally) bool { return ok(t.group.name) })
+func (c *member) InGroups(some *query.Groups) bool {
+	return slices.ContainsFunc(c.groups, func(t tally) bool { return t.group.in(some) })
 }
 
 // pool is the instances among which a task may be placed, by id.

@@ -19,10 +19,16 @@ type Subject interface {
 	EC2InstanceID() string
 	RegisteredAt() int64 // seconds since 1970
 	RunningTasks() int
-	// RunsGroup tells whether a task of a group is on the instance, InGroups whether one is of whose group ok says so.
+	// RunsGroup tells whether a task of a group is on the instance, InGroups whether one is whose group is one of g's.
 	RunsGroup(name string) bool
-	InGroups(ok func(name string) bool) bool
+	InGroups(g *Groups) bool
 }
+
+// Groups are those task groups whose names pass a test. What it says of a name it says always.
+type Groups struct{ test func(name string) bool }
+
+// Has tells whether a group is one of them. It may cost a regular expression.
+func (g *Groups) Has(name string) bool { return g.test(name) }
 
 // Bounds of an expression.
 const (

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,16 +26,9 @@ func (b *box) EC2InstanceID() string                { return b.id }
 func (b *box) RegisteredAt() int64                  { return b.registered }
 func (b *box) RunningTasks() int                    { return b.running }
 func (b *box) RunsGroup(name string) bool {
-	return b.InGroups(func(g string) bool { return g == name })
+	return slices.Contains(b.groups, name)
 }
-func (b *box) InGroups(ok func(string) bool) bool {
-	for _, g := range b.groups {
-		if ok(g) {
-			return true
-		}
-	}
-	return false
-}
+func (b *box) InGroups(g *Groups) bool { return slices.ContainsFunc(b.groups, g.Has) }
 
 func newBox() *box {
 	return &box{connected: true, version: "1.14.0", id: "i-0abc", running: 3, groups: []string{"service:web", "databases"},

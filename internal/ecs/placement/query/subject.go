@@ -109,13 +109,15 @@ func attributeTest(name string) func(comparison, []string) (func(Subject) bool, 
 func group(c comparison, arguments []string) (func(Subject) bool, error) {
 	switch c {
 	case exists:
-		return func(s Subject) bool { return s.InGroups(func(string) bool { return true }) }, nil
+		any := &Groups{func(string) bool { return true }}
+		return func(s Subject) bool { return s.InGroups(any) }, nil
 	case match:
 		ok, err := compareText(c, arguments)
 		if err != nil {
 			return nil, err
 		}
-		return func(s Subject) bool { return s.InGroups(ok) }, nil
+		g := &Groups{ok}
+		return func(s Subject) bool { return s.InGroups(g) }, nil
 	}
 	return func(s Subject) bool {
 		for _, name := range arguments {
