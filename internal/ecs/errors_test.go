@@ -65,7 +65,7 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "web", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}}`, "InvalidParameterException", "Assign public IP is not supported for this launch type."},
 		{"RunTask", `{"taskDefinition": "web", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-2"]}}}`, "InvalidParameterException", "Error retrieving subnet information for [subnet-2]: The subnet ID 'subnet-2' does not exist (ErrorCode: InvalidSubnetID.NotFound)"},
 		{"RunTask", `{"taskDefinition": "web", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-2"]}}}`, "InvalidParameterException", "Error retrieving security group information for [sg-2]: The security group 'sg-2' does not exist (ErrorCode: InvalidGroup.NotFound)"},
-		{"RunTask", `{"taskDefinition": "host", "group": "service:web"}`, "InvalidParameterException", "The group name cannot begin with 'family:' or 'service:': ECS gives these names itself."},
+		{"RunTask", `{"taskDefinition": "host", "group": "service:web"}`, "InvalidParameterException", "Invalid namespace for group."},
 		{"RunTask", `{"taskDefinition": "host", "startedBy": "` + strings.Repeat("x", 129) + `"}`, "InvalidParameterException", "startedBy longer than 128."},
 		{"RunTask", `{"taskDefinition": "host", "propagateTags": "SERVICE"}`, "InvalidParameterException", "propagateTags SERVICE is not valid: the task belongs to no service."},
 		{"RunTask", `{"taskDefinition": "host", "tags": [{"key": "aws:x", "value": "1"}]}`, "InvalidParameterException", "Tag key must not start with aws:"},

@@ -26,6 +26,16 @@ func (i *Instance) addDevices(devices []api.PlatformDevice) {
 	}
 }
 
+// distinct are the ids of a list, each once: what an instance names twice it has once.
+func distinct(ids []string) (out []string) {
+	for _, id := range ids {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // gpuDemand is how many GPUs a container asks for, [placement.AllGPUs] for all.
 func gpuDemand(requirements []api.ResourceRequirement) (n int64, ok bool) {
 	for _, r := range requirements {

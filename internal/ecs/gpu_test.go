@@ -148,3 +148,17 @@ func TestATaskGoesWhereItsSubnetsAre(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// No two containers get one GPU because its instance has named it twice.
+func TestAGPUThatIsNamedTwiceIsOne(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(gpuDefinition)
+	i := w.equipped(func(r *api.RegisterContainerInstanceRequest) {
+		r.TotalResources = append(r.TotalResources, api.Resource{Name: "GPU", Type: "STRINGSET", StringSetValue: []string{"GPU-1", "GPU-2", "GPU-2", "GPU-1"}})
+	})
+	out := got(w.RunTask(w.ctx, &api.RunTaskRequest{TaskDefinition: "train"}))(w)
+	if len(out.Tasks) != 0 || len(out.Failures) != 1 || out.Failures[0].Reason != "RESOURCE:GPU" || !slices.Equal(i.GPUs, []string{"GPU-1", "GPU-2"}) {
+		t.Errorf("three on an instance of %v: %+v", i.GPUs, out)
+	}
+}

@@ -155,7 +155,7 @@ func (i *Instance) readResources() error {
 		case "MEMORY":
 			i.Capacity.Memory = int64(r.IntegerValue)
 		case gpuResource:
-			i.GPUs = r.StringSetValue
+			i.GPUs = distinct(r.StringSetValue)
 		case "ENI":
 			if i.Capacity.ENIs = int64(r.IntegerValue); i.Capacity.ENIs == 0 {
 				return invalidParameter("Invalid amount of resource ENI: 0. A machine whose tasks have no network interfaces leaves the attribute ecs.capability.task-eni out.")

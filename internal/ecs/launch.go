@@ -89,7 +89,7 @@ func (l *launch) setNames(r *api.RunTaskRequest, d *api.TaskDefinition) error {
 	case utf8.RuneCountInString(r.StartedBy) > 128:
 		return invalidParameter("startedBy longer than 128.")
 	case strings.HasPrefix(r.Group, "family:") || strings.HasPrefix(r.Group, "service:"):
-		return invalidParameter("The group name cannot begin with 'family:' or 'service:': ECS gives these names itself.")
+		return invalidParameter("Invalid namespace for group.")
 	case utf8.RuneCountInString(r.Group) > 255:
 		return invalidParameter("group longer than 255.")
 	case utf8.RuneCountInString(r.ReferenceId) > 1024:

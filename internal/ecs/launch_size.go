@@ -95,7 +95,7 @@ func (l *launch) setSize(_ *api.RunTaskRequest, d *api.TaskDefinition) error {
 		return invalidParameter("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")
 	}
 	if t.MemoryLimit > 0 && sum.Memory > t.MemoryLimit {
-		return invalidParameter("The sum of all container 'memory' values cannot be greater than the value of the task 'memory'.")
+		return invalidParameter("The sum of all container 'memoryReservation' values cannot be greater than the value of the task 'memory'.")
 	}
 	return nil
 }

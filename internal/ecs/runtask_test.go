@@ -458,9 +458,12 @@ func TestOverridesAndInheritance(t *testing.T) {
 func TestOverridesThatCannotBe(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")
-	w.define(`{"family": "one", "networkMode": "host", "containerDefinitions": [
+	w.define(`{"family": "one", "networkMode": "host", "memory": "512", "containerDefinitions": [
 		{"name": "a", "image": "i", "memory": 200, "memoryReservation": 100}]}`)
+	w.instance(1024, 1024)
 	for name, overrides := range map[string][]api.ContainerOverride{
+		"more memory than the task has":    {{Name: "a", Memory: new(int32(513))}},
+		"a reservation beyond the task's":  {{Name: "a", Memory: new(int32(600)), MemoryReservation: new(int32(600))}},
 		"a container that is not there":    {{Name: "b"}},
 		"one container twice":              {{Name: "a"}, {Name: "a"}},
 		"a variable without a name":        {{Name: "a", Environment: []api.KeyValuePair{{Value: "v"}}}},
@@ -472,6 +475,10 @@ func TestOverridesThatCannotBe(t *testing.T) {
 		if out, err := w.RunTask(w.ctx, r); err == nil || !strings.HasSuffix(code(err), "Exception") {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}
+	}
+	less := &api.RunTaskRequest{TaskDefinition: "one", Overrides: &api.TaskOverride{Memory: "199"}}
+	if out, err := w.RunTask(w.ctx, less); code(err) != api.InvalidParameterException || !strings.Contains(err.Error(), "'memory' setting for container 'a' is greater than for the task") {
+		t.Errorf("a task with less memory than its container: %+v, %v", out, err)
 	}
 }
 
