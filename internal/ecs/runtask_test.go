@@ -531,3 +531,35 @@ func TestAnotherRegionThanTheMachinesIsNamed(t *testing.T) {
 		t.Errorf("%+v", out.Failures)
 	}
 }
+
+// An instance that is deregistered after its tasks were placed there and before they are committed: they are told, end, and give back
+// what they had.
+func TestAnInstanceThatGoesInTheMiddleOfAPlacement(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	w.define(cabledDefinition)
+	i := w.instance(1024, 1024)
+	var once sync.Once
+	w.network.meanwhile = func() {
+		once.Do(func() {
+			got(w.DeregisterContainerInstance(w.ctx, &api.DeregisterContainerInstanceRequest{ContainerInstance: i.ID}))(w)
+		})
+	}
+	run := web(2)
+	run.TaskDefinition, run.LaunchType = "cabled", api.LaunchTypeEc2
+	out := got(w.RunTask(w.ctx, run))(w)
+	if len(out.Tasks) != 2 {
+		t.Fatalf("%+v", out)
+	}
+	for _, task := range out.Tasks {
+		id := lastPart(task.TaskArn)
+		w.until("the task has ended", func() bool { return w.task(id).Status == Stopped })
+		if end := w.task(id).End; end == nil || end.Reason != "Container instance deregistration forced by user" {
+			t.Errorf("%s ended by %+v", id, end)
+		}
+	}
+	w.until("their room is free", func() bool { return w.usedMemory(i.Machine) == 0 })
+	if n := w.interfaces(); n != 0 {
+		t.Errorf("%d network interfaces are left", n)
+	}
+}

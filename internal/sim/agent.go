@@ -79,14 +79,19 @@ func (a *Agent) Start() error {
 // Stop ends the agent's process in an instant: its connections break, what it has not reported yet is not reported.
 func (a *Agent) Stop() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.cancel == nil {
+	cancel, ended := a.cancel, a.ended
+	a.mu.Unlock()
+	if cancel == nil {
 		return
 	}
-	a.cancel()
+	cancel()
 	a.lines.cut()
-	<-a.ended
-	a.cancel = nil
+	<-ended // unlocked: an agent that is about to end may still have joined
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended == ended {
+		a.cancel = nil
+	}
 }
 
 // Cut breaks all the agent's connections, as a network does. It comes back by itself.

@@ -39,14 +39,14 @@ func TestCapacityThatComesAndGoes(t *testing.T) {
 	if _, err := fleet.Add(t.Context(), 6); err != nil {
 		t.Fatal(err)
 	}
-	definition := w.define("app", 64)
+	definitions := []string{w.define("app", 64), w.define("app", 64, 8080, 9090)}
 	record := w.record()
 
 	var launching sync.WaitGroup
 	launched := make([][]string, 4)
 	for i := range launched {
 		choices := rand.New(rand.NewPCG(random.Uint64(), 0))
-		launching.Go(func() { launched[i] = w.churn(definition, choices) })
+		launching.Go(func() { launched[i] = w.churn(definitions, choices) })
 	}
 	for range 25 {
 		w.upset(fleet, random)
@@ -66,9 +66,9 @@ func TestCapacityThatComesAndGoes(t *testing.T) {
 }
 
 // churn launches and stops tasks, and returns all those that RunTask said are launched.
-func (w *world) churn(definition string, choices *rand.Rand) (arns []string) {
+func (w *world) churn(definitions []string, choices *rand.Rand) (arns []string) {
 	for range 40 {
-		count := 1 + choices.Int32N(10)
+		count, definition := 1+choices.Int32N(10), definitions[choices.IntN(len(definitions))]
 		out, err := client.Call(w.Context(), w.client, ecs.RunTask, &ecs.RunTaskRequest{TaskDefinition: definition, Count: &count})
 		if err != nil {
 			if !strings.Contains(err.Error(), "No Container Instances were found") {

@@ -111,8 +111,17 @@ func (r *record) judge() {
 
 func (r *record) fits(revision int64, t *ecs.Task, has placement.Capacity, on map[string]placement.Demand) {
 	var cpu, memory int64
+	ports := map[placement.Port]int{}
 	for _, d := range on {
 		cpu, memory = cpu+d.CPU, memory+d.Memory
+		for _, p := range d.Ports {
+			ports[p]++
+		}
+	}
+	for _, p := range t.Demand.Ports {
+		if ports[p] > 1 {
+			r.Errorf("revision %d: task %s has the port %s on machine %s, and another task too", revision, t.ID, p, t.Machine)
+		}
 	}
 	if cpu > has.CPU || memory > has.Memory {
 		r.Errorf("revision %d: task %s makes %d CPU and %d MiB of %+v on machine %s", revision, t.ID, cpu, memory, has, t.Machine)

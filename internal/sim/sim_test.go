@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -59,5 +60,20 @@ func TestAnAgentThatWasStoppedTakesUpItsTasks(t *testing.T) {
 	}
 	if agent.Instance() != instance {
 		t.Errorf("it was %s and is %s", instance, agent.Instance())
+	}
+}
+
+// An agent is stopped at every moment of its joining.
+func TestAnAgentIsStoppedWhileItJoins(t *testing.T) {
+	w := newWorld(t)
+	a := w.fleet(1)[0]
+	for later := range 400 {
+		a.Stop()
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for moment := time.Now().Add(time.Duration(later) * 10 * time.Microsecond); time.Now().Before(moment); {
+			runtime.Gosched()
+		}
 	}
 }

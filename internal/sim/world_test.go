@@ -88,12 +88,16 @@ func (w *world) fleet(n int) []*sim.Agent {
 	return agents
 }
 
-// define registers a definition of one container that takes so much memory, in MiB, and returns its family.
-func (w *world) define(image string, memory int32) string {
+// define registers a definition of one container that takes so much memory, in MiB, and ports of the host, and returns its ARN.
+func (w *world) define(image string, memory int32, ports ...int32) string {
 	w.Helper()
 	essential := true
+	mappings := []ecs.PortMapping{}
+	for _, p := range ports {
+		mappings = append(mappings, ecs.PortMapping{ContainerPort: &p})
+	}
 	definition := call(w, ecs.RegisterTaskDefinition, ecs.RegisterTaskDefinitionRequest{Family: "hollow", NetworkMode: ecs.NetworkModeHost,
-		ContainerDefinitions: []ecs.ContainerDefinition{{Name: "main", Image: image, Memory: &memory, Essential: &essential}}})
+		ContainerDefinitions: []ecs.ContainerDefinition{{Name: "main", Image: image, Memory: &memory, Essential: &essential, PortMappings: mappings}}})
 	return definition.TaskDefinition.TaskDefinitionArn
 }
 
