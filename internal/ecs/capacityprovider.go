@@ -22,6 +22,7 @@ type CapacityProvider struct {
 	UpdateReason     string                           `json:"updateReason,omitzero"`
 	Tags             []api.Tag                        `json:"tags,omitzero"`
 	CreatedAt        time.Time                        `json:"createdAt"`
+	DeletedAt        time.Time                        `json:"deletedAt,omitzero"`
 }
 
 // CapacityProviderAttribute names the capacity provider that a container instance belongs to. It is set at registration

@@ -139,6 +139,7 @@ func (s *Service) DeleteCapacityProvider(ctx context.Context, r *api.DeleteCapac
 			return nil
 		}
 		p.Status, p.UpdateStatus, p.UpdateReason = api.CapacityProviderStatusInactive, api.CapacityProviderUpdateStatusDeleteComplete, ""
+		p.DeletedAt = time.Now().UTC()
 		return nil
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ type Cluster struct {
 	Settings  []api.ClusterSetting `json:"settings,omitzero"`
 	Tags      []api.Tag            `json:"tags,omitzero"`
 	CreatedAt time.Time            `json:"createdAt"`
+	DeletedAt time.Time            `json:"deletedAt,omitzero"`
 
 	Configuration *api.ClusterConfiguration `json:"configuration,omitzero"`
 	// CapacityProviders are the names of those that the cluster is associated with. [Service.strategyFor] says by which of

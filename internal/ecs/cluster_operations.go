@@ -149,7 +149,10 @@ func (s *Service) setClusterStatus(ctx context.Context, scope store.Scope, name,
 			return clusterNotFound()
 		}
 		c := *cluster
-		changed, c.Status = &c, to
+		changed, c.Status, c.DeletedAt = &c, to, time.Time{}
+		if to == clusterInactive {
+			c.DeletedAt = time.Now().UTC()
+		}
 		return s.Clusters.Put(tx, scope, name, changed)
 	})
 	return changed, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
 )
 
@@ -12,10 +13,28 @@ import (
 func (r *reconciler) sweep(ctx context.Context, now time.Time) {
 	for row := range r.service.Instances.All() {
 		r.instanceChanged(row.Scope, row.ID, row.Value)
-		if row.Value.Status == instanceInactive && now.Sub(row.Value.DeregisteredAt) > keptFor(row.Value) {
-			r.forgetInstance(ctx, row)
-		}
+		forget(ctx, r, r.service.Instances, row, func(i *Instance) bool {
+			return i.Status == instanceInactive && now.Sub(i.DeregisteredAt) > keptFor(i)
+		})
 	}
+	for row := range r.service.Clusters.All() {
+		forget(ctx, r, r.service.Clusters, row, func(c *Cluster) bool {
+			return c.Status == clusterInactive && now.Sub(latest(c.CreatedAt, c.DeletedAt)) > keepHistory // its tasks are described as long
+		})
+	}
+	for row := range r.service.CapacityProviders.All() {
+		forget(ctx, r, r.service.CapacityProviders, row, func(p *CapacityProvider) bool {
+			return p.Status == api.CapacityProviderStatusInactive && now.Sub(latest(p.CreatedAt, p.DeletedAt)) > keepStopped
+		})
+	}
+}
+
+// latest is the later of two times. Records of an earlier release don't have the second.
+func latest(made, deleted time.Time) time.Time {
+	if deleted.After(made) {
+		return deleted
+	}
+	return made
 }
 
 // keepAbandoned is how long the agent of an instance that was deregistered by force may take to come back.
@@ -29,16 +48,18 @@ func keptFor(i *Instance) time.Duration {
 	return keepStopped
 }
 
-// forgetInstance deletes a deregistered instance.
-func (r *reconciler) forgetInstance(ctx context.Context, row store.Row[Instance]) {
+// forget deletes a row whose time has come.
+func forget[T any](ctx context.Context, r *reconciler, table *store.Table[T], row store.Row[T], due func(*T) bool) {
+	if !due(row.Value) {
+		return
+	}
 	err := r.leader.Update(ctx, func(tx *store.Tx) error {
-		i, ok := r.service.Instances.GetTx(tx, row.Scope, row.ID)
-		if !ok || i.Status != instanceInactive {
+		if now, ok := table.GetTx(tx, row.Scope, row.ID); !ok || !due(now) {
 			return nil
 		}
-		return r.service.Instances.Delete(tx, row.Scope, row.ID)
+		return table.Delete(tx, row.Scope, row.ID)
 	})
 	if err != nil {
-		r.service.log.Warn("a deregistered instance could not be forgotten, and will be tried again", "instance", row.ID, "error", err)
+		r.service.log.Warn("what was deleted a while ago could not be forgotten, and will be tried again", "id", row.ID, "error", err)
 	}
 }
