@@ -56,6 +56,7 @@ func registered() *wire.Server {
 		wire.Note("containerDefinitions.logConfiguration.options", "some"))
 	wire.Handle(e, ecs.CreateCluster, nil, wire.Refuse("settings.value", "no insights", "disabled"), wire.Note("", "clusters are small"))
 	wire.Handle(e, ecs.DescribeTaskDefinition, nil)
+	wire.Handle(e, ecs.PutClusterCapacityProviders, nil)
 	wire.Handle(s.Service(&logs.API), logs.CreateLogGroup, nil)
 	wire.Handle(s.Service(&sts.API), sts.GetCallerIdentity, nil)
 	wire.Handle(s.Service(&ec2.API), ec2.DescribeAvailabilityZones, nil)
@@ -98,7 +99,7 @@ func TestFiles(t *testing.T) {
 			"refused services.a.gpus: no GPUs", "differs services.a.image: pulled once", "refused services.a.logging: no drivers", "refused services.a.network_mode: no bridge",
 			"invalid services.a.platform: Value 'WINDOWS' at 'runtimePlatform.operatingSystemFamily' failed to satisfy constraint: ", "refused services.a.platform: no Windows"}},
 		{"variables of a compose file", "", "version: '3.8'\nservices:\n  a:\n    image: \"${CHECKED_IMAGE}:${CHECKED_TAG:?say which}\"\n    ports: [\"${CHECKED_PORT?}:80\"]\n    environment: {URL: \"x:${CHECKED_NONE}\"}\n" +
-			"    logging: {driver: json-file, options: {max-size: 1m}}\n    network_mode: ${CHECKED_MODE:-bridge}\n", check.Compose, []string{
+			"    logging: {options: {max-size: 1m}}\n    network_mode: ${CHECKED_MODE:-bridge}\n", check.Compose, []string{
 			"differs services.a.image: pulled once", "refused services.a.logging: no drivers", "refused services.a.network_mode: no bridge",
 			"differs services.a.ports: in network mode awsvpc a task has an address of its own, and answers there at the container's own ports"}},
 		{"a plan", "plan.json", "", check.Plan, []string{
@@ -112,7 +113,7 @@ func TestFiles(t *testing.T) {
 			"refused aws_ecs_cluster.shop (ecs DescribeClusters): the operation is not built",
 			"refused aws_ecs_cluster.shop (ecs UpdateCluster): the operation is not built",
 			"refused aws_ecs_cluster.shop (ecs DeleteCluster): the operation is not built",
-			"refused aws_ecs_cluster_capacity_providers.shop (ecs PutClusterCapacityProviders): the operation is not built",
+			"refused aws_ecs_cluster_capacity_providers.shop (ecs DescribeClusters): the operation is not built",
 			"refused aws_ecs_task_definition.batch: networkMode: no bridge",
 			"refused aws_ecs_task_definition.batch: volumes: no volumes",
 			"refused aws_ecs_task_definition.batch: placementConstraints: no constraints",
@@ -125,6 +126,8 @@ func TestFiles(t *testing.T) {
 			"refused aws_iam_role.task (iam): the service is not there",
 			"refused module.web.aws_ecs_service.this (ecs CreateService): the operation is not built",
 			"refused module.web.aws_lb.this (elasticloadbalancing): the service is not there"}},
+		{"a plan with a list that is required and empty", "", `{"planned_values":{"root_module":{"resources":[{"address":"aws_ecs_cluster_capacity_providers.c","mode":"managed","type":"aws_ecs_cluster_capacity_providers","values":{"cluster_name":"c","capacity_providers":["FARGATE"],"default_capacity_provider_strategy":[]}}]}}}`,
+			check.Plan, []string{"refused aws_ecs_cluster_capacity_providers.c (ecs DescribeClusters): the operation is not built"}},
 		{"a plan of nothing", "", `{"format_version":"1.2","planned_values":{"root_module":{}}}`, check.Plan, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

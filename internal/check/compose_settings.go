@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -106,7 +107,7 @@ var settings = []setting{
 	{key: "links", put: func(s svc, _ task, c ctr) { c.Links = s.Links }},
 	{key: "labels", put: func(s svc, _ task, c ctr) { c.DockerLabels = s.Labels }},
 	{key: "logging", put: func(s svc, _ task, c ctr) {
-		c.LogConfiguration = &ecs.LogConfiguration{LogDriver: ecs.LogDriver(s.Logging.Driver), Options: s.Logging.Options}
+		c.LogConfiguration = &ecs.LogConfiguration{LogDriver: cmp.Or(ecs.LogDriver(s.Logging.Driver), ecs.LogDriverJsonFile), Options: s.Logging.Options}
 	}},
 	{key: "privileged", put: func(s svc, _ task, c ctr) { c.Privileged = new(s.Privileged) }},
 	{key: "read_only", put: func(s svc, _ task, c ctr) { c.ReadonlyRootFilesystem = new(s.ReadOnly) }},

@@ -58,10 +58,16 @@ func (c *converter) structure(s shape, values map[string]any, at string) map[str
 	out := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
-		if empty(value) || at == "" && slices.Contains(ownAttributes, name) {
+		if at == "" && slices.Contains(ownAttributes, name) {
 			continue
 		}
 		m := memberOf(s, name)
+		if empty(value) {
+			if list, ok := value.([]any); ok && m != nil && m.Required { // the provider sends the list without items
+				out[m.Name] = list
+			}
+			continue
+		}
 		if m == nil {
 			c.left = append(c.left, at+name)
 			continue
