@@ -53,7 +53,7 @@ func (t *Task) observe(r TaskReport, now time.Time) {
 	switch {
 	case r.Status == Stopped:
 		t.observeEnd(r, now)
-	case t.essentialStopped() != nil:
+	case t.essential(func(*Container) bool { return true }) != nil:
 		t.ending(r, now)
 		t.move(Stopping, ByAgent)
 	}
@@ -94,13 +94,15 @@ func (t *Task) ending(r TaskReport, now time.Time) {
 
 // cause says why a task that nobody ordered to stop has ended.
 func (t *Task) cause(r TaskReport) (api.TaskStopCode, string) {
-	c := t.essentialStopped()
 	if t.StartedAt.IsZero() {
+		failed := t.essential(func(c *Container) bool { return !c.ran() && c.Reason != "" })
 		switch {
-		case c != nil && c.ran():
+		case failed == nil && t.essential((*Container).ran) != nil:
 			return api.TaskStopCodeEssentialContainerExited, reasonEssentialExited
 		case r.Reason != "":
 			return api.TaskStopCodeTaskFailedToStart, r.Reason
+		case failed != nil: // those that ran were stopped for it
+			return api.TaskStopCodeTaskFailedToStart, failed.Reason
 		}
 		for _, c := range t.Containers {
 			if c.Reason != "" {
@@ -115,9 +117,9 @@ func (t *Task) cause(r TaskReport) (api.TaskStopCode, string) {
 	return api.TaskStopCodeEssentialContainerExited, reasonEssentialExited
 }
 
-// essentialStopped is the first essential container that has stopped, nil while there is none.
-func (t *Task) essentialStopped() *Container {
-	i := slices.IndexFunc(t.Containers, func(c Container) bool { return c.Essential && c.Status == Stopped })
+// essential is the first essential container that has stopped and is such a one, nil while there is none.
+func (t *Task) essential(such func(*Container) bool) *Container {
+	i := slices.IndexFunc(t.Containers, func(c Container) bool { return c.Essential && c.Status == Stopped && such(&c) })
 	if i < 0 {
 		return nil
 	}

@@ -97,6 +97,29 @@ func TestReportsMoveATaskForward(t *testing.T) {
 	}
 }
 
+// Of several essential containers, the one that could not start ended the task, and not those that were stopped for it.
+func TestWhatEndsATaskThatNeverRan(t *testing.T) {
+	cannot := api.ContainerStateChange{ContainerName: "side", Status: "STOPPED", Reason: "CannotStartContainerError: exec: not found"}
+	never := api.ContainerStateChange{ContainerName: "web", Status: "STOPPED"}
+	for name, c := range map[string]struct {
+		containers []api.ContainerStateChange
+		code       api.TaskStopCode
+		reason     string
+	}{
+		"one can't start, and the other is stopped": {[]api.ContainerStateChange{running("web"), stoppedWith("web", 0, ""), cannot},
+			api.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: exec: not found"},
+		"one ends before the other was started": {[]api.ContainerStateChange{stoppedWith("side", 1, ""), never},
+			api.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+	} {
+		task := seed(false)
+		task.Containers[1].Essential = true
+		task.observe(TaskReport{Status: Stopped, Containers: c.containers}, t0)
+		if why := task.Why(); why.Code != c.code || why.Reason != c.reason {
+			t.Errorf("%s: %s %q", name, why.Code, why.Reason)
+		}
+	}
+}
+
 func TestReportedDetailsOfContainers(t *testing.T) {
 	task := seed(true)
 	port := int32(80)
