@@ -7,6 +7,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
@@ -98,6 +99,11 @@ func TestImportOfBadArchives(t *testing.T) {
 		{"no name", ociArchive(t, "", image), "names no image"},
 		{"a bad name", ociArchive(t, "team/UPPER", image), "invalid reference format"},
 		{"another machine's image", ociArchive(t, "app", buildImage(t, "mips", file{"one", "1"})), "does not contain descriptor matching platform"},
+		{"a manifest that fills the memory", ociArchive(t, "app", grown(t, 1)), "manifest.v1+json of 9000000 bytes exceeds the limit"},
+		{"a configuration that fills the memory", ociArchive(t, "app", grown(t, 0)), "config.v1+json of 9000000 bytes exceeds the limit"},
+		{"a configuration that fills the memory, in a docker archive", dockerArchive(t, "app", grown(t, 0)), "of 9000000 bytes exceeds the limit"},
+		{"a configuration that is called a layer", ociArchive(t, "app", disguised(t)), "names a layer as its configuration"},
+		{"an index that fills the memory", tarOf(t, file{"oci-layout", `{"imageLayoutVersion":"1.0.0"}`}, file{"index.json", "{}" + strings.Repeat(" ", 9_000_000)}), "exceeds the limit"},
 		{"an index that is no JSON", tarOf(t, file{"oci-layout", `{"imageLayoutVersion":"1.0.0"}`}, file{"index.json", "{"}), "index"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,6 +117,35 @@ func TestImportOfBadArchives(t *testing.T) {
 	if _, err := s.Import(t.Context(), bytes.NewReader(whole), nil); err != nil {
 		t.Errorf("a good one after the bad ones: %v", err)
 	}
+}
+
+// grown is an image with 9 MB of blanks behind its configuration (0) or its manifest (1). The descriptors say nothing of them.
+func grown(t testing.TB, which int) testImage {
+	image := buildImage(t, thisArch, file{"one", "1"})
+	config, manifest := image.blobs[1], image.blobs[2]
+	padded := func(b blob) blob {
+		data := append(bytes.Clone(b.data), bytes.Repeat([]byte(" "), 9_000_000-len(b.data))...)
+		return newBlob(b.desc.MediaType, data)
+	}
+	if which == 0 {
+		image.blobs[1] = padded(config)
+		text := strings.Replace(string(manifest.data), config.desc.Digest.String(), image.blobs[1].desc.Digest.String(), 1)
+		image.blobs[2] = newBlob(manifest.desc.MediaType, []byte(text))
+	} else {
+		image.blobs[2] = padded(manifest)
+	}
+	image.target = image.blobs[2].desc
+	image.target.Size = manifest.desc.Size
+	return image
+}
+
+// disguised is an image whose manifest gives its configuration the type of a layer.
+func disguised(t testing.TB) testImage {
+	image := buildImage(t, thisArch, file{"one", "1"})
+	text := strings.Replace(string(image.blobs[2].data), ocispec.MediaTypeImageConfig, ocispec.MediaTypeImageLayer, 1)
+	image.blobs[2] = newBlob(ocispec.MediaTypeImageManifest, []byte(text))
+	image.target = image.blobs[2].desc
+	return image
 }
 
 func FuzzImport(f *testing.F) {

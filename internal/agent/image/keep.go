@@ -62,7 +62,7 @@ func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, bring ima
 	children := images.ChildrenHandler(s.content)
 	children = images.SetChildrenMappedLabels(s.content, children, images.ChildGCLabelsFilterLayers)
 	children = images.LimitManifests(images.FilterPlatforms(children, s.platform), s.platform, 1)
-	handler := unpacker.Unpack(images.Handlers(bring, p.manifests(children)))
+	handler := unpacker.Unpack(images.Handlers(bring, p.manifests(configured(children))))
 	if err := images.Dispatch(ctx, handler, nil, target); err != nil {
 		cancel()
 		_, _ = unpacker.Wait()

@@ -22,10 +22,8 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
-const (
-	attempts = 3       // a pull whose failure may pass is tried this often
-	maxIndex = 8 << 20 // bytes of an index, manifest or configuration
-)
+// attempts is how often a pull is tried whose failure may pass.
+const attempts = 3
 
 // Pull makes an image present, as [engine.Engine.PullImage] says, and prepares the root file system of the container that
 // it is for. Its errors are worded as those of AWS Fargate.
@@ -144,8 +142,10 @@ var errDenied = errors.New("pull access denied, repository does not exist or may
 // fetch returns the handler that brings a descriptor's content into the store.
 func (s *Store) fetch(fetcher remotes.Fetcher, p *progress) images.HandlerFunc {
 	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-		if !images.IsLayerType(desc.MediaType) && desc.Size > maxIndex {
-			return nil, fmt.Errorf("%s of %d bytes exceeds the limit of %d: %w", desc.MediaType, desc.Size, maxIndex, errdefs.ErrInvalidArgument)
+		if !images.IsLayerType(desc.MediaType) {
+			if err := fits(desc.MediaType, desc.Size); err != nil {
+				return nil, err
+			}
 		}
 		desc.URLs = nil // only the image's registry is asked, whatever its manifest names
 		err := remotes.Fetch(ctx, s.content, fetcher, desc)
@@ -165,7 +165,7 @@ func passes(err error) bool {
 	var op *net.OpError
 	var request *url.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, errPlain), errors.Is(err, docker.ErrInvalidAuthorization):
+	case errors.Is(err, context.Canceled), errors.Is(err, errPlain), errors.Is(err, errTooLong), errors.Is(err, docker.ErrInvalidAuthorization):
 		return false
 	case errors.Is(err, errStalled), errors.Is(err, io.ErrUnexpectedEOF):
 		return true

@@ -125,7 +125,7 @@ func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := &patientBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, stall: p.stall, host: req.URL.Host}
 	body.timer = time.AfterFunc(p.stall, func() { cancel(errStalled) })
 	body.timer.Stop()
-	resp.Body = body
+	resp.Body = brief(req, body)
 	return resp, nil
 }
 

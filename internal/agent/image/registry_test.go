@@ -207,6 +207,17 @@ func TestPullFailures(t *testing.T) {
 			<-r.Context().Done()
 		}), "ref pull has been retried 3 time(s): failed to copy: the transfer stalled: nothing from " + strings.TrimPrefix(registry.URL, "http://") + " for 200ms"},
 		{"a blob with other content", good, blob(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, strings.Repeat("x", 4096)) }), "ref pull has been retried 1 time(s)"},
+		{"a token that never ends", good, func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/token" {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/token",service="x"`)
+				w.WriteHeader(401)
+				return true
+			}
+			for io.WriteString(w, `{"token":"`); r.Context().Err() == nil; {
+				io.WriteString(w, strings.Repeat("x", 65536))
+			}
+			return true
+		}, "longer than any token"},
 		{"a redirect that drops TLS", good, blob(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/blob", http.StatusTemporaryRedirect)
 		}), "plain http is spoken only to a registry on this machine"},

@@ -188,7 +188,7 @@ func (s *Store) open() (err error) {
 		snaps.Close()
 		return fmt.Errorf("its database meta.db: %w", err)
 	}
-	s.content = s.meta.ContentStore()
+	s.content = bounded{s.meta.ContentStore()}
 	s.images = metadata.NewImageStore(s.meta)
 	s.leases = metadata.NewLeaseManager(s.meta)
 	s.snaps = s.meta.Snapshotter(snapshotter)
