@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -93,11 +94,17 @@ func File(ctx context.Context, api API, text []byte, dir string) (Report, error)
 	return Report{Kind: kind, Findings: present(found)}, err
 }
 
+// pageLink is how docs/compatibility.md, whose texts these are, links to a page beside it.
+var pageLink = regexp.MustCompile(`\[[^\]]+\]\(([a-z-]+\.md)\)`)
+
+// present are findings as they are shown: never nil, and without links.
 func present(found []Finding) []Finding {
-	if found == nil {
-		return []Finding{}
+	shown := make([]Finding, len(found))
+	for i, f := range found {
+		f.Why = pageLink.ReplaceAllString(f.Why, "docs/$1")
+		shown[i] = f
 	}
-	return found
+	return shown
 }
 
 // parse reads a JSON object, or a YAML one as JSON.

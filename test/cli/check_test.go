@@ -24,7 +24,7 @@ func TestCheckNeedsNoBerth(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range examples {
-		if c := checked(name); c.code != 0 {
+		if c := checked(name); c.code != 0 || strings.Contains(c.stdout, "](") || !strings.Contains(c.stdout, "docs/images.md") {
 			t.Errorf("%s: %s%s", name, c.stdout, c.stderr)
 		}
 	}
