@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/test/berthtest"
 )
@@ -181,6 +183,45 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	for _, arn := range forever {
 		w.checkLines(arn, 100)
 	}
+	w.checkEvents(slices.Concat(ended, stopped, forever))
+}
+
+// checkEvents fails unless the state changes of each task are recorded in order, none twice, up to its end.
+func (w world) checkEvents(arns []string) {
+	w.t.Helper()
+	type state struct {
+		version int
+		status  string
+	}
+	last, ids := map[string]state{}, map[string]bool{}
+	read := func() {
+		clear(last)
+		clear(ids)
+		for line := range strings.Lines(w.Run("events", "--last", "100000", "--output", "json")) {
+			var e struct {
+				Event struct {
+					ID        string
+					Resources []string
+					Detail    struct {
+						LastStatus string
+						Version    int
+					}
+				}
+			}
+			if err := json.Unmarshal([]byte(line), &e, json.MatchCaseInsensitiveNames(true)); err != nil {
+				w.t.Fatal(err)
+			}
+			arn, now := e.Event.Resources[0], state{e.Event.Detail.Version, e.Event.Detail.LastStatus}
+			if before := last[arn]; now.version <= before.version || ids[e.Event.ID] {
+				w.t.Errorf("%s: %+v comes after %+v", arn, now, before)
+			}
+			last[arn], ids[e.Event.ID] = now, true
+		}
+	}
+	berthtest.Eventually(w.t, 10*time.Second, "the end of every task is recorded", func() bool {
+		read()
+		return !slices.ContainsFunc(arns, func(arn string) bool { return last[arn].status != "STOPPED" })
+	})
 }
 
 // TestAProcessGroupKilledTakesNoTaskWithIt is what a supervisor that kills the group does.
