@@ -41,13 +41,20 @@ func eventsCommand(flags *globals) *cobra.Command {
 				q.Cluster = afterSlash(flags.cluster)
 			}
 			q.Task = afterSlash(q.Task)
+			if q.Last == 0 && !cmd.Flags().Changed("after") { // what comes from now on
+				newest, err := t.operator.Events(cmd.Context(), operator.EventQuery{Last: 1})
+				if err != nil {
+					return err
+				}
+				q.After = newest.Next
+			}
 			return t.events(cmd.Context(), q, follow, cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on as more happens, until Ctrl-C")
 	f.StringVar(&q.Task, "task", "", "only of the `TASK` whose id or ARN this is, or whose id begins so")
-	f.IntVar(&q.Last, "last", 100, "begin so many changes ago, of whatever task")
+	f.IntVar(&q.Last, "last", 100, "begin so many changes ago, of whatever task; 0: now")
 	f.Uint64Var(&q.After, "after", 0, "begin after the change of that `NUMBER`")
 	return cmd
 }

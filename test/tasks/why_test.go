@@ -72,6 +72,12 @@ func TestWhyTasksEnded(t *testing.T) {
 	}
 	t.Run("while Berth runs", check)
 	before := w.Run("events", "--output", "json")
+	if all := w.Run("events", "--after", "0", "--output", "json"); all != before {
+		t.Errorf("all events are %s, the last hundred %s", all, before)
+	}
+	if none := w.Run("events", "--last", "0"); none != "" {
+		t.Errorf("the last 0 events are %s", none)
+	}
 	time.Sleep(100 * time.Millisecond) // for the last changes to be on disk
 	w.Kill()
 	w.Launch()
