@@ -59,7 +59,7 @@ func (s *ShortNames) check(ref string) error {
 	return &missing{ref: ref, full: reference.TagNameOnly(named).String(), hub: hub}
 }
 
-// missing is a short name that is not here, and that no registry is asked for.
+// missing is a short name that is not here, and that no registry is asked for. `berth why` knows it by its words (internal/ecs/why).
 type missing struct{ ref, full, hub string }
 
 func (m *missing) Error() string {
