@@ -61,8 +61,25 @@ func TestCapacityThatComesAndGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.forgotten(fleet)
 	w.settled(fleet, slices.Concat(launched...))
 	record.judge()
+}
+
+// forgotten deregisters the instances that no agent comes back to: the registration of a machine that was about to be set up anew may
+// have arrived after its deregistration.
+func (w *world) forgotten(fleet *sim.Fleet) {
+	w.Helper()
+	known := map[string]bool{}
+	for _, a := range fleet.Agents() {
+		known[a.Instance()] = true
+	}
+	force := true
+	for _, arn := range call(w, ecs.ListContainerInstances, ecs.ListContainerInstancesRequest{}).ContainerInstanceArns {
+		if !known[arn] {
+			call(w, ecs.DeregisterContainerInstance, ecs.DeregisterContainerInstanceRequest{ContainerInstance: arn, Force: &force})
+		}
+	}
 }
 
 // churn launches and stops tasks, and returns all those that RunTask said are launched.
