@@ -89,6 +89,23 @@ func TestAnInstanceThatWasForgottenComesBack(t *testing.T) {
 	}
 }
 
+func TestAnInstanceStaysItsMachines(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.cluster("default")
+	agent := wire.WithCaller(w.ctx, wire.Caller{Account: here.Account, Region: here.Region, Kind: wire.Agent, Machine: "m1"})
+	arn := got(w.RegisterContainerInstance(agent, &api.RegisterContainerInstanceRequest{}))(w).ContainerInstance.ContainerInstanceArn
+	again := &api.RegisterContainerInstanceRequest{ContainerInstanceArn: arn}
+	takenOver := func(when string) {
+		if _, err := w.RegisterContainerInstance(as(w.ctx, wire.Root), again); code(err) != "ClientException" {
+			t.Errorf("%s, somebody registers it without its machine: %v", when, err)
+		}
+		got(w.RegisterContainerInstance(agent, again))(w)
+	}
+	takenOver("while it is registered")
+	got(w.DeregisterContainerInstance(w.ctx, &api.DeregisterContainerInstanceRequest{ContainerInstance: arn}))(w)
+	takenOver("after it was deregistered")
+}
+
 func TestInstancesChangeStateTogetherAndOnce(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.cluster("default")

@@ -79,10 +79,12 @@ func validateResources(resources []api.Resource) error {
 	return nil
 }
 
-// succeeds tells whether a registration may take the place of the record before it: an instance stays in its cluster, and a
-// machine of the Fargate pool is no container instance.
+// succeeds tells whether a registration may take the place of the record before it: an instance stays its machine's, whose agent
+// could not register it again if it became another's, and in its cluster, and a machine of the Fargate pool is no container instance.
 func (i *Instance) succeeds(old *Instance) error {
 	switch {
+	case old.Machine != i.Machine:
+		return clientException("The container instance %s is another machine's.", i.ID)
 	case old.Status == instanceInactive:
 		return nil
 	case old.Cluster != i.Cluster:
