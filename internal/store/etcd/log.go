@@ -66,6 +66,9 @@ func (f forward) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 
 func (f forward) Sync() error { return nil }
 
+// longest bounds what is told of one thing, in bytes. A slow request is told with all of its keys, hundreds of them.
+const longest = 256
+
 func attributes(fields []zapcore.Field) []any {
 	encoder := zapcore.NewMapObjectEncoder()
 	for _, field := range fields {
@@ -74,6 +77,9 @@ func attributes(fields []zapcore.Field) []any {
 	delete(encoder.Fields, "stacktrace")
 	var attrs []any
 	for name, value := range encoder.Fields {
+		if text, ok := value.(string); ok && len(text) > longest {
+			value = text[:longest] + "..."
+		}
 		attrs = append(attrs, slog.Any(name, value))
 	}
 	return attrs
