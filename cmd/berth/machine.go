@@ -64,6 +64,7 @@ var identities = []agent.Identity{{Name: "ec2"}, {Name: "external", External: tr
 
 // newMachine opens what lies in the data directory. Nothing runs yet.
 func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listener net.Listener, log *slog.Logger) (*machine, error) {
+	server.TuneMemory()
 	keys, err := iam.OpenKeys(in.Path("keys"))
 	if err != nil {
 		return nil, err

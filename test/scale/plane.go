@@ -33,6 +33,7 @@ const (
 // the address to listen on. It writes its endpoint and that of its profiles once it answers, and ends with its input.
 func servePlane(args []string) error {
 	dir, address := args[0], args[1]
+	server.TuneMemory()
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	keys, err := iam.OpenKeys(filepath.Join(dir, "keys"))

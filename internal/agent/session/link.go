@@ -42,9 +42,7 @@ func serve(ctx context.Context, c conn, begin func(*link), handle func(*link, []
 	expiry := time.AfterFunc(lifetime+rand.N(5*time.Minute), func() { l.cancel(errExpired) })
 	defer expiry.Stop()
 	// Reading ends by closing: cut short by its context it would cut the connection before that could be done in order.
-	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	read := make(chan struct{})
+	reading, read := context.WithoutCancel(ctx), make(chan struct{})
 	go func() {
 		defer close(read)
 		begin(l)
@@ -65,7 +63,6 @@ func serve(ctx context.Context, c conn, begin func(*link), handle func(*link, []
 	<-l.ctx.Done()
 	why := context.Cause(l.ctx)
 	c.Close(why.Error())
-	stop()
 	<-read
 	return why
 }

@@ -43,9 +43,8 @@ func (l *link) end(why error) { l.cancel(why) }
 
 // serve reads frames while loop runs, closes the connection when it is over and says why it is.
 func (l *link) serve(loop func()) error {
-	// Reading has its own context: to cut it short cuts the connection, before it could be closed with a reason.
-	reading, stop := context.WithCancel(context.WithoutCancel(l.ctx))
-	read := make(chan struct{})
+	// Reading ends by closing: cut short by its context it would cut the connection, before it could be closed with a reason.
+	reading, read := context.WithoutCancel(l.ctx), make(chan struct{})
 	go func() {
 		defer close(read)
 		for {
@@ -64,7 +63,6 @@ func (l *link) serve(loop func()) error {
 	loop()
 	why := context.Cause(l.ctx)
 	l.conn.Close(closeCode(why), why.Error())
-	stop()
 	<-read
 	return why
 }

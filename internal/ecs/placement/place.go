@@ -44,6 +44,9 @@ func (l *Ledger) Awaits(r Request, n int) bool {
 	a, hope, none := l.ask(&r), false, r.Instance == ""
 	a.lenient = true
 	for _, c := range l.candidates(&r) {
+		if c.Connected && !none {
+			continue // nothing is hoped of it
+		}
 		o, _ := a.check(c)
 		none = none && o == Foreign
 		if hope = o == None && !c.Connected; hope {
