@@ -26,8 +26,8 @@ func (s *Session) serveACS(ctx context.Context, tasks Tasks) (worked bool, err e
 	q.Set("seqNum", "1")
 	q.Set("sendCredentials", strconv.FormatBool(!s.credentialsSent.Load()))
 	c, protocol, err := s.dial(ctx, where.Endpoint, q)
+	s.discovery.opens(err == nil)
 	if err != nil {
-		s.misdirected()
 		return false, err
 	}
 	s.Log.Info("connected", "instance", s.instance())

@@ -27,8 +27,8 @@ func (s *Session) serveTCS(ctx context.Context) (worked bool, err error) {
 	q.Set("containerInstance", s.instance())
 	q.Set("dockerVersion", s.Engine)
 	c, _, err := s.dial(ctx, where.TelemetryEndpoint, q)
+	s.discovery.opens(err == nil)
 	if err != nil {
-		s.misdirected()
 		return false, err
 	}
 	signed := &signedConn{conn: c, session: s, endpoint: where.TelemetryEndpoint}

@@ -33,6 +33,7 @@ type plane struct {
 	dials    []url.Values
 	refuse   error // of the next dial
 	protocol int   // that it speaks
+	gone     bool  // no socket can be opened
 	conns    chan *pipe
 	telling  chan *pipe
 }
@@ -86,6 +87,10 @@ func (p *plane) called(operation string) (bodies []string) {
 func (p *plane) dial(_ context.Context, endpoint string, q url.Values) (conn, int, error) {
 	p.mu.Lock()
 	err := p.refuse
+	if p.gone {
+		p.mu.Unlock()
+		return nil, 0, errCut
+	}
 	acs := strings.HasSuffix(endpoint, "/acs")
 	if acs {
 		p.dials = append(p.dials, q)
