@@ -1,6 +1,9 @@
 package dispatch
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // entrants is how many sessions may begin at the same time: enough for the store to take their records together.
 const entrants = 64
@@ -9,12 +12,13 @@ const entrants = 64
 // between its sessions and not behind them all.
 type entrance chan struct{}
 
-// pass calls begin when there is room, and not at all once ctx has ended.
-func (e entrance) pass(ctx context.Context, begin func()) {
+// enter waits for room and returns what makes room for the next, to be called once or more. When ctx ends first there is
+// none, and in is false.
+func (e entrance) enter(ctx context.Context) (begun func(), in bool) {
 	select {
 	case e <- struct{}{}:
-		defer func() { <-e }()
-		begin()
+		return sync.OnceFunc(func() { <-e }), true
 	case <-ctx.Done():
+		return nil, false
 	}
 }

@@ -31,6 +31,7 @@ type session struct {
 	leaving             bool   // it was deregistered: see leave
 	verified            bool   // the agent was told which of its tasks to stop
 
+	begun       func()        // makes room for the next session to begin
 	recorded    atomic.Bool   // the instance's record has named this session
 	overwritten chan struct{} // holds one when it no longer does: the record of one that was replaced came late
 
@@ -48,6 +49,7 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 		link: newLink(ctx, c), d: d, key: instanceKey{row.Scope, row.ID}, id: uuid.NewString(), agent: agent,
 		clusterARN: ecs.ClusterARN(row.Scope, i.Cluster), selfARN: ecs.InstanceARN(row.Scope, i.Cluster, row.ID),
 		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes), leaving: i.Status == inactive,
+		begun:       func() {},
 		overwritten: make(chan struct{}, 1),
 		mail:        newMailbox(),
 		sequence:    sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
@@ -80,10 +82,12 @@ func (s *session) run() {
 
 func (s *session) loop() {
 	if s.leaving {
+		s.begun()
 		s.leave()
 		return
 	}
-	s.d.entrance.pass(s.ctx, s.begin)
+	s.begin()
+	s.begun()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for s.ctx.Err() == nil {

@@ -40,6 +40,11 @@ func (f *refusal) write(w http.ResponseWriter) {
 
 // serveACS is the socket by which an agent learns what should run.
 func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
+	begun, in := d.entrance.enter(r.Context())
+	if !in {
+		return
+	}
+	defer begun()
 	q := r.URL.Query()
 	row, refusal := d.identify(r, q.Get("clusterArn"), q.Get("containerInstanceArn"))
 	if refusal == nil && row.Value.Status == inactive {
@@ -61,11 +66,18 @@ func (d *Dispatcher) serveACS(w http.ResponseWriter, r *http.Request) {
 		Hash:    short(q.Get("agentHash")),
 		Docker:  short(strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: ")),
 	}
-	newSession(r.Context(), d, c, row, agent).run()
+	s := newSession(r.Context(), d, c, row, agent)
+	s.begun = begun
+	s.run()
 }
 
 // serveTCS is the socket by which an agent tells of its tasks' health.
 func (d *Dispatcher) serveTCS(w http.ResponseWriter, r *http.Request) {
+	begun, in := d.entrance.enter(r.Context())
+	if !in {
+		return
+	}
+	defer begun()
 	q := r.URL.Query()
 	row, refusal := d.identify(r, q.Get("cluster"), q.Get("containerInstance"))
 	if refusal == nil && row.Value.Status == inactive {
@@ -79,6 +91,7 @@ func (d *Dispatcher) serveTCS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	begun()
 	newTelemetry(r.Context(), d, c, row).run()
 }
 
