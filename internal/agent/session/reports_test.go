@@ -107,7 +107,7 @@ func TestReportsGoByRequestsWhereTheSocketDoesNotTakeThem(t *testing.T) {
 			t.Errorf("a connection that breaks: %v", err)
 		}
 
-		c = <-p.conns
+		<-p.conns
 		synctest.Wait()
 		began := time.Now()
 		done = r.report(t, "d")
