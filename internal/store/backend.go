@@ -71,6 +71,16 @@ type Batch struct {
 // an order to stop, takes the place of what it replaces, and is often what makes room.
 func (b Batch) Grows() bool { return slices.ContainsFunc(b.Mutations, Mutation.grows) }
 
+// Size is about how many bytes the batch writes.
+func (b Batch) Size() (bytes int) {
+	for _, m := range b.Mutations {
+		for _, w := range m.Writes {
+			bytes += len(w.Key) + len(w.Value)
+		}
+	}
+	return bytes
+}
+
 func (m Mutation) grows() bool {
 	return slices.ContainsFunc(m.Writes, func(w Write) bool {
 		replaces := func(c Compare) bool { return c.Key == w.Key && c.Revision > 0 && !c.Prefix }

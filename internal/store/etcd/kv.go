@@ -83,7 +83,11 @@ func itemOf(kv *mvccpb.KeyValue) store.Item {
 	return store.Item{Key: string(kv.Key), Value: kv.Value, Revision: kv.ModRevision}
 }
 
+// logged is how many times each byte is written: into the log and into the database.
+const logged = 2
+
 func (b *backend) Commit(ctx context.Context, batch store.Batch) (store.Outcome, error) {
+	b.disk.Take(logged * batch.Size())
 	if batch.Grows() {
 		if err := b.disk.Room(); err != nil {
 			b.tendSoon()
