@@ -53,9 +53,10 @@ func (d *Dispatcher) Routes(handle func(pattern string, h http.Handler)) {
 	handle("GET "+tcsPath+"/ws", http.HandlerFunc(d.serveTCS))
 }
 
-// Connected tells whether an instance's agent has a session with this server.
+// Connected tells whether an instance's agent has a session with this server, which the instance's record names.
 func (d *Dispatcher) Connected(scope store.Scope, instance string) bool {
-	return d.sessions.get(instanceKey{scope, instance}) != nil
+	s := d.sessions.get(instanceKey{scope, instance})
+	return s != nil && s.recorded.Load()
 }
 
 // Close ends every session and waits for them.
