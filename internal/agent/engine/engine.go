@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -43,13 +44,26 @@ type Engine interface {
 	// CreateContainer prepares one container (root file system, OCI specification, log spool). Its image must be present.
 	// Errors: *Error of kind CannotCreateContainer.
 	CreateContainer(ctx context.Context, task string, spec ContainerSpec) error
-	// StartContainer starts a created container and returns once its process runs. A container is started once.
-	// Errors: *Error of kind CannotStartContainer.
+	// StartContainer starts a created container and returns once its process runs. A container is started once; see
+	// RestartContainer. Errors: *Error of kind CannotStartContainer.
 	StartContainer(ctx context.Context, task, name string) error
+	// RestartContainer starts a container that has stopped (ContainerSpec.Restarts) for the run-th time, on the file system
+	// as its last run left it and with the same RuntimeID. One whose Runs is run or more is left as it is.
+	// Errors: *Error of kind CannotStartContainer, also when StopContainer was called meanwhile.
+	RestartContainer(ctx context.Context, task, name string, run int) error
 	// StopContainer sends the container's stop signal, waits for grace, then kills every process in it. It returns
-	// once the container is stopped, or at once when it was never started or has stopped. One that was never started can't
-	// be started any more.
+	// once the container is stopped, or at once when it was never started or has stopped. It can't be started or restarted
+	// any more.
 	StopContainer(ctx context.Context, task, name string, grace time.Duration) error
+	// Exec starts a further process in a running container. It ends with the container, and when the Process is closed or
+	// the agent dies. ErrNotFound when the task has no such container; *Error of kind CannotExec when it does not run, or the
+	// command can't be started.
+	Exec(ctx context.Context, task, name string, spec ExecSpec) (Process, error)
+	// Dial connects to a TCP address as seen from inside a running container's network namespace: "127.0.0.1:80".
+	Dial(ctx context.Context, task, name, address string) (net.Conn, error)
+	// Stats samples what the task's running containers use, in order of creation. It costs some reads of the kernel's
+	// counters and waits for nothing.
+	Stats(ctx context.Context, task string) ([]ContainerStats, error)
 	// Inspect returns the task as it is now. ErrNotFound when the engine has no such task.
 	Inspect(ctx context.Context, task string) (TaskStatus, error)
 	// Watch returns the task's states: first the latest that the engine has heard of, which may be a moment behind
@@ -63,6 +77,15 @@ type Engine interface {
 	RemoveTask(ctx context.Context, task string) error
 	// Tasks lists the ids of all tasks the engine has, those left by an earlier agent included.
 	Tasks(ctx context.Context) ([]string, error)
+
+	// CreateVolume makes a named volume, or returns the one of that name as it is. Containers mount it by
+	// ContainerSpec.Host.Mounts of type "volume" with its name as the source; an empty volume takes on what the image has
+	// at the mount's target.
+	CreateVolume(ctx context.Context, spec VolumeSpec) (Volume, error)
+	// RemoveVolume removes a volume and what is in it. ErrNotFound when absent, ErrInUse while a container has it.
+	RemoveVolume(ctx context.Context, name string) error
+	// Volumes lists the volumes that CreateVolume made, ordered by name.
+	Volumes(ctx context.Context) ([]Volume, error)
 
 	// Close releases what the engine holds in this process. Tasks go on.
 	Close() error
@@ -153,15 +176,84 @@ type TaskSpec struct {
 	// ResolvConf and Hosts are files on the host that containers see as /etc/resolv.conf and /etc/hosts. Empty: the image's own.
 	ResolvConf, Hosts string
 	Hostname          string
+	// PIDMode and IPCMode say which of these namespaces the containers have: one each (empty), one for all of the task,
+	// the host's, or, of IPC alone, one each without a shared memory of its own.
+	PIDMode, IPCMode NamespaceMode
 }
 
-// ContainerSpec is one container of a task, in the Docker API's terms, as the ECS payload carries it.
+// NamespaceMode says whose a kind of namespace is, in the words of a task definition.
+type NamespaceMode string
+
+const (
+	OwnNamespace  NamespaceMode = ""
+	TaskNamespace NamespaceMode = "task"
+	HostNamespace NamespaceMode = "host"
+	NoNamespace   NamespaceMode = "none"
+)
+
+// ContainerSpec is one container of a task, in the Docker API's terms, as the ECS payload carries it. Names of other
+// containers (Host.VolumesFrom) are those of the task definition. Health checks are the agent's matter: Config.Healthcheck is nil.
 type ContainerSpec struct {
-	Name   string
-	Image  string // a reference that PullImage made present
-	Config container.Config
-	Host   container.HostConfig
-	Log    LogSpec
+	Name       string
+	DockerName string // the name that the ECS agent gives: "ecs-FAMILY-REVISION-NAME-ID"
+	Image      string // a reference that PullImage made present
+	Config     container.Config
+	Host       container.HostConfig
+	Log        LogSpec
+	// Restarts says that RestartContainer may follow: the log stays open when the container stops.
+	Restarts bool
+	// NetNS, ResolvConf and Hosts are the container's own where the task's containers don't share theirs (network mode
+	// bridge); empty: the task's.
+	NetNS, ResolvConf, Hosts string
+}
+
+// ExecSpec is a further process of a container. What is empty is as the container's own process has it.
+type ExecSpec struct {
+	Cmd       []string
+	Env       []string // beside the container's: "NAME=value"
+	User, Dir string
+	TTY       bool // a terminal, whose output is all of it on Stdout
+	Size      WindowSize
+	Stdin     bool // without it the process reads nothing
+}
+
+// WindowSize is of a terminal, in characters.
+type WindowSize struct{ Width, Height uint16 }
+
+// Process is a process that Exec started. Its methods may be called at the same time.
+type Process interface {
+	// Stdin is what the process reads; closing it is its end of file. Nil without ExecSpec.Stdin.
+	Stdin() io.WriteCloser
+	// Stdout and Stderr are what it prints; both end once the process has and all is read. They must be read, or it blocks.
+	Stdout() io.Reader
+	Stderr() io.Reader
+	Resize(size WindowSize) error
+	// Wait returns the exit code: of the process, or 128 and the signal that ended it. Its error says that it can't be known.
+	Wait(ctx context.Context) (int, error)
+	// Close kills the process if it runs and releases what belongs to it.
+	Close() error
+}
+
+// ContainerStats is a sample of one container, in the Docker API's terms.
+type ContainerStats struct {
+	Name      string
+	RuntimeID string
+	Stats     container.StatsResponse
+}
+
+// VolumeSpec is a volume to make, in Docker's terms.
+type VolumeSpec struct {
+	Name    string
+	Driver  string // empty: "local"
+	Options map[string]string
+	Labels  map[string]string
+}
+
+// Volume is a volume that is present.
+type Volume struct {
+	VolumeSpec
+	Path      string // on the engine's machine
+	CreatedAt time.Time
 }
 
 // LogSpec says where a container's output goes: a spool that the agent reads (package spool). Dir empty: output is dropped.
@@ -195,6 +287,7 @@ type ContainerStatus struct {
 	RuntimeID   string // 64 hexadecimal digits; on the native engine derived from task and name
 	ImageDigest string
 	State       ContainerState
+	Runs        int // how often it was started
 	PID         int // of the container's first process, in the host's namespace; 0 unless running
 	ExitCode    int // valid when Stopped and ExitKnown
 	ExitKnown   bool
@@ -203,4 +296,15 @@ type ContainerStatus struct {
 	CreatedAt   time.Time
 	StartedAt   time.Time
 	FinishedAt  time.Time
+	// Ports are those that the engine published on the host by itself (ContainerSpec.Host.PortBindings), and Address is the one
+	// it gave the container; an engine whose containers get their network from elsewhere has none.
+	Ports   []Port
+	Address netip.Addr
+}
+
+// Port is a published port.
+type Port struct {
+	Container, Host uint16
+	Protocol        string // "tcp", "udp"
+	HostIP          netip.Addr
 }

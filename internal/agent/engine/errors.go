@@ -8,6 +8,9 @@ import (
 // ErrNotFound is returned for a task, container or image that the engine does not have.
 var ErrNotFound = errors.New("not found")
 
+// ErrInUse is returned for a volume that a container has.
+var ErrInUse = errors.New("in use")
+
 // Kind names a failure as the ECS agent names it in a stopped container's reason.
 type Kind string
 
@@ -16,6 +19,8 @@ const (
 	CannotCreateContainer Kind = "CannotCreateContainerError"
 	CannotStartContainer  Kind = "CannotStartContainerError"
 	CannotStopContainer   Kind = "CannotStopContainerError"
+	CannotExec            Kind = "CannotExecError"
+	CannotCreateVolume    Kind = "CannotCreateVolumeError"
 	ResourceInit          Kind = "ResourceInitializationError"
 )
 

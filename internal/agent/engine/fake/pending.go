@@ -1,0 +1,42 @@
+package fake
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+)
+
+var errPending = errors.New("this engine can't do that yet")
+
+// RestartContainer refuses.
+func (h *handle) RestartContainer(context.Context, string, string, int) error {
+	return &engine.Error{Kind: engine.CannotStartContainer, Err: errPending}
+}
+
+// Exec refuses.
+func (h *handle) Exec(context.Context, string, string, engine.ExecSpec) (engine.Process, error) {
+	return nil, &engine.Error{Kind: engine.CannotExec, Err: errPending}
+}
+
+// Dial refuses.
+func (h *handle) Dial(context.Context, string, string, string) (net.Conn, error) {
+	return nil, errPending
+}
+
+// Stats refuses.
+func (h *handle) Stats(context.Context, string) ([]engine.ContainerStats, error) {
+	return nil, errPending
+}
+
+// CreateVolume refuses.
+func (h *handle) CreateVolume(context.Context, engine.VolumeSpec) (engine.Volume, error) {
+	return engine.Volume{}, &engine.Error{Kind: engine.CannotCreateVolume, Err: errPending}
+}
+
+// RemoveVolume knows of none.
+func (h *handle) RemoveVolume(context.Context, string) error { return engine.ErrNotFound }
+
+// Volumes knows of none.
+func (h *handle) Volumes(context.Context) ([]engine.Volume, error) { return nil, nil }
