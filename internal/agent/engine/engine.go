@@ -17,9 +17,11 @@ import (
 //
 // Every method is idempotent: repeating a call that succeeded succeeds again and changes nothing, so that an agent that
 // died between a call and the record of its result calls again. Methods of different tasks may be called at the same
-// time; methods of one task are called by one goroutine at a time, but for Watch, and for StopContainer, which the
-// containers of a task may be in all at once. A cancelled context abandons the wait, never the truth: the next Inspect
-// tells what happened. What runs does not depend on the life of the caller.
+// time. Methods of one task are called by one goroutine at a time, with two exceptions: Watch, Exec, Dial and Stats may be
+// called at any time, and StartContainer, RestartContainer and StopContainer for different containers at once.
+//
+// A cancelled context abandons the wait, never the truth: the next Inspect tells what happened. What runs does not depend
+// on the life of the caller. Any method may return an error with ErrUnavailable in its chain: then nothing is known.
 type Engine interface {
 	// Info says what the engine can do and what the machine has.
 	Info(ctx context.Context) (Info, error)
@@ -42,7 +44,7 @@ type Engine interface {
 	// was lost before it had a container is begun again: it may be one whose creation an agent's death cut off.
 	CreateTask(ctx context.Context, spec TaskSpec) error
 	// CreateContainer prepares one container (root file system, OCI specification, log spool). Its image must be present.
-	// Errors: *Error of kind CannotCreateContainer.
+	// Errors: *Error of kind CannotCreateContainer, with ErrNotFound in its chain when the image is gone.
 	CreateContainer(ctx context.Context, task string, spec ContainerSpec) error
 	// StartContainer starts a created container and returns once its process runs. A container is started once; see
 	// RestartContainer. Errors: *Error of kind CannotStartContainer.

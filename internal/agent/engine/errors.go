@@ -8,6 +8,11 @@ import (
 // ErrNotFound is returned for a task, container or image that the engine does not have.
 var ErrNotFound = errors.New("not found")
 
+// ErrUnavailable is in the chain of an error that says nothing of what was asked for: the engine did not answer, not in
+// time, or is being restarted. What was asked for may have been done; Inspect tells, or asking again. It never is a
+// task's failure.
+var ErrUnavailable = errors.New("the engine does not answer")
+
 // ErrInUse is returned for a volume that a container has.
 var ErrInUse = errors.New("in use")
 

@@ -98,7 +98,7 @@ func (h *handle) CreateContainer(ctx context.Context, taskID string, spec engine
 	}
 	image, ok := h.m.images[normalise(spec.Image)]
 	if !ok {
-		return failure(engine.CannotCreateContainer, "no such image: "+spec.Image)
+		return &engine.Error{Kind: engine.CannotCreateContainer, Err: fmt.Errorf("no such image: %s: %w", spec.Image, engine.ErrNotFound)}
 	}
 	output, err := openOutput(spec.Log)
 	if err != nil {
@@ -129,27 +129,10 @@ func (h *handle) StartContainer(ctx context.Context, taskID, name string) error 
 		return failure(engine.CannotStartContainer, c.status.Error)
 	case c.status.State != engine.Created:
 		return nil
-	case c.script.StartFails != "":
-		c.status.State, c.status.Error, c.status.FinishedAt = engine.Stopped, c.script.StartFails, time.Now()
-		close(c.stopped)
-		t.changed()
-		return failure(engine.CannotStartContainer, c.status.Error)
+	case c.ordered:
+		return failure(engine.CannotStartContainer, "the container was told to stop")
 	}
-	h.m.runtimes++
-	h.m.started[taskID+"/"+name]++
-	c.status.State, c.status.PID, c.status.StartedAt = engine.Running, 1000+h.m.runtimes, time.Now()
-	if err := c.output.print(c.script.Output); err != nil {
-		return &engine.Error{Kind: engine.CannotStartContainer, Err: err}
-	}
-	if c.script.Runs > 0 {
-		code := c.script.ExitCode
-		if c.script.OOM {
-			code = 137
-		}
-		h.m.exitAfter(c.script.Runs, t, c, code, c.script.OOM)
-	}
-	t.changed()
-	return nil
+	return h.m.runs(t, c)
 }
 
 func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace time.Duration) error {
@@ -161,6 +144,7 @@ func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace t
 		return err
 	}
 	h.m.mu.Lock()
+	c.ordered = true
 	if at := time.Now().Add(grace); c.status.State == engine.Running && (c.kill == nil || at.Before(c.killAt)) {
 		if c.kill == nil && !c.script.Stubborn {
 			h.m.exitAfter(c.script.StopTakes, t, c, c.script.StopCode, false)
@@ -170,14 +154,14 @@ func (h *handle) StopContainer(ctx context.Context, taskID, name string, grace t
 		}
 		c.kill, c.killAt = h.m.exitAfter(grace, t, c, 137, false), at
 	}
-	never := c.status.State == engine.Created
+	state, ended := c.status.State, c.stopped
 	h.m.mu.Unlock()
-	if never {
+	if state != engine.Running {
 		c.output.close()
 		return nil
 	}
 	select {
-	case <-c.stopped:
+	case <-ended:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -4,7 +4,9 @@
 package fake
 
 import (
+	"context"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +20,7 @@ type Machine struct {
 	mu       sync.Mutex
 	tasks    map[string]*task
 	images   map[string]engine.Image
+	volumes  map[string]engine.Volume
 	scripts  map[string]Behaviour
 	ports    int
 	runtimes int
@@ -38,6 +41,7 @@ func NewMachine() *Machine {
 	return &Machine{
 		tasks:   map[string]*task{},
 		images:  map[string]engine.Image{},
+		volumes: map[string]engine.Volume{},
 		scripts: map[string]Behaviour{},
 		started: map[string]int{},
 	}
@@ -58,6 +62,19 @@ type Behaviour struct {
 	Stubborn  bool          // takes no notice of the stop signal: only the kill ends it
 
 	Output []string // lines that a container prints when it starts
+
+	// Then is how the container's next run behaves, should it be restarted; nil: as Script has its image behave by then.
+	Then *Behaviour
+
+	// Exec is what a further process in the container does. It returns the exit code, and soon after ctx ends: then the
+	// process was killed. Nil: it ends with 0 at once.
+	Exec      func(ctx context.Context, c Command) int
+	ExecFails string // the error's text; empty: processes start
+
+	Serves map[string]func(net.Conn) // who takes connections, by the address as Dial gives it; each closes its own
+
+	CPU    float64 // cores that it uses
+	Memory uint64  // bytes
 }
 
 // Script sets how containers of an image behave from now on. The image is named as the task definition names it.
@@ -88,9 +105,9 @@ func (m *Machine) Lose(taskID, reason string) {
 	}
 	t.lost, t.lostReason = true, reason
 	for _, c := range t.containers {
+		c.output.close()
 		if c.status.State != engine.Stopped {
 			c.status.State, c.status.PID, c.status.FinishedAt = engine.Stopped, 0, time.Now()
-			c.output.close()
 			close(c.stopped)
 		}
 	}

@@ -24,8 +24,9 @@ type running struct {
 	status  engine.ContainerStatus
 	script  Behaviour
 	output  *output
-	stopped chan struct{} // closed when it has stopped
-	kill    *time.Timer   // set once a stop was asked for
+	stopped chan struct{} // closed when its run has ended
+	ordered bool          // a stop was asked for
+	kill    *time.Timer   // set once one was asked for while it ran
 	killAt  time.Time
 }
 
@@ -65,7 +66,9 @@ func (m *Machine) exited(t *task, c *running, code int, oom bool) {
 	}
 	c.status.State, c.status.PID, c.status.FinishedAt = engine.Stopped, 0, time.Now()
 	c.status.ExitCode, c.status.ExitKnown, c.status.OOMKilled = code, true, oom
-	c.output.close()
+	if c.ordered || !c.spec.Restarts {
+		c.output.close()
+	}
 	close(c.stopped)
 	t.changed()
 	if m.ended != nil {
@@ -73,12 +76,15 @@ func (m *Machine) exited(t *task, c *running, code int, oom bool) {
 	}
 }
 
-// exitAfter ends a container later, unless it has ended by then.
+// exitAfter ends this run of a container later, unless it has ended by then.
 func (m *Machine) exitAfter(d time.Duration, t *task, c *running, code int, oom bool) *time.Timer {
+	run := c.status.Runs
 	return time.AfterFunc(d, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.exited(t, c, code, oom)
+		if c.status.Runs == run {
+			m.exited(t, c, code, oom)
+		}
 	})
 }
 
