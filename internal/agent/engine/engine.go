@@ -82,7 +82,8 @@ type Engine interface {
 
 	// CreateVolume makes a named volume, or returns the one of that name as it is. Containers mount it by
 	// ContainerSpec.Host.Mounts of type "volume" with its name as the source; an empty volume takes on what the image has
-	// at the mount's target.
+	// at the mount's target. Volumes that the image declares, and that nothing is mounted on, are made with the container
+	// and go with its task. Errors: *Error of kind CannotCreateVolume.
 	CreateVolume(ctx context.Context, spec VolumeSpec) (Volume, error)
 	// RemoveVolume removes a volume and what is in it. ErrNotFound when absent, ErrInUse while a container has it.
 	RemoveVolume(ctx context.Context, name string) error
@@ -107,9 +108,12 @@ type Info struct {
 // PullPolicy says when a registry is asked.
 type PullPolicy int
 
+// The policies but PullIfAbsent are those of ECS_IMAGE_PULL_BEHAVIOR; "prefer-cached" is PullIfAbsent.
 const (
 	PullIfAbsent PullPolicy = iota // an image that is present, or that this machine's Docker has, is used as it is
-	PullAlways
+	PullAlways                     // "always": the registry is asked, and its failure is the pull's
+	PullOrCached                   // "default": the registry is asked; when that fails, an image that is present will do
+	PullOnce                       // "once": the registry is asked unless the image that is present came from there
 )
 
 // PullRequest names an image to make present.
@@ -117,6 +121,8 @@ type PullRequest struct {
 	Reference string // as in the task definition: "busybox", "repo:tag", "repo@sha256:..."
 	Policy    PullPolicy
 	Auth      *RegistryAuth // nil: anonymous
+	// Platform is whose image to take of those that the reference stands for: "linux/arm64". Empty: the machine's.
+	Platform string
 	// Task and Container say who needs it: the engine keeps the image for them until RemoveTask, whatever becomes of its name
 	// or its task meanwhile, and may begin to prepare it. Empty: nobody does yet.
 	Task, Container string
@@ -199,6 +205,7 @@ type ContainerSpec struct {
 	Name       string
 	DockerName string // the name that the ECS agent gives: "ecs-FAMILY-REVISION-NAME-ID"
 	Image      string // a reference that PullImage made present
+	Platform   string // as of PullRequest
 	Config     container.Config
 	Host       container.HostConfig
 	Log        LogSpec
@@ -245,10 +252,14 @@ type ContainerStats struct {
 
 // VolumeSpec is a volume to make, in Docker's terms.
 type VolumeSpec struct {
-	Name    string
-	Driver  string // empty: "local"
+	Name   string
+	Driver string // empty: "local"
+	// Options are the driver's. Those of "local" are type, device and o, as of mount(8): what is mounted where the volume is,
+	// while a container has it.
 	Options map[string]string
 	Labels  map[string]string
+	// Task is whose the volume is: one that CreateTask made, and with which it goes. Empty: it stays until RemoveVolume.
+	Task string
 }
 
 // Volume is a volume that is present.
