@@ -159,6 +159,9 @@ func (p *pkg) field(structure, member string) (goType string, omit bool) {
 		}
 		return t, false
 	}
+	if slices.Contains(p.pointers, structure+"."+member) {
+		return "*" + t, true
+	}
 	return t, !slices.Contains(p.always, structure+"."+member)
 }
 

@@ -12,6 +12,8 @@ type service struct {
 	// always names the string members that are sent even when they are empty,
 	// as "Structure.member". Other empty strings are absent, as on AWS.
 	always []string
+	// pointers names the string members, likewise, that say one thing when they are empty and another when they are absent.
+	pointers []string
 	// open names enumerations whose values the service checks itself, in words of its own.
 	open []string
 	// protocols overrides the model's list.
@@ -85,6 +87,28 @@ var services = []service{
 		},
 		always: []string{"OutputLogEvent.message", "FilteredLogEvent.message", "InputLogEvent.message"},
 		reads:  []string{"FilterLogEvents"},
+	},
+	{
+		model: "secretsmanager", doc: "the API of AWS Secrets Manager",
+		number: optional, invalid: "ValidationException", refused: "InvalidParameterException",
+		ops: []string{
+			"BatchGetSecretValue", "CreateSecret", "DeleteSecret", "DescribeSecret", "GetRandomPassword", "GetResourcePolicy",
+			"GetSecretValue", "ListSecretVersionIds", "ListSecrets", "PutSecretValue", "RestoreSecret", "TagResource",
+			"UntagResource", "UpdateSecret", "UpdateSecretVersionStage",
+		},
+		always:   []string{"Tag.Value"},
+		pointers: []string{"UpdateSecretRequest.Description"},
+		reads:    []string{"BatchGetSecretValue"},
+	},
+	{
+		model: "ssm", doc: "what Berth answers of AWS Systems Manager: Parameter Store",
+		number: optional, invalid: "ValidationException", refused: "ValidationException",
+		ops: []string{
+			"AddTagsToResource", "DeleteParameter", "DeleteParameters", "DescribeParameters", "GetParameter",
+			"GetParameterHistory", "GetParameters", "GetParametersByPath", "LabelParameterVersion", "ListTagsForResource",
+			"PutParameter", "RemoveTagsFromResource", "UnlabelParameterVersion",
+		},
+		always: []string{"Tag.Value"},
 	},
 	{
 		model: "sts", doc: "what Berth answers of AWS STS",
