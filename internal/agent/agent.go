@@ -27,6 +27,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/logship"
 	"github.com/berth-dev/berth/internal/agent/metadata"
+	"github.com/berth-dev/berth/internal/agent/secret"
 	"github.com/berth-dev/berth/internal/agent/session"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/wire/client"
@@ -112,12 +113,13 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	if err != nil {
 		return err
 	}
+	secrets := secret.New(secret.Config{Endpoint: a.Endpoint, HTTP: &http.Client{Transport: transport}})
 	logs := logship.New(logship.Config{Offsets: d, Endpoint: a.Endpoint, Credentials: a.Credentials, HTTP: &http.Client{Transport: transport}, Logger: a.Log})
 	defer logs.Close()
 	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log})
 	defer endpoints.Close()
 	runner, err := task.Start(ctx, task.Config{
-		DB: d, Engine: a.Engine, Network: a.Network, Logs: logs, Metadata: endpoints, Keyring: keyring,
+		DB: d, Engine: a.Engine, Network: a.Network, Logs: logs, Secrets: secrets, Metadata: endpoints, Keyring: keyring,
 		Submit: func(ctx context.Context, identity string, change *ecs.SubmitTaskStateChangeRequest) error {
 			return sessions.of(identity, func(s *session.Session) error { return s.Submit(ctx, change) })
 		},

@@ -26,7 +26,7 @@ const (
 	interfaceAttribute = "ecs.capability.task-eni"
 )
 
-// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks, hands out the
+// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks, reads secrets, hands out the
 // credentials of roles and stops each container in its own time. Images of ECR it pulls as any other, when it does not have
 // them. Task definitions that need one ask for it by name.
 var capabilities = []string{
@@ -37,6 +37,11 @@ var capabilities = []string{
 	"ecs.capability.container-ordering",
 	"ecs.capability.execution-role-awslogs",
 	"ecs.capability.execution-role-ecr-pull",
+	"ecs.capability.private-registry-authentication.secretsmanager",
+	"ecs.capability.secrets.asm.bootstrap.log-driver",
+	"ecs.capability.secrets.asm.environment-variables",
+	"ecs.capability.secrets.ssm.bootstrap.log-driver",
+	"ecs.capability.secrets.ssm.environment-variables",
 	interfaceAttribute,
 }
 

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,7 +34,8 @@ func (t *task) logOf(c *acs.Container) (l Log, ok bool) {
 	if cfg.Type != "awslogs" {
 		return Log{}, false
 	}
-	l = Log{Task: t.id, TaskARN: t.payload.Arn, Container: c.Name, Dir: t.spool(c.Name), Options: cfg.Config, Credentials: t.execution}
+	l = Log{Task: t.id, TaskARN: t.payload.Arn, Container: c.Name, Dir: t.spool(c.Name), Options: cfg.Config,
+		SecretOptions: t.secretOptions(c), Credentials: t.execution}
 	if prefix := cfg.Config["awslogs-stream-prefix"]; prefix != "" {
 		l.Stream = prefix + "/" + c.Name + "/" + t.id
 	}
@@ -84,6 +86,7 @@ func size(s string) (int64, bool) {
 // containerSpec is what the engine makes a container from.
 func (t *task) containerSpec(c *acs.Container) (engine.ContainerSpec, error) {
 	env := environment(&t.payload, c, t.Region, t.endpoint, t.metadataID(c.Name))
+	maps.Copy(env, t.secretVariables(c))
 	cfg, host, err := config(&t.payload, c, t.cluster(), env)
 	return engine.ContainerSpec{Name: c.Name, Image: c.Image, Config: cfg, Host: host, Log: t.logSpec(c)}, err
 }

@@ -14,8 +14,8 @@ import (
 // report that it runs says so too.
 const tellAfter = 250 * time.Millisecond
 
-// prepare has everything ready that the containers need: their network and what they share, their images, their log
-// streams. None of the three needs another, so they go on at once; the first that fails ends the others.
+// prepare has everything ready that the containers need: their network and what they share, their images, their secrets,
+// their log streams. None of them needs another, so they go on at once; the first that fails ends the others.
 func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
 	missing := t.missing(status)
 	if len(missing) > 0 && t.progress.PullStartedAt.IsZero() {
@@ -44,6 +44,7 @@ func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
 		return err
 	})
 	step(func() (err error) { failed, err = t.pull(ctx, missing); return err })
+	step(func() error { return t.prepareSecrets(ctx, missing) })
 	step(func() error { return t.prepareLogs(ctx, missing) })
 	ready := make(chan struct{})
 	go func() {
@@ -120,7 +121,12 @@ func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed ma
 	defer cancel(nil)
 	for _, c := range containers {
 		wg.Go(func() {
-			_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Task: t.id, Container: c.Name}, nil)
+			auth, err := t.login(ctx, c)
+			if err != nil {
+				cancel(err)
+				return
+			}
+			_, err = t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Task: t.id, Container: c.Name}, nil)
 			if err == nil || ctx.Err() != nil {
 				return
 			}

@@ -31,7 +31,6 @@ func refusal(t *acs.Task) string {
 	ask(len(t.Associations) > 0, "associations")
 	for _, c := range t.Containers {
 		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
-		in(len(c.Secrets) > 0, "secrets")
 		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
 		in(len(c.Links) > 0, "links")
 		in(len(c.MountPoints) > 0, "mountPoints")
@@ -42,7 +41,7 @@ func refusal(t *acs.Task) string {
 		in(c.FirelensConfiguration != nil, "firelensConfiguration")
 		in(len(c.ManagedAgents) > 0, "managedAgents")
 		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
-		in(c.RegistryAuthentication != nil, "registryAuthentication")
+		in(c.RegistryAuthentication != nil && c.RegistryAuthentication.AsmAuthData == nil, "registryAuthentication")
 	}
 	if asked == nil {
 		return ""

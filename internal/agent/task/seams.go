@@ -21,6 +21,7 @@ type Config struct {
 	Engine   engine.Engine
 	Network  Network
 	Logs     Logs
+	Secrets  Secrets
 	Metadata Metadata
 	Keyring  *metadata.Keyring
 	Submit   Submit
@@ -64,6 +65,8 @@ type Log struct {
 	Dir                      string            // of the spool
 	Options                  map[string]string // awslogs-group, awslogs-region, awslogs-stream-prefix, ...
 	Stream                   string            // the log stream's name; empty: one made of task and container
+	// SecretOptions reads the options that are secrets, to be kept in memory alone. It may wait for the control plane. Nil: there are none.
+	SecretOptions func(ctx context.Context) (map[string]string, error)
 	// Credentials of the task's execution role; without any, the agent's own are used.
 	Credentials func(ctx context.Context) (acs.IAMRoleCredentials, bool)
 }

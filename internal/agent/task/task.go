@@ -34,6 +34,7 @@ type task struct {
 	acknowledged chan struct{}
 	over         atomic.Bool // its end is on disk
 
+	secrets  secretValues
 	progress db.Progress
 	attached bool   // its network stands: known in this agent's life
 	endpoint string // URL of its own listener, empty when it has none

@@ -34,15 +34,18 @@ type world struct {
 	machine *fake.Machine
 	net     *fake.Network
 	logs    *logs
+	secrets *secrets
 
 	mu       sync.Mutex
 	changes  []ecs.SubmitTaskStateChangeRequest
 	refuse   func(n int) error // asked before a report is taken
 	attempts int
+	pulls    map[string]*engine.RegistryAuth // by container
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: fake.NewNetwork(), logs: &logs{drained: map[string]bool{}}}
+	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: fake.NewNetwork(), logs: &logs{drained: map[string]bool{}},
+		secrets: &secrets{}, pulls: map[string]*engine.RegistryAuth{}}
 }
 
 // agent is one life of an agent.
@@ -68,8 +71,8 @@ func (w *world) start(kill *executioner) *agent {
 	server := metadata.New(metadata.Config{Endpoint: endpoint, Keyring: keyring, Transport: controlPlane{}})
 	a := &agent{w: w, db: d, kill: kill, server: server}
 	a.Runner, err = Start(ctx, Config{
-		DB: d, Engine: mortalEngine{w.machine.Engine(), kill}, Network: mortalNetwork{w.net, kill}, Logs: &mortalLogs{logs: w.logs, kill: kill, followed: map[string][]string{}},
-		Metadata: server, Keyring: keyring, Dir: filepath.Join(w.dir, "tasks"), Region: "us-east-1",
+		DB: d, Engine: mortalEngine{w.machine.Engine(), kill, w}, Network: mortalNetwork{w.net, kill}, Logs: &mortalLogs{logs: w.logs, kill: kill, followed: map[string][]string{}},
+		Secrets: w.secrets, Metadata: server, Keyring: keyring, Dir: filepath.Join(w.dir, "tasks"), Region: "us-east-1",
 		Log: slog.New(slog.DiscardHandler),
 		Submit: func(ctx context.Context, _ string, change *ecs.SubmitTaskStateChangeRequest) error {
 			return kill.at("Submit", func() error { return w.take(change) })
@@ -281,9 +284,13 @@ func (k *executioner) at(step string, do func() error) error {
 type mortalEngine struct {
 	engine.Engine
 	kill *executioner
+	w    *world
 }
 
 func (e mortalEngine) PullImage(ctx context.Context, req engine.PullRequest, p func(engine.PullProgress)) (i engine.Image, err error) {
+	e.w.mu.Lock()
+	e.w.pulls[req.Container] = req.Auth
+	e.w.mu.Unlock()
 	err = e.kill.at("PullImage", func() error { i, err = e.Engine.PullImage(ctx, req, p); return err })
 	return i, err
 }
