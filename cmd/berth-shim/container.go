@@ -50,6 +50,11 @@ func (c *container) create() error {
 	if err := mountRootfs(c.spec.Rootfs, c.rootfs()); err != nil {
 		return err
 	}
+	for _, v := range c.spec.Volumes {
+		if err := c.volumeReady(v); err != nil {
+			return err
+		}
+	}
 	if err := c.complete(); err != nil {
 		return err
 	}

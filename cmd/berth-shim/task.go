@@ -34,6 +34,8 @@ type task struct {
 	// make the same call while the first goes on.
 	making sync.Mutex
 	ending bool // guarded by making: nothing is created any more
+	// mounted are the volumes mounted in this process's namespace, by path; guarded by making.
+	mounted map[string]bool
 
 	mu         sync.Mutex // guards what follows, and every container's state
 	containers []*container
@@ -51,7 +53,7 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	if err := shims.Create(); err != nil {
 		return nil, err
 	}
-	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{})}
+	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{}), mounted: map[string]bool{}}
 	if err := t.group.Create(); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (m *machine) openNative(ctx context.Context) error {
 	}
 	m.closeLater(images.Close)
 	containers, err := native.New(ctx, native.Config{
-		Instance: m.in.ID, RunDir: m.in.RunDir(), BinDir: m.in.Path("bin"), Images: images, NoSeccomp: m.o.noSeccomp, Log: m.log,
+		Instance: m.in.ID, RunDir: m.in.RunDir(), BinDir: m.in.Path("bin"), Volumes: m.in.Path("volumes"), Images: images, NoSeccomp: m.o.noSeccomp, Log: m.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the engine: %w", err)

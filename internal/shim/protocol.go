@@ -73,6 +73,29 @@ type Mount struct {
 	Options []string `json:"options,omitzero"`
 }
 
+// Volume is made ready by the shim, in its own mount namespace, before the container that mounts it.
+type Volume struct {
+	// Path is where its content is.
+	Path string `json:"path"`
+	// Mount is mounted there, once for the task; its directory is made. Nil: the content is in the directory itself.
+	Mount *Mount `json:"mount,omitzero"`
+	// Sub is a directory below Path that is bound to At, which is made; no symbolic link leads out of Path on the way.
+	Sub string `json:"sub,omitzero"`
+	At  string `json:"at,omitzero"`
+	// Fill is the path in the root file system whose content the volume takes on if it is empty. Empty: none's.
+	Fill string `json:"fill,omitzero"`
+	// Guard is a directory beside the content in which the fillings of the volume, of any task, take their turns.
+	Guard string `json:"guard"`
+}
+
+// Source is what the container mounts.
+func (v Volume) Source() string {
+	if v.Sub != "" {
+		return v.At
+	}
+	return v.Path
+}
+
 // Container is what a shim is told to create.
 type Container struct {
 	Name        string `json:"name"`
@@ -80,6 +103,8 @@ type Container struct {
 	ImageDigest string `json:"imageDigest,omitzero"`
 	// Rootfs is mounted by the shim, in its own mount namespace.
 	Rootfs []Mount `json:"rootfs"`
+	// Volumes are made ready once that stands.
+	Volumes []Volume `json:"volumes,omitzero"`
 	// Spec is complete but for the root's path, the user, the network namespace and the cgroup, which the shim fills in.
 	Spec *specs.Spec `json:"spec"`
 	// User is Docker's: "user", "uid", "user:group"; names are looked up in the root file system. Groups are more

@@ -41,6 +41,9 @@ type Suite struct {
 	Open func(t *testing.T) engine.Engine
 	// Container returns a container of an image that is present.
 	Container func(name string, b Behaviour) engine.ContainerSpec
+	// Program returns a container of such an image that runs the probe with these arguments; the image has /etc/passwd. Nil
+	// if the engine runs no programs.
+	Program func(name string, args ...string) engine.ContainerSpec
 	// Listen is an address for TaskSpec.Listen of a task on the host's network; empty if the engine can't.
 	Listen string
 	// Settle waits until a running container that Sleeps or is Stubborn has said how it takes its stop signal. Nil if the
@@ -77,6 +80,12 @@ func Run(t *testing.T, s Suite) {
 		{"a lost task is reported and removed", lost},
 		{"a task lost before it had a container is begun again", lostEarly},
 		{"an image that is absent is not created", noImage},
+		{"a volume is made once and stays", volumeIsMadeOnce},
+		{"a volume that a container has is not removed", volumeInUse},
+		{"a task's volume goes with it", volumeOfTask},
+		{"what is written to a volume is there for others", volumeKeepsContent},
+		{"an empty volume takes on what the image has", volumeTakesImage},
+		{"volumes from another container", volumesFrom},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}

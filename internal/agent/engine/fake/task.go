@@ -3,6 +3,7 @@ package fake
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -95,6 +96,7 @@ func (m *Machine) remove(id string) {
 		return
 	}
 	delete(m.tasks, id)
+	maps.DeleteFunc(m.volumes, func(_ string, v engine.Volume) bool { return v.Task == id })
 	for w := range t.watchers {
 		close(w)
 	}

@@ -32,6 +32,10 @@ func TestConformance(t *testing.T) {
 			return c
 		},
 		Settle: func(t *testing.T, _, name string) { awaitLine(t, dirs[name], "ready") },
+		Program: func(name string, args ...string) engine.ContainerSpec {
+			logs++
+			return m.container(fmt.Sprint("log", logs), name, args...)
+		},
 		Listen: "127.0.0.1:0",
 		Lose: func(t *testing.T, e engine.Engine, task string) {
 			must(t, unix.Kill(shimPID(t, e.(*Engine), task), unix.SIGKILL))

@@ -51,9 +51,13 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
+	host, volumes, err := e.takeMounts(ctx, t, c, rootfs.Config)
+	if err != nil {
+		return err
+	}
 	hostname := filepath.Join(dir, "hostname")
 	translated, err := spec.New(spec.Request{
-		RuntimeID: RuntimeID(id, c.Name), Config: c.Config, Host: c.Host, Image: rootfs.Config,
+		RuntimeID: RuntimeID(id, c.Name), Config: c.Config, Host: host, Image: rootfs.Config,
 		Hostname: shared.Hostname, OwnNetwork: shared.NetNS != "" || shared.NoNetwork,
 		ResolvConf: shared.ResolvConf, Hosts: shared.Hosts, HostnameFile: hostname, Machine: e.machine,
 	})
@@ -64,7 +68,7 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 		return err
 	}
 	request := &shim.Container{
-		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts,
+		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts, Volumes: volumes,
 		Spec: translated.Spec, User: translated.User, Groups: translated.Groups, Init: translated.Init, StopSignal: translated.StopSignal,
 		Log: shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
 	}

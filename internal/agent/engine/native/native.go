@@ -35,6 +35,8 @@ type Config struct {
 	RunDir string
 	// BinDir is where shim programs are kept, by the hash of their content: <data>/bin.
 	BinDir string
+	// Volumes is the directory of volumes: <data>/volumes. Without it there are none.
+	Volumes string
 	// Images is the image store.
 	Images Images
 	// Shim is the path of a berth-shim to use instead of the embedded one.
@@ -51,6 +53,7 @@ type Engine struct {
 	tree    cgroup.Tree
 	program string // path of the shim that new tasks get
 	machine spec.Machine
+	volumes volumes
 
 	life  context.Context // ends with Close
 	end   context.CancelFunc
@@ -80,7 +83,10 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err := tree.Check(); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: config, tree: tree, tasks: map[string]*task{}}
+	e := &Engine{config: config, tree: tree, tasks: map[string]*task{}, volumes: volumes{dir: config.Volumes}}
+	if err := e.volumes.load(); err != nil {
+		return nil, err
+	}
 	if e.program, err = installShim(config); err != nil {
 		return nil, err
 	}
@@ -99,7 +105,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.machine = spec.Machine{
 		UnifiedCgroups: tree.Unified(), SwapAccounting: shims.LimitsSwap(), Seccomp: !config.NoSeccomp,
-		OpenFiles: openFiles(),
+		OpenFiles: openFiles(), RecursiveReadonly: unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}) != unix.ENOSYS,
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.adopt(ctx); err != nil {
@@ -142,7 +148,7 @@ func (e *Engine) PruneImages(ctx context.Context, req engine.PruneRequest) ([]en
 	return e.config.Images.Prune(ctx, req)
 }
 
-// Tasks lists all tasks that have a directory or hold an image, in order.
+// Tasks lists all tasks that have a directory, hold an image or have a volume, in order.
 func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
 	kept, err := e.kept()
 	if err != nil {
@@ -152,7 +158,7 @@ func (e *Engine) Tasks(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := append(kept, held...)
+	all := slices.Concat(kept, held, e.volumes.tasks())
 	slices.Sort(all)
 	return slices.Compact(all), nil
 }

@@ -81,7 +81,7 @@ func newMachine(t testing.TB) *machine {
 
 func (m *machine) config() Config {
 	return Config{
-		Instance: m.instance, RunDir: m.run, BinDir: filepath.Join(m.dir, "bin"), Images: m.images, Shim: m.shim,
+		Instance: m.instance, RunDir: m.run, BinDir: filepath.Join(m.dir, "bin"), Volumes: filepath.Join(m.dir, "volumes"), Images: m.images, Shim: m.shim,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 }
@@ -117,7 +117,10 @@ func randomID(bytes int) string {
 const testImage = "docker.io/library/probe:latest"
 
 // dirImages is an image store of one image, a directory, with an overlay for each container.
-type dirImages struct{ dir, lower string }
+type dirImages struct {
+	dir, lower string
+	volumes    map[string]struct{} // that the image declares
+}
 
 func newDirImages(t testing.TB, dir, probe string) *dirImages {
 	t.Helper()
@@ -181,7 +184,7 @@ func (d *dirImages) Prepare(_ context.Context, task, container, reference string
 		return Rootfs{}, err
 	}
 	return Rootfs{
-		Digest: "sha256:0", Config: ocispec.ImageConfig{Env: []string{"FROM_IMAGE=yes"}},
+		Digest: "sha256:0", Config: ocispec.ImageConfig{Env: []string{"FROM_IMAGE=yes"}, Volumes: d.volumes},
 		Mounts: []shim.Mount{{Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + d.lower, "upperdir=" + upper, "workdir=" + work}}},
 	}, nil
 }

@@ -29,14 +29,3 @@ func (e *Engine) Dial(context.Context, string, string, string) (net.Conn, error)
 func (e *Engine) Stats(context.Context, string) ([]engine.ContainerStats, error) {
 	return nil, errPending
 }
-
-// CreateVolume refuses.
-func (e *Engine) CreateVolume(context.Context, engine.VolumeSpec) (engine.Volume, error) {
-	return engine.Volume{}, &engine.Error{Kind: engine.CannotCreateVolume, Err: errPending}
-}
-
-// RemoveVolume knows of none.
-func (e *Engine) RemoveVolume(context.Context, string) error { return engine.ErrNotFound }
-
-// Volumes knows of none.
-func (e *Engine) Volumes(context.Context) ([]engine.Volume, error) { return nil, nil }

@@ -39,6 +39,9 @@ func (e *Engine) removeTask(ctx context.Context, id string) error {
 	if err := e.config.Images.Release(ctx, id); err != nil {
 		return err
 	}
+	if err := e.volumes.removeOf(id); err != nil {
+		return err
+	}
 	for _, c := range state.Containers {
 		if c.LogPath != "" {
 			if err := os.RemoveAll(c.LogPath); err != nil {

@@ -173,7 +173,7 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		{"Config.Healthcheck", func(c *engine.ContainerSpec) {
 			c.Config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/health"}}
 		}},
-		{"named volumes", func(c *engine.ContainerSpec) { c.Host.Binds = []string{"data:/data"} }},
+		{"volume data: not found", func(c *engine.ContainerSpec) { c.Host.Binds = []string{"data:/data"} }},
 		{`capability "CAP_FLY"`, func(c *engine.ContainerSpec) { c.Host.CapAdd = []string{"FLY"} }},
 		{`stop signal "SIGNOPE"`, func(c *engine.ContainerSpec) { c.Config.StopSignal = "nope" }},
 		{`user "nobody-here"`, func(c *engine.ContainerSpec) { c.Config.User = "nobody-here" }},

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -73,15 +72,8 @@ func defaultMounts(req Request) []specs.Mount {
 
 func askedMounts(req Request) ([]specs.Mount, error) {
 	var all []specs.Mount
-	for _, b := range req.Host.Binds {
-		m, err := bind(b)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m)
-	}
 	for _, asked := range req.Host.Mounts {
-		m, err := mountPoint(asked)
+		m, err := mountPoint(asked, req.Machine)
 		if err != nil {
 			return nil, err
 		}
@@ -92,51 +84,87 @@ func askedMounts(req Request) ([]specs.Mount, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := specs.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"noexec", "nosuid", "nodev"}}
-		if options != "" {
-			m.Options = append(m.Options, strings.Split(options, ",")...)
-		}
-		all = append(all, m)
+		all = append(all, specs.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: tmpfsOptions(options)})
 	}
 	return all, nil
 }
 
-// bind parses "source:destination[:options]". A source that isn't there becomes a directory, as Docker makes it.
-func bind(b string) (specs.Mount, error) {
+// tmpfsOptions are those asked for over Docker's. "defaults" are these; what is said of binds means nothing here.
+func tmpfsOptions(asked string) []string {
+	options := []string{"noexec", "nosuid", "nodev"}
+	for o := range strings.SplitSeq(asked, ",") {
+		switch o {
+		case "", "defaults", "bind", "rbind", "remount":
+		default:
+			options = append(options, o)
+		}
+	}
+	return options
+}
+
+// ParseBind parses "source:destination[:options]". A source that is a path becomes a directory if it isn't there, as Docker
+// makes it; any other names a volume.
+func ParseBind(b string) (mount.Mount, error) {
 	parts := strings.Split(b, ":")
-	if len(parts) < 2 || len(parts) > 3 || !path.IsAbs(parts[0]) {
-		return specs.Mount{}, fmt.Errorf("bind %q is not SOURCE:DESTINATION[:OPTIONS] with an absolute source: named volumes are not supported by Berth", b)
+	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" {
+		return mount.Mount{}, fmt.Errorf("bind %q is not SOURCE:DESTINATION[:OPTIONS]", b)
 	}
 	destination, err := absolute("bind destination", parts[1])
 	if err != nil {
-		return specs.Mount{}, err
+		return mount.Mount{}, err
 	}
-	m := specs.Mount{Destination: destination, Type: "bind", Source: path.Clean(parts[0]), Options: []string{"rbind"}}
-	access, propagation := "rw", "rprivate"
-	if len(parts) == 3 {
-		for o := range strings.SplitSeq(parts[2], ",") {
-			switch o {
-			case "ro", "rw":
-				access = o
-			case "private", "rprivate", "slave", "rslave":
-				propagation = o
-			case "z", "Z", "": // SELinux labels, which this engine doesn't set
-			default:
-				return specs.Mount{}, fmt.Errorf("bind %q: option %q is not supported by Berth", b, o)
-			}
-		}
+	m := mount.Mount{Type: mount.TypeVolume, Source: parts[0], Target: destination}
+	if path.IsAbs(parts[0]) {
+		m.Type, m.Source, m.BindOptions = mount.TypeBind, path.Clean(parts[0]), &mount.BindOptions{CreateMountpoint: true}
 	}
-	m.Options = append(m.Options, access, propagation)
-	if err := os.MkdirAll(m.Source, 0o755); err != nil {
-		if _, statErr := os.Stat(m.Source); statErr != nil {
-			return specs.Mount{}, fmt.Errorf("bind %q: %w", b, err)
+	if len(parts) == 2 {
+		return m, nil
+	}
+	for o := range strings.SplitSeq(parts[2], ",") {
+		switch {
+		case o == "ro" || o == "rw":
+			m.ReadOnly = o == "ro"
+		case o == "nocopy" && m.Type == mount.TypeVolume:
+			m.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+		case slices.Contains(propagations, mount.Propagation(o)) && m.Type == mount.TypeBind:
+			m.BindOptions.Propagation = mount.Propagation(o)
+		case o == "z", o == "Z", o == "": // SELinux labels, which this engine doesn't set
+		default:
+			return mount.Mount{}, fmt.Errorf("bind %q: option %q is not supported by Berth", b, o)
 		}
 	}
 	return m, nil
 }
 
-// mountPoint translates the newer form of mounts, whose sources must exist.
-func mountPoint(m mount.Mount) (specs.Mount, error) {
+// propagations are those a bind can have: what a container mounts stays in its own mount namespace.
+var propagations = []mount.Propagation{mount.PropagationPrivate, mount.PropagationRPrivate, mount.PropagationSlave, mount.PropagationRSlave}
+
+// bind translates a mount of a path that is there.
+func bind(m mount.Mount, destination string, machine Machine) (specs.Mount, error) {
+	var o mount.BindOptions
+	if m.BindOptions != nil {
+		o = *m.BindOptions
+	}
+	depth, access, propagation := "rbind", "rw", first(string(o.Propagation), string(mount.PropagationRPrivate))
+	if o.NonRecursive {
+		depth = "bind"
+	}
+	switch {
+	case m.ReadOnly && (machine.RecursiveReadonly && !o.ReadOnlyNonRecursive):
+		access = "rro" // what is mounted below it too
+	case m.ReadOnly && o.ReadOnlyForceRecursive:
+		return specs.Mount{}, fmt.Errorf("mount %s: this machine's kernel makes no mount recursively read-only", m.Target)
+	case m.ReadOnly:
+		access = "ro"
+	}
+	if !slices.Contains(propagations, mount.Propagation(propagation)) {
+		return specs.Mount{}, fmt.Errorf("mount %s: propagation %q is not supported by Berth", m.Target, propagation)
+	}
+	return specs.Mount{Destination: destination, Type: "bind", Source: m.Source, Options: []string{depth, access, propagation}}, nil
+}
+
+// mountPoint translates the newer form of mounts. The engine has seen to their sources.
+func mountPoint(m mount.Mount, machine Machine) (specs.Mount, error) {
 	destination, err := absolute("mount target", m.Target)
 	if err != nil {
 		return specs.Mount{}, err
@@ -146,11 +174,8 @@ func mountPoint(m mount.Mount) (specs.Mount, error) {
 		access = "ro"
 	}
 	switch {
-	case m.Type == mount.TypeBind && m.BindOptions == nil && m.TmpfsOptions == nil && m.VolumeOptions == nil && m.ImageOptions == nil:
-		if _, err := os.Stat(m.Source); err != nil {
-			return specs.Mount{}, fmt.Errorf("bind source path does not exist: %s", m.Source)
-		}
-		return specs.Mount{Destination: destination, Type: "bind", Source: m.Source, Options: []string{"rbind", access, "rprivate"}}, nil
+	case m.Type == mount.TypeBind && m.TmpfsOptions == nil && m.VolumeOptions == nil && m.ImageOptions == nil:
+		return bind(m, destination, machine)
 	case m.Type == mount.TypeTmpfs && m.BindOptions == nil && m.VolumeOptions == nil && m.ImageOptions == nil:
 		t := specs.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"noexec", "nosuid", "nodev", access}}
 		if o := m.TmpfsOptions; o != nil {

@@ -48,7 +48,7 @@ var translatedConfig = []string{
 }
 
 var translatedHost = []string{
-	"Binds", "Mounts", "Tmpfs", "CapAdd", "CapDrop", "GroupAdd", "IpcMode", "OomScoreAdj", "Privileged", "ReadonlyRootfs",
+	"Mounts", "Tmpfs", "CapAdd", "CapDrop", "GroupAdd", "IpcMode", "OomScoreAdj", "Privileged", "ReadonlyRootfs",
 	"SecurityOpt", "ShmSize", "Sysctls", "Umask", "MaskedPaths", "ReadonlyPaths", "Init",
 	"CPUShares", "NanoCPUs", "CPUPeriod", "CPUQuota", "CpusetCpus", "CpusetMems", "Memory", "MemoryReservation", "MemorySwap",
 	"MemorySwappiness", "PidsLimit", "Ulimits", "Devices",

@@ -37,6 +37,8 @@ type Machine struct {
 	SwapAccounting bool   // memory and swap can be limited together
 	Seccomp        bool   // filter system calls
 	OpenFiles      uint64 // the limit of open files of a container that names none
+	// RecursiveReadonly says that a read-only mount can be so with all that is mounted below it.
+	RecursiveReadonly bool
 }
 
 // Result is the translation.
