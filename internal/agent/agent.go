@@ -211,6 +211,9 @@ func (a *Agent) Forget(ctx context.Context) error {
 	for _, n := range a.Network.List() {
 		err = errors.Join(err, a.Network.Detach(ctx, n.Task))
 	}
+	for _, id := range a.Network.BridgedTasks() {
+		err = errors.Join(err, a.Network.Unbridge(ctx, id))
+	}
 	if err != nil {
 		return fmt.Errorf("remove the tasks of this machine: %w", err)
 	}

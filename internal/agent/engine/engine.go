@@ -100,6 +100,10 @@ type Info struct {
 	Version string
 	CPUs    int
 	Memory  int64 // bytes
+	// Bridges says that the engine has a bridge of its own: what its containers in network mode bridge have (address, links,
+	// published ports, the task's listener at TaskSpec.Listen inside each) it makes from ContainerSpec.Host, and tells in
+	// ContainerStatus. Otherwise ContainerSpec.NetNS is theirs.
+	Bridges bool
 	// Capabilities are the ECS attribute names the engine earns its agent, such as
 	// "com.amazonaws.ecs.capability.docker-remote-api.1.32".
 	Capabilities []string
@@ -181,6 +185,9 @@ type TaskSpec struct {
 	// Listen is a TCP address inside NetNS on which the engine listens on the agent's behalf ("169.254.170.2:51679"); see Listener.
 	// Port 0 takes a free one, which the listener's Addr tells. Empty: no listener.
 	Listen string
+	// ListenIn are paths of network namespaces in each of which the engine listens at Listen, instead of in NetNS: those of
+	// the task's containers that have their own. Listener accepts for all of them.
+	ListenIn []string
 	// ResolvConf and Hosts are files on the host that containers see as /etc/resolv.conf and /etc/hosts. Empty: the image's own.
 	ResolvConf, Hosts string
 	Hostname          string

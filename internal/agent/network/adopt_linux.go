@@ -7,8 +7,11 @@ import (
 
 // adopt makes the network as the records say.
 func (n *Network) adopt() error {
-	vpcs, tasks, err := n.records.load()
+	vpcs, tasks, bridged, err := n.records.load()
 	if err != nil {
+		return err
+	}
+	if err := n.adoptBridged(bridged); err != nil {
 		return err
 	}
 	byVPC := map[string][]taskRecord{}
@@ -24,7 +27,16 @@ func (n *Network) adopt() error {
 		return err
 	}
 	for _, record := range vpcs {
-		if record, err = n.recheckRange(record, len(byVPC[record.VPC]) > 0); err != nil {
+		occupied := len(byVPC[record.VPC]) > 0
+		if record.isBridge() {
+			if occupied = len(n.bridged) > 0; !occupied { // it is made again by the next container, on a range that is free then
+				if err := n.forgetVPC(record); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if record, err = n.recheckRange(record, occupied); err != nil {
 			return err
 		}
 		if err := n.openVPC(record, byVPC[record.VPC]); err != nil {
@@ -49,11 +61,32 @@ func (n *Network) removeDebris(recorded []taskRecord) error {
 	}
 	for _, entry := range entries {
 		_, isTask := n.tasks[entry.Name()]
+		_, isContainer := n.bridged[entry.Name()]
 		_, err := os.Stat(n.records.path(entry.Name()))
-		if !isTask && err != nil {
+		if !isTask && !isContainer && err != nil {
 			if err := dropNamespace(n.namespace(entry.Name())); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// adoptBridged takes over the containers that have their own networks. The records of those whose namespace is gone go too.
+func (n *Network) adoptBridged(recorded []bridgedRecord) error {
+	for _, b := range recorded {
+		key := b.key()
+		if !isNamespace(b.Is.NetNS) {
+			n.cfg.Log.Warn("a container's network namespace is gone", "task", b.Task, "container", b.Container)
+			if err := n.records.remove(key); err != nil {
+				return err
+			}
+			continue
+		}
+		n.bridged[key] = b
+		for _, taken := range n.ports.adopt(key, b.Is.Ports) {
+			n.cfg.Log.Warn("a published port is also another program's, whose connections go to the container", "port", taken.Port,
+				"protocol", taken.Protocol, "task", b.Task, "container", b.Container, "error", taken.Err)
 		}
 	}
 	return nil

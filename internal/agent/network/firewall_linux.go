@@ -34,7 +34,7 @@ func (f *firewall) forwardRules() [][]string {
 	comment := []string{"-m", "comment", "--comment", hostTable(f.instance), "-j", "ACCEPT"}
 	return [][]string{
 		append([]string{"-i", links}, comment...),
-		append([]string{"-o", links, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"}, comment...),
+		append([]string{"-o", links, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED,DNAT"}, comment...), // published ports among them
 	}
 }
 

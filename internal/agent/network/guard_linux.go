@@ -9,6 +9,18 @@ import (
 // guardPeriod is how often the host is looked at: a reload of ufw or a restart of dockerd flushes what was put there.
 const guardPeriod = 5 * time.Second
 
+// restoreRules puts the instance's own rules back where somebody has flushed everybody's.
+func (n *Network) restoreRules() error {
+	missing, err := n.rules.missing()
+	if err != nil || !missing {
+		return err
+	}
+	n.cfg.Log.Warn("somebody has flushed the host's nftables rules: putting those of this instance back")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rules.replace(n.hostFacts())
+}
+
 // guard opens the way through the host now and keeps it open until Close.
 func (n *Network) guard() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -37,6 +49,9 @@ func (n *Network) guard() {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				if err := n.restoreRules(); err != nil {
+					n.cfg.Log.Warn("the rules that lead to tasks may be gone", "error", err)
+				}
 				look()
 			}
 		}

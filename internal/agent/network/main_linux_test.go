@@ -124,7 +124,10 @@ func serveAt(t testing.TB, ns, address, text string) {
 const hostNS = "/proc/self/ns/net"
 
 // get asks the server at addr from inside a namespace. The error is the connection's.
-func get(ns string, addr netip.Addr) (string, error) {
+func get(ns string, addr netip.Addr) (string, error) { return fetch(ns, addr.String()) }
+
+// fetch is get at "address" or "address:port".
+func fetch(ns, address string) (string, error) {
 	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
@@ -132,7 +135,7 @@ func get(ns string, addr netip.Addr) (string, error) {
 			return conn, err
 		},
 	}}
-	response, err := client.Get("http://" + addr.String() + "/")
+	response, err := client.Get("http://" + address + "/")
 	if err != nil {
 		return "", err
 	}

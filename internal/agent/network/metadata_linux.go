@@ -37,10 +37,12 @@ const (
 	tcpChecksum     = 16
 )
 
-func tcp() []expr.Any {
+func tcp() []expr.Any { return protocolIs(unix.IPPROTO_TCP) }
+
+func protocolIs(number byte) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{number}},
 	}
 }
 

@@ -45,6 +45,8 @@ type Config struct {
 	RunDir string
 	// ResolvConf names the host's upstream resolvers; read again when it changes. Default /etc/resolv.conf.
 	ResolvConf string
+	// ReservedPorts are those of the host that no container gets unless it names them.
+	ReservedPorts []int
 	// Log receives what an operator should know. Default slog.Default().
 	Log *slog.Logger
 }
@@ -91,11 +93,14 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 const vpcPrefix = "vpc-"
 
+// bridgeID is what the instance's bridge goes by among the VPCs, whose ids have other letters.
+const bridgeID = vpcPrefix + "bridge"
+
 func (t TaskNet) validate() error {
 	switch {
 	case !namePattern.MatchString(t.Task) || strings.HasPrefix(t.Task, vpcPrefix):
 		return fmt.Errorf("task id %q cannot name a namespace", t.Task)
-	case !namePattern.MatchString(t.VPC) || !strings.HasPrefix(t.VPC, vpcPrefix):
+	case !namePattern.MatchString(t.VPC) || !strings.HasPrefix(t.VPC, vpcPrefix) || t.VPC == bridgeID:
 		return fmt.Errorf("VPC id %q does not begin with vpc-", t.VPC)
 	case !t.SubnetCIDR.IsValid() || !t.SubnetCIDR.Addr().Is4() || t.SubnetCIDR != t.SubnetCIDR.Masked():
 		return fmt.Errorf("subnet %q is not an IPv4 CIDR block", t.SubnetCIDR)

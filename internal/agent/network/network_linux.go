@@ -19,10 +19,13 @@ type Network struct {
 	records   records
 	upstreams *upstreams
 	firewall  *firewall
+	rules     *hostRules
+	ports     *ports
 
 	mu      sync.Mutex // guards what follows and the making of routers
 	routers map[string]*router
 	tasks   map[string]taskRecord
+	bridged map[string]bridgedRecord
 
 	stop    context.CancelFunc
 	guarded sync.WaitGroup
@@ -39,13 +42,18 @@ func New(config Config) (*Network, error) {
 		return nil, errors.New("network: namespaces for tasks can be made by root only")
 	}
 	n := &Network{cfg: cfg, records: records(filepath.Join(cfg.RunDir, "network")), upstreams: &upstreams{path: cfg.ResolvConf},
-		firewall: newFirewall(cfg), routers: map[string]*router{}, tasks: map[string]taskRecord{}, stop: func() {}}
+		firewall: newFirewall(cfg), ports: newPorts(cfg.ReservedPorts), routers: map[string]*router{}, tasks: map[string]taskRecord{},
+		bridged: map[string]bridgedRecord{}, stop: func() {}}
 	for _, dir := range []string{string(n.records), n.namespaces()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("network: %w", err)
 		}
 	}
 	if n.host, err = newHandle(); err != nil {
+		return nil, fmt.Errorf("network: %w", err)
+	}
+	if n.rules, err = newHostRules(cfg.Instance); err != nil {
+		n.host.Close()
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	if err := n.adopt(); err != nil {
@@ -176,6 +184,8 @@ func (n *Network) Close() error {
 		errs = append(errs, r.close())
 	}
 	clear(n.routers)
+	n.ports.close()
+	errs = append(errs, n.rules.close())
 	n.host.Close()
 	return errors.Join(errs...)
 }

@@ -20,6 +20,17 @@ func (*Network) Attach(context.Context, TaskNet) (Attached, error) {
 // Detach returns ErrUnsupported.
 func (*Network) Detach(context.Context, string) error { return ErrUnsupported }
 
+// Bridge returns ErrUnsupported.
+func (*Network) Bridge(context.Context, ContainerNet) (Bridged, error) {
+	return Bridged{}, ErrUnsupported
+}
+
+// Unbridge returns ErrUnsupported.
+func (*Network) Unbridge(context.Context, string) error { return ErrUnsupported }
+
+// BridgedTasks returns nothing.
+func (*Network) BridgedTasks() []string { return nil }
+
 // List returns nothing.
 func (*Network) List() []TaskNet { return nil }
 

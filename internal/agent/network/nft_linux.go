@@ -68,6 +68,51 @@ func destinationIs(addr netip.Addr) []expr.Any {
 	return append(loadAddress(16), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: addr.AsSlice()})
 }
 
+// sourceWithin matches source addresses of a network.
+func sourceWithin(net netip.Prefix) []expr.Any { return within(12, net) }
+
+// destinationWithin matches destination addresses of a network.
+func destinationWithin(net netip.Prefix) []expr.Any { return within(16, net) }
+
+func within(offset uint32, net netip.Prefix) []expr.Any {
+	return append(loadAddress(offset),
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: ipNet(net).Mask, Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: net.Masked().Addr().AsSlice()})
+}
+
+// destinationIsLocal matches what is sent to an address of this namespace's.
+func destinationIsLocal() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: 1, ResultADDRTYPE: true, FlagDADDR: true},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)},
+	}
+}
+
+// dnatByPort sends packets to the address and port that the map has for their protocol and destination port; it passes
+// over those that are not in it.
+func dnatByPort(set *nftables.Set) []expr.Any {
+	const word0, word1 = unix.NFT_REG32_00, unix.NFT_REG32_01
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: word0},
+		&expr.Payload{DestRegister: word1, Base: expr.PayloadBaseTransportHeader, Offset: destinationPort, Len: 2},
+		&expr.Lookup{SourceRegister: word0, DestRegister: word0, IsDestRegSet: true, SetName: set.Name, SetID: set.ID},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: word0, RegProtoMin: word1, Specified: true},
+	}
+}
+
+// word is a byte as part of a concatenation, whose parts are of four bytes.
+func word(b byte) []byte { return []byte{b, 0, 0, 0} }
+
+// port is a port as part of a concatenation.
+func port(n uint16) []byte { return []byte{byte(n >> 8), byte(n), 0, 0} }
+
+func protocolNumber(name string) byte {
+	if name == "udp" {
+		return unix.IPPROTO_UDP
+	}
+	return unix.IPPROTO_TCP
+}
+
 // sourceIn matches source addresses that are in the set.
 func sourceIn(set *nftables.Set) []expr.Any {
 	return append(loadAddress(12), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})

@@ -60,10 +60,10 @@ func (r records) remove(name string) error {
 }
 
 // load returns all records.
-func (r records) load() (vpcs []vpcRecord, tasks []taskRecord, err error) {
+func (r records) load() (vpcs []vpcRecord, tasks []taskRecord, bridged []bridgedRecord, err error) {
 	entries, err := os.ReadDir(string(r))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, entry := range entries {
 		name, ok := strings.CutSuffix(entry.Name(), ".json")
@@ -72,18 +72,22 @@ func (r records) load() (vpcs []vpcRecord, tasks []taskRecord, err error) {
 		}
 		data, err := os.ReadFile(r.path(name))
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		if strings.HasPrefix(name, vpcPrefix) {
+		switch {
+		case strings.HasPrefix(name, vpcPrefix):
 			vpcs = append(vpcs, vpcRecord{})
 			err = json.Unmarshal(data, &vpcs[len(vpcs)-1])
-		} else {
+		case isBridged(name):
+			bridged = append(bridged, bridgedRecord{})
+			err = json.Unmarshal(data, &bridged[len(bridged)-1])
+		default:
 			tasks = append(tasks, taskRecord{})
 			err = json.Unmarshal(data, &tasks[len(tasks)-1])
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("read network record %s: %w", r.path(name), err)
+			return nil, nil, nil, fmt.Errorf("read network record %s: %w", r.path(name), err)
 		}
 	}
-	return vpcs, tasks, nil
+	return vpcs, tasks, bridged, nil
 }

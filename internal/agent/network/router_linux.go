@@ -41,6 +41,8 @@ type router struct {
 	bridges map[netip.Prefix]int // index by subnet
 	links   *linkRange
 	owners  map[netip.Addr]string // task by address
+	// containers are the addresses of the bridge; nil for a VPC.
+	containers *linkRange
 }
 
 // openRouter makes the VPC's router namespace as its record says, or makes whole what is there of it.
@@ -94,6 +96,9 @@ func (r *router) open(host handle, tasks []taskRecord) (err error) {
 		mapped[t.HostAddress] = t.Address
 		r.links.adopt(t.HostAddress, t.Task)
 		r.owners[t.Address] = t.Task
+	}
+	if r.record.isBridge() {
+		return r.rules.replaceForBridge(r.record.Subnets[0].Gateway, r.links.host(), r.record.Resolver)
 	}
 	return r.rules.replace(r.record.Resolver, mapped)
 }

@@ -13,7 +13,11 @@ func (n *Network) router(t TaskNet) (*router, error) {
 	if r, ok := n.routers[t.VPC]; ok {
 		return r, nil
 	}
-	record := vpcRecord{VPC: t.VPC, CIDR: t.VPCCIDR, Resolver: t.Resolver, Subnets: []subnet{{t.SubnetCIDR, t.Gateway}}}
+	return n.makeRouter(vpcRecord{VPC: t.VPC, CIDR: t.VPCCIDR, Resolver: t.Resolver, Subnets: []subnet{{t.SubnetCIDR, t.Gateway}}})
+}
+
+// makeRouter makes a router with the first free link name and a free link range. It is called with mu held.
+func (n *Network) makeRouter(record vpcRecord) (*router, error) {
 	names := map[string]bool{}
 	for _, r := range n.routers {
 		names[r.record.Link] = true
@@ -28,13 +32,16 @@ func (n *Network) router(t TaskNet) (*router, error) {
 	if record.Range, err = n.freeRange(record, use); err != nil {
 		return nil, err
 	}
+	if record.VPC == bridgeID {
+		record = bridgeRecord(record)
+	}
 	if err := n.saveVPC(record); err != nil {
 		return nil, err
 	}
 	if err := n.openVPC(record, nil); err != nil {
 		return nil, errors.Join(err, n.forgetVPC(record))
 	}
-	return n.routers[t.VPC], nil
+	return n.routers[record.VPC], nil
 }
 
 // forgetVPC removes what there is of a VPC that could not be opened: its link's name and range are free for another.
@@ -51,23 +58,44 @@ func (n *Network) openVPC(record vpcRecord, tasks []taskRecord) error {
 	if err := r.openResolver(n.upstreams, n.cfg.Log, tasks); err != nil {
 		return errors.Join(err, r.close())
 	}
-	ends := []netip.Addr{r.links.router()}
-	for _, other := range n.routers {
-		ends = append(ends, other.links.router())
+	n.routers[record.VPC] = r
+	err = n.rules.replace(n.hostFacts())
+	if err == nil && record.isBridge() {
+		err = n.openBridge(r)
 	}
-	if err := replaceHostRules(n.cfg.Instance, ends); err != nil {
+	if err != nil {
+		delete(n.routers, record.VPC)
 		return errors.Join(err, r.close())
 	}
-	n.routers[record.VPC] = r
 	if len(n.routers) == 1 {
 		n.guard()
 	}
 	return nil
 }
 
+// hostFacts are what the rules on the host are to be made of. It is called with mu held.
+func (n *Network) hostFacts() hostFacts {
+	s := hostFacts{published: map[netip.Addr][]Published{}}
+	for _, r := range n.routers {
+		s.routers = append(s.routers, r.links.router())
+		if r.record.isBridge() {
+			s.link, s.bridge = r.record.Link, r.record.Subnets[0].CIDR
+		}
+	}
+	for _, b := range n.bridged {
+		if len(b.Is.Ports) > 0 {
+			s.published[b.Is.Address] = b.Is.Ports
+		}
+	}
+	return s
+}
+
 // freeRange chooses a VPC's link range.
 func (n *Network) freeRange(record vpcRecord, use []taken) (netip.Prefix, error) {
-	avoid := []netip.Prefix{record.CIDR, netip.PrefixFrom(record.Resolver, 32)}
+	avoid := []netip.Prefix{record.CIDR}
+	if record.Resolver.IsValid() {
+		avoid = append(avoid, netip.PrefixFrom(record.Resolver, 32))
+	}
 	for _, s := range record.Subnets {
 		avoid = append(avoid, s.CIDR)
 	}

@@ -72,6 +72,11 @@ func (r *Runner) removeUnknown(ctx context.Context, tasks []*task) error {
 			r.remove(ctx, "network of task", net.Task, func(ctx context.Context) error { return r.Network.Detach(ctx, net.Task) })
 		}
 	}
+	for _, id := range r.Network.BridgedTasks() {
+		if !known[id] {
+			r.remove(ctx, "networks of the containers of task", id, func(ctx context.Context) error { return r.Network.Unbridge(ctx, id) })
+		}
+	}
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ type Config struct {
 	Log         *slog.Logger // default slog.Default()
 }
 
-// Network gives tasks in awsvpc mode their network: *network.Network.
+// Network gives tasks their network: *network.Network.
 type Network interface {
 	// Attach makes the task's network and returns it; repeating it changes nothing.
 	Attach(ctx context.Context, net network.TaskNet) (network.Attached, error)
@@ -44,6 +44,14 @@ type Network interface {
 	Detach(ctx context.Context, task string) error
 	// List returns the tasks that have a network.
 	List() []network.TaskNet
+	// Bridge makes a container's own network and publishes its ports; repeating it changes nothing. It is not asked where the
+	// engine does this itself (engine.Info.Bridges). Errors: *network.PortError when a port of the host cannot be had.
+	Bridge(ctx context.Context, net network.ContainerNet) (network.Bridged, error)
+	// Unbridge removes the networks of a task's containers: their ports are free for others when it returns. A task that has
+	// none is no error.
+	Unbridge(ctx context.Context, task string) error
+	// BridgedTasks returns the ids of the tasks that have such containers.
+	BridgedTasks() []string
 }
 
 // Logs ships what containers print to where the definition says.
