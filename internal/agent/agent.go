@@ -23,12 +23,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/logship"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/secret"
 	"github.com/berth-dev/berth/internal/agent/session"
+	"github.com/berth-dev/berth/internal/agent/stats"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
@@ -109,14 +111,16 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	defer transport.CloseIdleConnections()
 
 	keyring := metadata.NewKeyring()
-	sessions, err := a.sessions(ctx, d, keyring, &http.Client{Transport: transport})
+	sampler := stats.New(stats.Config{Engine: a.Engine, Log: a.Log})
+	sessions, err := a.sessions(ctx, d, keyring, sampler, &http.Client{Transport: transport})
 	if err != nil {
 		return err
 	}
 	secrets := secret.New(secret.Config{Endpoint: a.Endpoint, HTTP: &http.Client{Transport: transport}})
 	logs := logship.New(logship.Config{Offsets: d, Endpoint: a.Endpoint, Credentials: a.Credentials, HTTP: &http.Client{Transport: transport}, Logger: a.Log})
 	defer logs.Close()
-	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log})
+	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log,
+		Stats: sampler, Instance: func(identity string) string { return a.instance(sessions, identity) }, Tags: sessions.tags})
 	defer endpoints.Close()
 	runner, err := task.Start(ctx, task.Config{
 		DB: d, Engine: a.Engine, Network: a.Network, Logs: logs, Secrets: secrets, Metadata: endpoints, Keyring: keyring,
@@ -134,6 +138,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	a.runner.Store(runner)
 	defer runner.Wait()
 	var wg sync.WaitGroup
+	wg.Go(func() { sampler.Run(ctx, func() []stats.Task { return runner.Measured("") }) })
 	for _, s := range sessions {
 		wg.Go(func() {
 			if err := s.Run(ctx, runner); ctx.Err() == nil {
@@ -164,7 +169,33 @@ func (s sessions) of(identity string, do func(*session.Session) error) error {
 	return fmt.Errorf("%w: this agent no longer has the identity %q", task.ErrRejected, identity)
 }
 
-func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyring, http *http.Client) (sessions, error) {
+func (s sessions) tags(ctx context.Context, identity, arn string) (tags map[string]string, err error) {
+	err = s.of(identity, func(s *session.Session) error { tags, err = s.Tags(ctx, arn); return err })
+	return tags, err
+}
+
+// instance is the container instance that the API shows for an identity: none for the FARGATE launch type.
+func (a *Agent) instance(s sessions, identity string) (arn string) {
+	for _, i := range a.Identities {
+		if i.Name == identity && i.Fargate {
+			return ""
+		}
+	}
+	_ = s.of(identity, func(s *session.Session) error { arn = s.Instance(); return nil })
+	return arn
+}
+
+// usage is what the tasks of an identity used since it was last asked.
+func (a *Agent) usage(sampler *stats.Sampler, identity string) (used []tcs.TaskMetric, idle bool) {
+	runner := a.runner.Load()
+	if runner == nil {
+		return nil, true
+	}
+	tasks := runner.Measured(identity)
+	return sampler.Collect(tasks), len(tasks) == 0
+}
+
+func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyring, sampler *stats.Sampler, http *http.Client) (sessions, error) {
 	info, err := a.Engine.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine what it can do: %w", err)
@@ -177,6 +208,7 @@ func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyrin
 			Identity: identity.Name, Cluster: identity.Cluster, Client: c, DB: d, Keyring: keyring,
 			Attributes: Attributes(a.Machine, identity, info), Resources: a.resources(info),
 			Healthy: func(ctx context.Context) error { _, err := a.Engine.Info(ctx); return err },
+			Usage:   func() ([]tcs.TaskMetric, bool) { return a.usage(sampler, identity.Name) },
 			Version: a.Version, Hash: a.Hash, Engine: info.Name + "-" + cmp.Or(info.Version, "0"), Log: a.Log,
 		})
 		if err != nil {

@@ -23,14 +23,15 @@ type refusal struct {
 	Status  int    `json:"HTTPErrorCode"`
 }
 
-func (s *Server) answerCredentials(t Task, w http.ResponseWriter, r *http.Request, id string) {
+// answerCredentials answers version "V1", /v1/credentials?id=<id>, and "V2", /v2/credentials/<id>.
+func (s *Server) answerCredentials(t Task, w http.ResponseWriter, r *http.Request, version, id string) {
 	if id == "" {
-		refuse(w, "NoIdInRequest", "CredentialsV2Request: No Credential ID in the request")
+		refuse(w, "NoIdInRequest", "Credentials"+version+"Request: No Credential ID in the request")
 		return
 	}
 	c, ok := s.credentials(r.Context(), t)
 	if !ok || c.CredentialsId != id {
-		refuse(w, "InvalidIdInRequest", "CredentialsV2Request: Credentials not found")
+		refuse(w, "InvalidIdInRequest", "Credentials"+version+"Request: Credentials not found")
 		return
 	}
 	answer(w, http.StatusOK, issued{c.RoleArn, c.AccessKeyId, c.SecretAccessKey, c.SessionToken, c.Expiration})

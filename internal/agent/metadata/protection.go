@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -63,16 +61,6 @@ func fault(arn, code, message string) protectionAnswer {
 	return protectionAnswer{Error: &protectionError{arn, code, message}}
 }
 
-// protectedContainer is the container in the path /api/<container>/task-protection/v1/state. ok is false for another path.
-func protectedContainer(path string) (id string, ok bool) {
-	rest, ok := strings.CutPrefix(path, "/api/")
-	if !ok {
-		return "", false
-	}
-	id, ok = strings.CutSuffix(rest, "/task-protection/v1/state")
-	return id, ok && !strings.Contains(id, "/")
-}
-
 // answerProtection answers a container's GET and PUT.
 func (s *Server) answerProtection(t Task, w http.ResponseWriter, r *http.Request, container string) {
 	status, told := s.protection(t, r, container)
@@ -84,7 +72,7 @@ func (s *Server) answerProtection(t Task, w http.ResponseWriter, r *http.Request
 
 func (s *Server) protection(t Task, r *http.Request, container string) (status int, told protectionAnswer) {
 	d := t.Describe()
-	if !slices.ContainsFunc(d.Containers, func(c Container) bool { return c.ID == container }) {
+	if d.container(container) == nil {
 		return http.StatusNotFound, fault("", ecs.ResourceNotFoundException, "Failed to find a task for the request")
 	}
 	var change *ecs.UpdateTaskProtectionRequest

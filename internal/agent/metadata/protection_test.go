@@ -89,7 +89,6 @@ func TestATaskWithoutARoleIsNotProtectedFromInside(t *testing.T) {
 	for path, want := range map[string]string{
 		protectionPath: `{"error":{"Arn":"arn:task","Code":"AccessDeniedException","Message":"Invalid Request: no task IAM role credentials available for task"}}`,
 		"/api/" + taskID + "-1/task-protection/v1/state": `{"error":{"Code":"ResourceNotFoundException","Message":"Failed to find a task for the request"}}`,
-		"/api/" + taskID + "-0/fault/v1/network-latency": `"Berth's agent does not answer /api/` + taskID + `-0/fault/v1/network-latency"`,
 	} {
 		if _, body, _ := answered(t, s.request(t, "GET", path, "")); body != want {
 			t.Errorf("%s: %s", path, body)

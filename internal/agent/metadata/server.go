@@ -13,12 +13,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/net/netutil"
+
+	"github.com/berth-dev/berth/internal/agent/stats"
 )
 
 // Config is what a Server answers with.
@@ -27,6 +28,12 @@ type Config struct {
 	Transport http.RoundTripper // to it; default http.DefaultTransport
 	Region    string            // of the tasks
 	Keyring   *Keyring
+	// Stats measures what tasks use: *stats.Sampler.
+	Stats Stats
+	// Instance is the ARN of the container instance that an identity's tasks run on; empty where the API shows none.
+	Instance func(identity string) string
+	// Tags asks the control plane, as an identity of the machine, for the tags of a resource.
+	Tags func(ctx context.Context, identity, arn string) (map[string]string, error)
 	// Patience is how long a request waits for credentials that the control plane has yet to send, as after a start of
 	// the agent. Default 10 s.
 	Patience time.Duration
@@ -36,11 +43,19 @@ type Config struct {
 // maxConnections is how many connections to its listener a task may have; more wait until one is closed.
 const maxConnections = 128
 
+// Stats measures what a task's containers use.
+type Stats interface {
+	Read(ctx context.Context, t stats.Task) ([]stats.Usage, error)
+}
+
 // Task is a task whose listener is served.
 type Task struct {
-	ID       string
-	HasRole  bool // it has a task role, so that credentials will come
-	Describe func() Description
+	ID, Identity string
+	HasRole      bool // it has a task role, so that credentials will come
+	OwnAddress   bool // its network mode is awsvpc
+	Associated   []Associated
+	Describe     func() Description
+	Measured     func() stats.Task
 }
 
 // Server answers on the listeners of tasks. Its methods may be called at the same time.
@@ -122,28 +137,6 @@ func (s *Server) Close() {
 	}
 	wg.Wait()
 	s.wg.Wait()
-}
-
-// handler answers what a task's containers ask.
-func (s *Server) handler(t Task) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.Path
-		protected, isProtection := protectedContainer(path)
-		switch {
-		case isSigned(r):
-			s.answerAPI(t, w, r)
-		case r.Method == http.MethodGet && path == "/v2/credentials" || strings.HasPrefix(path, "/v2/credentials/"):
-			s.answerCredentials(t, w, r, strings.TrimPrefix(strings.TrimPrefix(path, "/v2/credentials"), "/"))
-		case strings.HasPrefix(path, "/v4/"):
-			s.answerDescription(t, w, strings.TrimPrefix(path, "/v4/"))
-		case isProtection:
-			s.answerProtection(t, w, r, protected)
-		case strings.HasPrefix(path, "/v2/"), strings.HasPrefix(path, "/v3/"), strings.HasPrefix(path, "/api/"):
-			answer(w, http.StatusNotFound, "Berth's agent does not answer "+path)
-		default:
-			deny(w, r, "MissingAuthenticationToken", "Missing Authentication Token")
-		}
-	})
 }
 
 // answer writes JSON.

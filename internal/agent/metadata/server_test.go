@@ -47,8 +47,16 @@ func serve(t *testing.T, task Task) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Server = New(Config{Endpoint: endpoint, Keyring: s.keyring, Patience: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	s.Server = New(Config{Endpoint: endpoint, Keyring: s.keyring, Patience: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Instance: func(string) string { return "" }, Tags: func(context.Context, string, string) (map[string]string, error) { return nil, nil }})
 	t.Cleanup(s.Close)
+	return s.again(t, task)
+}
+
+// again serves a task on a new listener.
+func (s *served) again(t *testing.T, task Task) *served {
+	t.Helper()
+	s.Forget(task.ID)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +172,7 @@ func TestAllOtherRequestsAreDeniedInTheirOwnProtocol(t *testing.T) {
 			strings.Replace(strings.TrimPrefix(foreign, "AWS4-HMAC-SHA256 "), "%s", "ecs", 1), "X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"AccessDeniedException"`},
 		{"a task without a role", without, []string{"Authorization", strings.Replace(foreign, "%s", "ecs", 1), "X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"AccessDeniedException"`},
 		{"unsigned", withRole, []string{"X-Amz-Target", "X.ListTasks"}, "/", 400, `"__type":"MissingAuthenticationTokenException"`},
-		{"a page that is not there", withRole, nil, "/v3/x/task", 404, "does not answer"},
+		{"a page that is not there", withRole, nil, "/v3", 404, "not found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, body, _ := answered(t, c.s.request(t, "POST", c.path, "{}", c.header...))
@@ -193,26 +201,6 @@ func TestARefreshedKeyAndTheOneBeforeItAreTheTasksOwn(t *testing.T) {
 	}
 	if k.Issued("another", "ASIA3") {
 		t.Error("a key is another task's too")
-	}
-}
-
-func TestAContainerSeesItselfAndItsTask(t *testing.T) {
-	cpu, memory := 0.25, int32(256)
-	s := serve(t, Task{ID: taskID, Describe: func() Description {
-		return Description{Cluster: "default", TaskARN: "arn:task", Family: "web", Revision: "7", DesiredStatus: "RUNNING", KnownStatus: "RUNNING",
-			Limits: &Limits{CPU: &cpu, Memory: &memory}, LaunchType: "FARGATE",
-			Containers: []Container{{ID: taskID + "-0", DockerID: "abc", Name: "web", DockerName: "ecs-web", Image: "web:1", ImageID: "sha256:1",
-				DesiredStatus: "RUNNING", KnownStatus: "RUNNING", Type: "NORMAL", Networks: []Network{{NetworkMode: "awsvpc", IPv4Addresses: []string{"172.31.0.4"}}}}}}
-	}})
-	container := `{"DockerId":"abc","Name":"web","DockerName":"ecs-web","Image":"web:1","ImageID":"sha256:1","Labels":{},"DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Type":"NORMAL","Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["172.31.0.4"]}]}`
-	for path, want := range map[string]string{
-		"/v4/" + taskID + "-0":      container,
-		"/v4/" + taskID + "-0/task": `{"Cluster":"default","TaskARN":"arn:task","Family":"web","Revision":"7","DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Limits":{"CPU":0.25,"Memory":256},"LaunchType":"FARGATE","Containers":[` + container + `]}`,
-		"/v4/nonsense":              `"V4 container metadata handler: unable to get container ID from request: unable to get docker ID from v3 endpoint ID: nonsense"`,
-	} {
-		if _, body, _ := answered(t, s.request(t, "GET", path, "")); body != want {
-			t.Errorf("%s: %s", path, body)
-		}
 	}
 }
 

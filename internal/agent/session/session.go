@@ -15,6 +15,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/task"
@@ -35,6 +36,8 @@ type Config struct {
 	Resources  []ecs.Resource
 	// Healthy says whether the engine works. nil: it does.
 	Healthy func(ctx context.Context) error
+	// Usage returns what the identity's tasks used since it was last asked; idle says that none runs. nil: idle.
+	Usage func() (used []tcs.TaskMetric, idle bool)
 
 	Version, Hash, Engine string // of the agent, of its source, and of what runs containers
 	Log                   *slog.Logger
@@ -144,7 +147,22 @@ func (s *Session) obey(ctx context.Context, tasks Tasks) (worked bool, err error
 	return worked, err
 }
 
-// instance is the ARN of the container instance that the identity is registered as.
+// Tags returns the tags of a resource, which the control plane is asked for.
+func (s *Session) Tags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := client.Call(ctx, s.Client, ecs.ListTagsForResource, &ecs.ListTagsForResourceRequest{ResourceArn: arn})
+	if err != nil {
+		return nil, err
+	}
+	tags := make(map[string]string, len(out.Tags))
+	for _, t := range out.Tags {
+		tags[t.Key] = t.Value
+	}
+	return tags, nil
+}
+
+// Instance is the ARN of the container instance that the identity is registered as; empty before it is.
+func (s *Session) Instance() string { return s.instance() }
+
 func (s *Session) instance() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

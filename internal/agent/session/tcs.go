@@ -66,14 +66,14 @@ func (s *Session) takeTelemetry(data []byte) bool {
 	return false
 }
 
-// publish sends the state of the machine, at once and at intervals. This agent measures nothing yet: its metrics say
-// that it is idle, which is how one that has nothing to tell says that it lives.
+// publish sends what tasks use and the state of the machine, at once and at intervals.
 func (s *Session) publish(ctx context.Context, l *link) {
 	began := time.Now()
 	for {
 		now := time.Now()
-		l.send(&tcs.PublishMetricsRequest{Timestamp: schema.At(now), Metadata: &tcs.MetricsMetadata{
-			Cluster: s.cluster(), ContainerInstance: s.instance(), MessageId: uuid.NewString(), Idle: true, Fin: true}})
+		for _, m := range s.metricsMessages(now) {
+			l.send(m)
+		}
 		status := tcs.InstanceHealthcheckStatusOk
 		if s.Healthy != nil && s.Healthy(ctx) != nil {
 			status = tcs.InstanceHealthcheckStatusImpaired

@@ -1,23 +1,45 @@
 package task
 
 import (
+	"net/netip"
+	"strings"
+
+	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 )
 
+// States that only the agent knows: an image that is there, and a container that is made of it.
+const (
+	pulled  = "PULLED"
+	created = "CREATED"
+)
+
 // description is what the task's metadata endpoint knows of it.
 func (t *task) description() metadata.Task {
-	return metadata.Task{ID: t.id, HasRole: t.payload.RoleCredentials != nil, Describe: t.describe}
+	m := metadata.Task{ID: t.id, Identity: t.identity, HasRole: t.payload.RoleCredentials != nil,
+		OwnAddress: t.payload.NetworkMode == "awsvpc", Describe: t.describe, Measured: t.measured}
+	for _, a := range t.payload.Associations {
+		associated := metadata.Associated{Type: string(a.Type), Name: a.Name, Containers: a.Containers}
+		if a.Content != nil {
+			associated.Content = a.Content.Value
+		}
+		m.Associated = append(m.Associated, associated)
+	}
+	return m
 }
 
 // describe is the task as its containers see it in their metadata.
 func (t *task) describe() metadata.Description {
 	t.mu.Lock()
-	seen := t.seen
+	seen, pulls := t.seen, t.pulls
 	t.mu.Unlock()
+	enabled := false // what enables it is refused
 	d := metadata.Description{
 		Cluster: t.cluster(), TaskARN: t.payload.Arn, Family: t.payload.Family, Revision: t.payload.Version,
-		DesiredStatus: running, KnownStatus: running, LaunchType: t.payload.LaunchType, AvailabilityZone: t.payload.Zone,
+		DesiredStatus: running, KnownStatus: stopped, LaunchType: t.payload.LaunchType, AvailabilityZone: t.payload.Zone,
+		PullStartedAt: pulls.started.UTC(), PullStoppedAt: pulls.stopped.UTC(),
+		ServiceName: t.payload.ServiceName, FaultInjectionEnabled: &enabled,
 	}
 	if t.isStopping() {
 		d.DesiredStatus = stopped
@@ -25,49 +47,100 @@ func (t *task) describe() metadata.Description {
 	if t.payload.Cpu != nil || t.payload.Memory != nil {
 		d.Limits = &metadata.Limits{CPU: t.payload.Cpu, Memory: t.payload.Memory}
 	}
+	for _, eni := range t.payload.ElasticNetworkInterfaces {
+		d.VPCID = eni.BerthVpcId
+	}
+	if t.payload.LaunchType == "FARGATE" {
+		d.ClockDrift = metadata.Clock()
+	}
 	for i := range t.payload.Containers {
-		c := &t.payload.Containers[i]
-		known := metadata.Container{
-			ID: t.metadataID(c.Name), Name: c.Name, DockerName: t.dockerName(c.Name), Image: c.Image, ContainerARN: c.ContainerArn,
-			Labels: labels(&t.payload, c, t.cluster()), DesiredStatus: d.DesiredStatus, KnownStatus: "CREATED", Type: "NORMAL",
+		c := t.describeContainer(&t.payload.Containers[i], find(seen, t.payload.Containers[i].Name))
+		c.DesiredStatus = d.DesiredStatus
+		if progressOf[c.KnownStatus] < progressOf[d.KnownStatus] {
+			d.KnownStatus = c.KnownStatus
 		}
-		if c.Cpu > 0 || c.Memory > 0 {
-			cpu := float64(c.Cpu)
-			known.Limits = &metadata.Limits{CPU: &cpu, Memory: &c.Memory}
-		}
-		if l := logConfig(c); l.Type != "" {
-			known.LogDriver, known.LogOptions = l.Type, l.Config
-		}
-		if s := find(seen, c.Name); s != nil {
-			known.DockerID, known.ImageID = s.RuntimeID, s.ImageDigest
-			known.CreatedAt, known.StartedAt, known.FinishedAt = s.CreatedAt, s.StartedAt, s.FinishedAt
-			switch s.State {
-			case engine.Running:
-				known.KnownStatus = running
-			case engine.Stopped:
-				if known.KnownStatus = stopped; s.ExitKnown {
-					known.ExitCode = &s.ExitCode
-				}
-			}
-		}
-		if known.KnownStatus == "CREATED" {
-			d.KnownStatus = "CREATED"
-		}
-		known.Networks = t.networks()
-		d.Containers = append(d.Containers, known)
+		d.Containers = append(d.Containers, c)
 	}
 	return d
+}
+
+// progressOf orders what is known of containers: a task is as far as the one that is least far.
+var progressOf = map[string]int{pulled: 1, created: 2, running: 3, stopped: 4}
+
+// describeContainer is a container as it sees itself; s is nil until the engine has it.
+func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) metadata.Container {
+	cpu := float64(c.Cpu)
+	known := metadata.Container{
+		ID: t.metadataID(c.Name), Name: c.Name, DockerName: t.dockerName(c.Name), Image: c.Image, ContainerARN: c.ContainerArn,
+		Labels: labels(&t.payload, c, t.cluster()), KnownStatus: pulled, Type: "NORMAL",
+		Limits: metadata.Limits{CPU: &cpu, Memory: &c.Memory}, Networks: t.networks(),
+	}
+	if t.payload.LaunchType == "FARGATE" { // there no container is without a share, and only a limit that was set is told
+		if cpu = max(cpu, minCPUShares); c.Memory == 0 {
+			known.Limits.Memory = nil
+		}
+	}
+	if l := logConfig(c); l.Type != "" {
+		known.LogDriver, known.LogOptions = l.Type, l.Config
+	}
+	if s == nil {
+		return known
+	}
+	known.DockerID, known.ImageID, known.KnownStatus = s.RuntimeID, s.ImageDigest, created
+	known.CreatedAt, known.StartedAt, known.FinishedAt = s.CreatedAt.UTC(), s.StartedAt.UTC(), s.FinishedAt.UTC()
+	known.Ports = t.ports(c)
+	if r := restarts(c, s); r != nil {
+		known.RestartCount = r
+	}
+	switch s.State {
+	case engine.Running:
+		known.KnownStatus = running
+	case engine.Stopped:
+		if known.KnownStatus = stopped; s.ExitKnown {
+			known.ExitCode = &s.ExitCode
+		}
+	}
+	return known
+}
+
+// restarts is how often a container with a restart policy was started again; nil for another.
+func restarts(c *acs.Container, s *engine.ContainerStatus) *int {
+	if c.RestartPolicy == nil || !c.RestartPolicy.Enabled {
+		return nil
+	}
+	n := max(s.Runs-1, 0)
+	return &n
+}
+
+// ports are a container's ports as its metadata shows them. Where the task has its own address, each is the task's own.
+func (t *task) ports(c *acs.Container) []metadata.Port {
+	var ports []metadata.Port
+	for _, m := range c.PortMappings {
+		if m.ContainerPort == nil {
+			continue
+		}
+		p := metadata.Port{ContainerPort: uint16(*m.ContainerPort), HostPort: uint16(*m.ContainerPort), Protocol: strings.ToLower(string(m.Protocol))}
+		ports = append(ports, p)
+	}
+	return ports
 }
 
 // networks is where the task's containers are reached.
 func (t *task) networks() []metadata.Network {
 	n := metadata.Network{NetworkMode: t.payload.NetworkMode}
+	first := 0
 	for _, eni := range t.payload.ElasticNetworkInterfaces {
-		n.MACAddress, n.PrivateDNSName = eni.MacAddress, eni.PrivateDnsName
+		n.MACAddress, n.PrivateDNSName, n.AttachmentIndex = eni.MacAddress, eni.PrivateDnsName, &first
 		n.SubnetGatewayIPv4Address, n.DomainNameServers = eni.SubnetGatewayIpv4Address, eni.DomainNameServers
+		if gateway, err := netip.ParsePrefix(eni.SubnetGatewayIpv4Address); err == nil {
+			n.IPv4SubnetCIDRBlock = gateway.Masked().String()
+		}
 		for _, a := range eni.Ipv4Addresses {
 			n.IPv4Addresses = append(n.IPv4Addresses, a.PrivateAddress)
 		}
+	}
+	if n.IPv4Addresses == nil {
+		n.IPv4Addresses = []string{""} // as Docker tells of a container without an address of its own
 	}
 	return []metadata.Network{n}
 }

@@ -20,6 +20,7 @@ func environment(t *acs.Task, c *acs.Container, region, endpoint, metadataID str
 	}
 	if endpoint != "" {
 		env["AWS_ENDPOINT_URL"] = endpoint
+		env["ECS_CONTAINER_METADATA_URI"] = endpoint + "/v3/" + metadataID
 		env["ECS_CONTAINER_METADATA_URI_V4"] = endpoint + "/v4/" + metadataID
 		env["ECS_AGENT_URI"] = endpoint + "/api/" + metadataID
 		if r := t.RoleCredentials; r != nil && r.CredentialsId != "" {

@@ -30,6 +30,9 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 	if err := os.MkdirAll(t.dir(), 0o700); err != nil {
 		return nil, initialization(err)
 	}
+	if err := t.makeToken(); err != nil {
+		return nil, initialization(err)
+	}
 	switch t.payload.NetworkMode {
 	case "awsvpc":
 		if err := t.attach(&spec); err != nil {

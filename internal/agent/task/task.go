@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,9 +39,11 @@ type task struct {
 	progress db.Progress
 	attached bool   // its network stands: known in this agent's life
 	endpoint string // URL of its own listener, empty when it has none
+	token    string // see makeToken; empty: the task's id
 
-	mu   sync.Mutex // guards seen, which the metadata endpoint reads
-	seen engine.TaskStatus
+	mu    sync.Mutex // guards what the metadata endpoint reads
+	seen  engine.TaskStatus
+	pulls struct{ started, stopped time.Time }
 }
 
 // errStopping ends what a task is about when it is to stop.
@@ -182,7 +185,7 @@ func (t *task) cluster() string {
 func (t *task) metadataID(container string) string {
 	for i := range t.payload.Containers {
 		if t.payload.Containers[i].Name == container {
-			return fmt.Sprintf("%s-%d", t.id, i)
+			return fmt.Sprintf("%s-%d", cmp.Or(t.token, t.id), i)
 		}
 	}
 	return t.id
@@ -193,4 +196,5 @@ func (t *task) observe(s engine.TaskStatus) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen = s
+	t.pulls.started, t.pulls.stopped = t.progress.PullStartedAt, t.progress.PullStoppedAt
 }

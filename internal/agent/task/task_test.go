@@ -98,7 +98,8 @@ func TestWhatAContainerIsGiven(t *testing.T) {
 		env := slices.Clone(web.Config.Env)
 		want := []string{
 			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/cid", "AWS_DEFAULT_REGION=us-east-1", "AWS_ENDPOINT_URL=http://169.254.170.2",
-			"AWS_EXECUTION_ENV=AWS_ECS_FARGATE", "AWS_REGION=us-east-1", "ECS_AGENT_URI=http://169.254.170.2/api/" + idA + "-0", "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + idA + "-0", "STAGE=dev"}
+			"AWS_EXECUTION_ENV=AWS_ECS_FARGATE", "AWS_REGION=us-east-1", "ECS_AGENT_URI=http://169.254.170.2/api/" + idA + "-0",
+			"ECS_CONTAINER_METADATA_URI=http://169.254.170.2/v3/" + idA + "-0", "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + idA + "-0", "STAGE=dev"}
 		if !slices.Equal(env, want) {
 			t.Errorf("the environment is %q", env)
 		}
