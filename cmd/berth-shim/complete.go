@@ -31,7 +31,7 @@ func (c *container) complete() error {
 	readonly := s.Root != nil && s.Root.Readonly
 	s.Root = &specs.Root{Path: c.rootfs(), Readonly: readonly}
 	s.Linux.CgroupsPath = shim.ContainerGroup(c.task.spec.Instance, c.task.spec.Task, c.spec.RuntimeID)
-	if path := c.task.netnsPath(); path != "" {
+	if path := c.netnsPath(); path != "" {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: path})
 	}
 	if c.spec.Init {

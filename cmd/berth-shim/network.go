@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openNetwork opens the network namespace that the containers join, and the task's listener in it.
+// openNetwork opens the network namespace that the containers join, and the task's listener in it, or in each of those
+// that containers have for themselves.
 func (t *task) openNetwork() error {
 	var err error
 	switch {
@@ -29,18 +30,40 @@ func (t *task) openNetwork() error {
 	if t.spec.Listen == "" {
 		return nil
 	}
-	if t.listener, err = listenIn(t.netns, t.spec.Listen); err != nil {
-		return fmt.Errorf("listen in the task's network namespace: %w", err)
+	if len(t.spec.ListenIn) == 0 {
+		return t.listen(t.netns)
+	}
+	for _, path := range t.spec.ListenIn {
+		ns, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("open a container's network namespace: %w", err)
+		}
+		if err := errors.Join(t.listen(ns), ns.Close()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// netnsPath is a path by which other processes reach the namespace while this one lives; empty for the host's.
-func (t *task) netnsPath() string {
-	if t.netns == nil {
+// listen opens the task's listener in a namespace.
+func (t *task) listen(ns *os.File) error {
+	listener, err := listenIn(ns, t.spec.Listen)
+	if err != nil {
+		return fmt.Errorf("listen in the task's network namespace: %w", err)
+	}
+	t.listeners = append(t.listeners, listener)
+	return nil
+}
+
+// netnsPath is a path by which other processes reach the container's namespace while this one lives; empty for the host's.
+func (c *container) netnsPath() string {
+	switch {
+	case c.spec.NetNS != "":
+		return c.spec.NetNS
+	case c.task.netns == nil:
 		return ""
 	}
-	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), t.netns.Fd())
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), c.task.netns.Fd())
 }
 
 // loopbackOnly makes a namespace with nothing but its loopback interface, which is up.

@@ -27,8 +27,8 @@ type task struct {
 	// joined waits until this process is in its own control group, and with it nothing of its starter's.
 	joined func() error
 	// netns is the namespace file that containers join; nil for the host's.
-	netns    *os.File
-	listener *os.File
+	netns     *os.File
+	listeners []*os.File
 
 	// making is held while containers are created or removed: an agent may die in the middle of a call and the next one
 	// make the same call while the first goes on.
@@ -170,12 +170,12 @@ func (t *task) Stop(ctx context.Context, name string, grace time.Duration) error
 	return c.stop(ctx, grace)
 }
 
-// Listener returns the socket opened at the start.
-func (t *task) Listener() (*os.File, error) {
-	if t.listener == nil {
-		return nil, shim.Errorf(shim.None, "the task was created without a listener")
+// Listener returns a socket opened at the start.
+func (t *task) Listener(index int) (*os.File, error) {
+	if index < 0 || index >= len(t.listeners) {
+		return nil, shim.Errorf(shim.None, "the task was created with %d listeners", len(t.listeners))
 	}
-	return t.listener, nil
+	return t.listeners[index], nil
 }
 
 // shutdownTime bounds how long killed processes may take to disappear.

@@ -100,10 +100,10 @@ func (c *Conn) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Listener returns a copy of the socket that the shim listens on for its task (Task.Listen). Closing the copy leaves
-// the socket open in the shim: what connects meanwhile waits for the next taker.
-func (c *Conn) Listener(ctx context.Context) (net.Listener, error) {
-	if _, err := c.call(ctx, Request{Listener: &Empty{}}); err != nil {
+// Listener returns a copy of a socket that the shim listens on for its task (Task.Listen), of several the one of that
+// index. Closing the copy leaves the socket open in the shim: what connects meanwhile waits for the next taker.
+func (c *Conn) Listener(ctx context.Context, index int) (net.Listener, error) {
+	if _, err := c.call(ctx, Request{Listener: &Listener{Index: index}}); err != nil {
 		return nil, err
 	}
 	var fd int

@@ -22,7 +22,7 @@ type Request struct {
 	Stop     *Stop      `json:"stop,omitzero"`
 	State    *Empty     `json:"state,omitzero"`
 	Watch    *Empty     `json:"watch,omitzero"`
-	Listener *Empty     `json:"listener,omitzero"`
+	Listener *Listener  `json:"listener,omitzero"`
 	Shutdown *Empty     `json:"shutdown,omitzero"`
 }
 
@@ -36,6 +36,11 @@ type Start struct {
 type Stop struct {
 	Name  string `json:"name"`
 	Grace int64  `json:"graceMs,omitzero"`
+}
+
+// Listener asks for one of the task's listening sockets: of Task.ListenIn the one of that index.
+type Listener struct {
+	Index int `json:"index,omitzero"`
 }
 
 // Empty is a request without arguments.

@@ -64,6 +64,8 @@ type Task struct {
 	NoNetwork bool   `json:"noNetwork,omitzero"`
 	// Listen is the address in that namespace on which the shim listens for TakeListener.
 	Listen string `json:"listen,omitzero"`
+	// ListenIn are paths of network namespaces in each of which it listens at that address, instead of in NetNS.
+	ListenIn []string `json:"listenIn,omitzero"`
 }
 
 // Mount is a file system to mount: Options are those of mount(8), flags and data together.
@@ -107,6 +109,8 @@ type Container struct {
 	Volumes []Volume `json:"volumes,omitzero"`
 	// Spec is complete but for the root's path, the user, the network namespace and the cgroup, which the shim fills in.
 	Spec *specs.Spec `json:"spec"`
+	// NetNS is the path of the container's own network namespace; empty: the task's.
+	NetNS string `json:"netns,omitzero"`
 	// User is Docker's: "user", "uid", "user:group"; names are looked up in the root file system. Groups are more
 	// groups to be in, by name or number.
 	User   string   `json:"user,omitzero"`

@@ -22,8 +22,8 @@ type Handler interface {
 	Stop(ctx context.Context, name string, grace time.Duration) error
 	// State returns the present state and a channel that is closed at the next change.
 	State() (TaskState, <-chan struct{})
-	// Listener returns the task's listening socket; the caller doesn't close it.
-	Listener() (*os.File, error)
+	// Listener returns a listening socket of the task's; the caller doesn't close it.
+	Listener(index int) (*os.File, error)
 	// Shutdown removes all that the shim made. The shim ends after the answer is sent.
 	Shutdown() error
 }
@@ -114,7 +114,7 @@ func (s *Server) answer(conn *net.UnixConn, req Request) (ended bool, err error)
 	case req.Watch != nil:
 		return false, whileThere(conn, func(ctx context.Context) error { return s.watch(ctx, conn) })
 	case req.Listener != nil:
-		return false, s.sendListener(conn)
+		return false, s.sendListener(conn, req.Listener.Index)
 	case req.Shutdown != nil:
 		resp.Error = asError(s.Handler.Shutdown())
 		ended = resp.Error == nil
@@ -138,8 +138,8 @@ func (s *Server) watch(ctx context.Context, conn *net.UnixConn) error {
 	}
 }
 
-func (s *Server) sendListener(conn *net.UnixConn) error {
-	f, err := s.Handler.Listener()
+func (s *Server) sendListener(conn *net.UnixConn, index int) error {
+	f, err := s.Handler.Listener(index)
 	if writeErr := WriteFrame(conn, Response{Error: asError(err)}); writeErr != nil || err != nil {
 		return writeErr
 	}

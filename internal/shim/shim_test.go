@@ -50,7 +50,7 @@ func (s *scripted) State() (TaskState, <-chan struct{}) {
 	return s.state, s.changed
 }
 
-func (s *scripted) Listener() (*os.File, error) {
+func (s *scripted) Listener(int) (*os.File, error) {
 	if s.listener == nil {
 		return nil, Errorf(None, "there is none")
 	}
@@ -152,7 +152,7 @@ func TestALongCallEndsWithItsCaller(t *testing.T) {
 func TestTheListenerIsHandedOver(t *testing.T) {
 	h := newScripted()
 	path, _ := serve(t, h)
-	if _, err := dial(t, path).Listener(t.Context()); err == nil {
+	if _, err := dial(t, path).Listener(t.Context(), 0); err == nil {
 		t.Error("a listener came from a task without one")
 	}
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -166,7 +166,7 @@ func TestTheListenerIsHandedOver(t *testing.T) {
 	defer h.listener.Close()
 	for range 2 {
 		c := dial(t, path)
-		l, err := c.Listener(t.Context())
+		l, err := c.Listener(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,11 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -58,8 +58,8 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	hostname := filepath.Join(dir, "hostname")
 	translated, err := spec.New(spec.Request{
 		RuntimeID: RuntimeID(id, c.Name), Config: c.Config, Host: host, Image: rootfs.Config,
-		Hostname: shared.Hostname, OwnNetwork: shared.NetNS != "" || shared.NoNetwork,
-		ResolvConf: shared.ResolvConf, Hosts: shared.Hosts, HostnameFile: hostname, Machine: e.machine,
+		Hostname: shared.Hostname, OwnNetwork: c.NetNS != "" || shared.NetNS != "" || shared.NoNetwork,
+		ResolvConf: cmp.Or(c.ResolvConf, shared.ResolvConf), Hosts: cmp.Or(c.Hosts, shared.Hosts), HostnameFile: hostname, Machine: e.machine,
 	})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 		return err
 	}
 	request := &shim.Container{
-		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts, Volumes: volumes,
+		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts, NetNS: c.NetNS, Volumes: volumes,
 		Spec: translated.Spec, User: translated.User, Groups: translated.Groups, Init: translated.Init, StopSignal: translated.StopSignal,
 		Log: shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
 	}
@@ -104,18 +104,6 @@ func (e *Engine) StopContainer(ctx context.Context, id, name string, grace time.
 		return err
 	}
 	return &engine.Error{Kind: engine.CannotStopContainer, Err: err}
-}
-
-// Listener returns a copy of the socket that the shim holds.
-func (e *Engine) Listener(ctx context.Context, id string) (l net.Listener, err error) {
-	err = e.callShim(ctx, id, func(conn *shim.Conn) (err error) {
-		l, err = conn.Listener(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("take the listener of task %s: %w", id, err)
-	}
-	return l, nil
 }
 
 // callShim calls a task's shim and gives what is not there its name in package engine.
