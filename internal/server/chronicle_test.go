@@ -15,7 +15,7 @@ import (
 func TestOnlyTheOwnerAsksWhatHappened(t *testing.T) {
 	w := start(t)
 	task := w.IAM.IssueTask(iam.TaskRole{Account: account, TaskARN: taskARN, RoleARN: "arn:aws:iam::000000000000:role/task", Type: iam.TaskApplication})
-	for _, path := range []string{operator.PathEvents, operator.PathWhy + "?cluster=default&name=0123"} {
+	for _, path := range []string{operator.PathEvents, operator.PathWhy + "?cluster=default&name=0123", operator.PathUsage} {
 		if _, err := w.as(task.Key, task.Token).Do(t.Context(), http.MethodGet, path, nil); !hasStatus(err, http.StatusForbidden) {
 			t.Errorf("a task asks for %s: %v, want 403", path, err)
 		}

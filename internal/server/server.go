@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/ecs/history"
+	"github.com/berth-dev/berth/internal/ecs/usage"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -63,13 +64,14 @@ type Server struct {
 	Dispatch *dispatch.Dispatcher
 
 	config Config
+	usage  *usage.Book
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 }
 
 // New makes the services and their routes. Nothing runs yet.
 func New(config Config) *Server {
-	s := &Server{config: config}
+	s := &Server{config: config, usage: usage.NewBook()}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Logger: config.Log})
@@ -78,7 +80,8 @@ func New(config Config) *Server {
 	})
 	s.Logs = logs.New(config.DB, logs.Config{Journal: config.Journal, Logger: config.Log})
 	s.Dispatch = dispatch.New(dispatch.Config{
-		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Endpoint: config.Endpoint, Log: config.Log,
+		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Usage: s.usage,
+		Endpoint: config.Endpoint, Log: config.Log,
 	})
 
 	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log, Unsupported: config.Unsupported})
@@ -92,6 +95,7 @@ func New(config Config) *Server {
 	s.Dispatch.Routes(s.Wire.Handle)
 	s.Wire.Handle(operator.PathEvents, ownersOnly(operator.EventsHandler(s)))
 	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
+	s.Wire.Handle(operator.PathUsage, ownersOnly(operator.UsageHandler(s)))
 	if config.Operator != nil {
 		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))
 		handler := ownersOnly(operator.Handler(config.Operator))

@@ -29,18 +29,7 @@ var taskID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // Why gathers what is known of the task that a name means, or of a launch that found no room, and explains it. Of the two the later
 // is meant; without a name the last launch that found no room.
 func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation, error) {
-	caller := wire.CallerOf(ctx)
-	scope := store.Scope{Account: caller.Account, Region: caller.Region}
-	cluster = lastPart(cluster)
-	if parts := strings.SplitN(name, ":", 6); len(parts) == 6 && parts[0] == "arn" { // arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID
-		scope.Region = parts[3]
-		_, name, _ = strings.Cut(parts[5], "/")
-		if of, id, ok := strings.Cut(name, "/"); ok {
-			cluster, name = of, id
-		}
-	} else if of, id, ok := strings.Cut(name, "/"); ok && taskID.MatchString(id) { // a group may have a slash too
-		cluster, name = of, id
-	}
+	scope, cluster, name := named(ctx, cluster, name)
 	task, err := s.ECS.TaskNamed(ctx, scope, cluster, name)
 	if errors.Is(err, ecs.ErrManyTasks) {
 		return why.Explanation{}, fmt.Errorf("%w: %w", operator.ErrNotFound, err)
@@ -71,6 +60,22 @@ func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation
 		c.Logs[task.Containers[i].Name] = s.lastLines(ctx, &c, &task.Containers[i])
 	}
 	return why.Explain(c), nil
+}
+
+// named is where a name is looked up, and what of it: an ARN says in which region and cluster its task is.
+func named(ctx context.Context, in, as string) (scope store.Scope, cluster, name string) {
+	caller := wire.CallerOf(ctx)
+	scope, cluster, name = store.Scope{Account: caller.Account, Region: caller.Region}, lastPart(in), as
+	if parts := strings.SplitN(name, ":", 6); len(parts) == 6 && parts[0] == "arn" { // arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID
+		scope.Region = parts[3]
+		_, name, _ = strings.Cut(parts[5], "/")
+		if of, id, ok := strings.Cut(name, "/"); ok {
+			cluster, name = of, id
+		}
+	} else if of, id, ok := strings.Cut(name, "/"); ok && taskID.MatchString(id) { // a group may have a slash too
+		cluster, name = of, id
+	}
+	return scope, cluster, name
 }
 
 // lastLines are the last lines that a container wrote to CloudWatch Logs.

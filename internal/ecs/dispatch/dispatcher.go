@@ -17,6 +17,7 @@ type Config struct {
 	Tables   ecs.Tables
 	Observer Observer
 	Issuer   Issuer
+	Usage    Usage // nil: nobody wants to know
 	// Endpoint returns the URL at which agents reach this server: "http://127.0.0.1:4566".
 	Endpoint func() string
 	Log      *slog.Logger // nil discards

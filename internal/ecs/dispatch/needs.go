@@ -6,6 +6,7 @@ import (
 	"github.com/berth-dev/berth/api/acs"
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/ecs/usage"
 	"github.com/berth-dev/berth/internal/store"
 )
 
@@ -30,6 +31,12 @@ type Observer interface {
 	AgentDisconnected(ctx context.Context, scope store.Scope, instance, session string) error
 	// AgentLeft records that the agent of a deregistered instance was told to stop all that it runs.
 	AgentLeft(ctx context.Context, scope store.Scope, instance string) error
+}
+
+// Usage takes what tasks used: *usage.Book.
+type Usage interface {
+	// Record takes what a task used since the last time. It doesn't wait.
+	Record(scope store.Scope, task string, used usage.Task)
 }
 
 // Issuer issues the credentials of tasks' roles: the IAM service.

@@ -82,11 +82,11 @@ func (t *telemetry) take(f frame) (ack any, err error) {
 		}
 		return tcs.AckPublishHealth{Message: received}, nil
 	case "PublishMetricsRequest":
-		// What tasks use is not kept: no API that Berth answers shows it.
 		m, err := message[tcs.PublishMetricsRequest](f)
 		if err != nil || m.Metadata == nil || !t.mine(m.Metadata.ContainerInstance) {
 			return nil, err
 		}
+		t.measured(m.TaskMetrics, time.Now())
 		return tcs.AckPublishMetric{Message: received}, nil
 	case "PublishInstanceStatusRequest":
 		m, err := message[tcs.PublishInstanceStatusRequest](f)
