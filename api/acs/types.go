@@ -31,6 +31,15 @@ const (
 	AuthenticationTypeAsm AuthenticationType = "asm"
 )
 
+// BerthSessionType is an enumeration of ACS.
+type BerthSessionType string
+
+// The values of BerthSessionType.
+const (
+	BerthSessionTypeExec BerthSessionType = "EXEC"
+	BerthSessionTypePort BerthSessionType = "PORT"
+)
+
 // ContainerCondition is an enumeration of ACS.
 type ContainerCondition string
 
@@ -247,6 +256,18 @@ type BerthAttachedMessage struct {
 	TaskArn       string `json:"taskArn,omitzero"`
 	AttachmentArn string `json:"attachmentArn,omitzero"`
 	HostAddress   string `json:"hostAddress,omitzero"`
+}
+
+// BerthSessionMessage is a structure of ACS.
+type BerthSessionMessage struct {
+	MessageId     string           `json:"messageId,omitzero"`
+	SessionId     string           `json:"sessionId,omitzero"`
+	TaskArn       string           `json:"taskArn,omitzero"`
+	ContainerName string           `json:"containerName,omitzero"`
+	Type          BerthSessionType `json:"type,omitzero"`
+	Command       []string         `json:"command,omitzero"`
+	Host          string           `json:"host,omitzero"`
+	Port          int32            `json:"port"`
 }
 
 // BerthTaskStateChangesAck is a structure of ACS.

@@ -36,6 +36,7 @@ var (
 	DescribeTaskDefinition        = schema.Op[DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse]{Service: &API, Name: "DescribeTaskDefinition"}
 	DescribeTasks                 = schema.Op[DescribeTasksRequest, DescribeTasksResponse]{Service: &API, Name: "DescribeTasks"}
 	DiscoverPollEndpoint          = schema.Op[DiscoverPollEndpointRequest, DiscoverPollEndpointResponse]{Service: &API, Name: "DiscoverPollEndpoint"}
+	ExecuteCommand                = schema.Op[ExecuteCommandRequest, ExecuteCommandResponse]{Service: &API, Name: "ExecuteCommand"}
 	GetTaskProtection             = schema.Op[GetTaskProtectionRequest, GetTaskProtectionResponse]{Service: &API, Name: "GetTaskProtection"}
 	ListAccountSettings           = schema.Op[ListAccountSettingsRequest, ListAccountSettingsResponse]{Service: &API, Name: "ListAccountSettings"}
 	ListAttributes                = schema.Op[ListAttributesRequest, ListAttributesResponse]{Service: &API, Name: "ListAttributes"}
@@ -90,6 +91,7 @@ const (
 	ResourceNotFoundException                      = "ResourceNotFoundException"
 	ServerException                                = "ServerException"
 	ServiceNotFoundException                       = "ServiceNotFoundException"
+	TargetNotConnectedException                    = "TargetNotConnectedException"
 	TargetNotFoundException                        = "TargetNotFoundException"
 	UnsupportedFeatureException                    = "UnsupportedFeatureException"
 	UpdateInProgressException                      = "UpdateInProgressException"
@@ -137,7 +139,7 @@ var operations = []schema.Operation{
 	{Name: "DescribeTasks", ReadOnly: true, Built: true, Input: "DescribeTasksRequest", Output: "DescribeTasksResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DisassociateGatewayFromCluster"},
 	{Name: "DiscoverPollEndpoint", ReadOnly: true, Built: true, Input: "DiscoverPollEndpointRequest", Output: "DiscoverPollEndpointResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
-	{Name: "ExecuteCommand"},
+	{Name: "ExecuteCommand", Built: true, Input: "ExecuteCommandRequest", Output: "ExecuteCommandResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "TargetNotConnectedException", "ClusterNotFoundException"}},
 	{Name: "GetTaskProtection", ReadOnly: true, Built: true, Input: "GetTaskProtectionRequest", Output: "GetTaskProtectionResponse", Errors: []string{"AccessDeniedException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "ListAccountSettings", ReadOnly: true, Built: true, Input: "ListAccountSettingsRequest", Output: "ListAccountSettingsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListAttributes", ReadOnly: true, Built: true, Input: "ListAttributesRequest", Output: "ListAttributesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
@@ -208,6 +210,7 @@ var exceptions = []schema.Exception{
 	{Name: "ResourceNotFoundException", Status: 400},
 	{Name: "ServerException", Status: 500},
 	{Name: "ServiceNotFoundException", Status: 400},
+	{Name: "TargetNotConnectedException", Status: 400},
 	{Name: "TargetNotFoundException", Status: 400},
 	{Name: "UnsupportedFeatureException", Status: 400},
 	{Name: "UpdateInProgressException", Status: 400},

@@ -476,6 +476,21 @@ var shapes = []schema.Shape{
 		{Name: "s3KeyPrefix", Shape: "String"},
 	}},
 	{Name: "ExecuteCommandLogging", Kind: schema.String, Enum: []string{"NONE", "DEFAULT", "OVERRIDE"}},
+	{Name: "ExecuteCommandRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "cluster", Shape: "String"},
+		{Name: "container", Shape: "String"},
+		{Name: "command", Shape: "String", Required: true},
+		{Name: "interactive", Shape: "Boolean", Required: true},
+		{Name: "task", Shape: "String", Required: true},
+	}},
+	{Name: "ExecuteCommandResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "clusterArn", Shape: "String"},
+		{Name: "containerArn", Shape: "String"},
+		{Name: "containerName", Shape: "String"},
+		{Name: "interactive", Shape: "Boolean"},
+		{Name: "session", Shape: "Session"},
+		{Name: "taskArn", Shape: "String"},
+	}},
 	{Name: "FSxWindowsFileServerAuthorizationConfig", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "credentialsParameter", Shape: "String", Required: true},
 		{Name: "domain", Shape: "String", Required: true},
@@ -992,6 +1007,12 @@ var shapes = []schema.Shape{
 		{Name: "valueFrom", Shape: "String", Required: true},
 	}},
 	{Name: "SecretList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Secret"}},
+	{Name: "SensitiveString", Kind: schema.String, Sensitive: true},
+	{Name: "Session", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "sessionId", Shape: "String"},
+		{Name: "streamUrl", Shape: "String"},
+		{Name: "tokenValue", Shape: "SensitiveString"},
+	}},
 	{Name: "Setting", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "name", Shape: "SettingName"},
 		{Name: "value", Shape: "String"},

@@ -1280,6 +1280,25 @@ type ExecuteCommandLogConfiguration struct {
 	S3KeyPrefix                 string `json:"s3KeyPrefix,omitzero"`
 }
 
+// ExecuteCommandRequest is the input of ExecuteCommand.
+type ExecuteCommandRequest struct {
+	Cluster     string `json:"cluster,omitzero"`
+	Container   string `json:"container,omitzero"`
+	Command     string `json:"command,omitzero"` // required
+	Interactive bool   `json:"interactive"`      // required
+	Task        string `json:"task,omitzero"`    // required
+}
+
+// ExecuteCommandResponse is the output of ExecuteCommand.
+type ExecuteCommandResponse struct {
+	ClusterArn    string   `json:"clusterArn,omitzero"`
+	ContainerArn  string   `json:"containerArn,omitzero"`
+	ContainerName string   `json:"containerName,omitzero"`
+	Interactive   bool     `json:"interactive"`
+	Session       *Session `json:"session,omitzero"`
+	TaskArn       string   `json:"taskArn,omitzero"`
+}
+
 // FSxWindowsFileServerAuthorizationConfig is a structure of ECS.
 type FSxWindowsFileServerAuthorizationConfig struct {
 	CredentialsParameter string `json:"credentialsParameter,omitzero"` // required
@@ -1893,6 +1912,13 @@ type S3FilesVolumeConfiguration struct {
 type Secret struct {
 	Name      string `json:"name,omitzero"`      // required
 	ValueFrom string `json:"valueFrom,omitzero"` // required
+}
+
+// Session is a structure of ECS.
+type Session struct {
+	SessionId  string `json:"sessionId,omitzero"`
+	StreamUrl  string `json:"streamUrl,omitzero"`
+	TokenValue string `json:"tokenValue,omitzero"`
 }
 
 // Setting is a structure of ECS.

@@ -33,16 +33,21 @@ var (
 	ListTagsForResource     = schema.Op[ListTagsForResourceRequest, ListTagsForResourceResult]{Service: &API, Name: "ListTagsForResource"}
 	PutParameter            = schema.Op[PutParameterRequest, PutParameterResult]{Service: &API, Name: "PutParameter"}
 	RemoveTagsFromResource  = schema.Op[RemoveTagsFromResourceRequest, RemoveTagsFromResourceResult]{Service: &API, Name: "RemoveTagsFromResource"}
+	ResumeSession           = schema.Op[ResumeSessionRequest, ResumeSessionResponse]{Service: &API, Name: "ResumeSession"}
+	StartSession            = schema.Op[StartSessionRequest, StartSessionResponse]{Service: &API, Name: "StartSession"}
+	TerminateSession        = schema.Op[TerminateSessionRequest, TerminateSessionResponse]{Service: &API, Name: "TerminateSession"}
 	UnlabelParameterVersion = schema.Op[UnlabelParameterVersionRequest, UnlabelParameterVersionResult]{Service: &API, Name: "UnlabelParameterVersion"}
 )
 
 // The codes of the service's errors.
 const (
+	DoesNotExistException                = "DoesNotExistException"
 	HierarchyLevelLimitExceededException = "HierarchyLevelLimitExceededException"
 	HierarchyTypeMismatchException       = "HierarchyTypeMismatchException"
 	IncompatiblePolicyException          = "IncompatiblePolicyException"
 	InternalServerError                  = "InternalServerError"
 	InvalidAllowedPatternException       = "InvalidAllowedPatternException"
+	InvalidDocument                      = "InvalidDocument"
 	InvalidFilterKey                     = "InvalidFilterKey"
 	InvalidFilterOption                  = "InvalidFilterOption"
 	InvalidFilterValue                   = "InvalidFilterValue"
@@ -60,6 +65,7 @@ const (
 	ParameterVersionLabelLimitExceeded   = "ParameterVersionLabelLimitExceeded"
 	ParameterVersionNotFound             = "ParameterVersionNotFound"
 	PoliciesLimitExceededException       = "PoliciesLimitExceededException"
+	TargetNotConnected                   = "TargetNotConnected"
 	TooManyTagsError                     = "TooManyTagsError"
 	TooManyUpdates                       = "TooManyUpdates"
 	UnsupportedParameterType             = "UnsupportedParameterType"
@@ -89,20 +95,22 @@ var operations = []schema.Operation{
 	{Name: "ListTagsForResource", ReadOnly: true, Built: true, Input: "ListTagsForResourceRequest", Output: "ListTagsForResourceResult", Errors: []string{"InvalidResourceType", "InvalidResourceId", "InternalServerError"}},
 	{Name: "PutParameter", Built: true, Input: "PutParameterRequest", Output: "PutParameterResult", Errors: []string{"InternalServerError", "InvalidKeyId", "ParameterLimitExceeded", "TooManyUpdates", "ParameterAlreadyExists", "HierarchyLevelLimitExceededException", "HierarchyTypeMismatchException", "InvalidAllowedPatternException", "ParameterMaxVersionLimitExceeded", "ParameterPatternMismatchException", "UnsupportedParameterType", "PoliciesLimitExceededException", "InvalidPolicyTypeException", "InvalidPolicyAttributeException", "IncompatiblePolicyException"}},
 	{Name: "RemoveTagsFromResource", Built: true, Input: "RemoveTagsFromResourceRequest", Output: "RemoveTagsFromResourceResult", Errors: []string{"InvalidResourceType", "InvalidResourceId", "InternalServerError", "TooManyUpdates"}},
-	{Name: "ResumeSession"},
+	{Name: "ResumeSession", Built: true, Input: "ResumeSessionRequest", Output: "ResumeSessionResponse", Errors: []string{"DoesNotExistException", "InternalServerError"}},
 	{Name: "SendCommand"},
-	{Name: "StartSession"},
-	{Name: "TerminateSession"},
+	{Name: "StartSession", Built: true, Input: "StartSessionRequest", Output: "StartSessionResponse", Errors: []string{"InvalidDocument", "TargetNotConnected", "InternalServerError"}},
+	{Name: "TerminateSession", Built: true, Input: "TerminateSessionRequest", Output: "TerminateSessionResponse", Errors: []string{"InternalServerError"}},
 	{Name: "UnlabelParameterVersion", Built: true, Input: "UnlabelParameterVersionRequest", Output: "UnlabelParameterVersionResult", Errors: []string{"InternalServerError", "TooManyUpdates", "ParameterNotFound", "ParameterVersionNotFound"}},
 	{Name: "UpdateManagedInstanceRole"},
 }
 
 var exceptions = []schema.Exception{
+	{Name: "DoesNotExistException", Status: 400},
 	{Name: "HierarchyLevelLimitExceededException", Status: 400},
 	{Name: "HierarchyTypeMismatchException", Status: 400},
 	{Name: "IncompatiblePolicyException", Status: 400},
 	{Name: "InternalServerError", Status: 500},
 	{Name: "InvalidAllowedPatternException", Status: 400},
+	{Name: "InvalidDocument", Status: 400},
 	{Name: "InvalidFilterKey", Status: 400},
 	{Name: "InvalidFilterOption", Status: 400},
 	{Name: "InvalidFilterValue", Status: 400},
@@ -120,6 +128,7 @@ var exceptions = []schema.Exception{
 	{Name: "ParameterVersionLabelLimitExceeded", Status: 400},
 	{Name: "ParameterVersionNotFound", Status: 400},
 	{Name: "PoliciesLimitExceededException", Status: 400},
+	{Name: "TargetNotConnected", Status: 400},
 	{Name: "TooManyTagsError", Status: 400},
 	{Name: "TooManyUpdates", Status: 400},
 	{Name: "UnsupportedParameterType", Status: 400},

@@ -36,6 +36,7 @@ var shapes = []schema.Shape{
 		{Name: "Parameters", Shape: "ParameterMetadataList"},
 		{Name: "NextToken", Shape: "NextToken"},
 	}},
+	{Name: "DocumentARN", Kind: schema.String, Limits: &schema.Limits{Pattern: "^[a-zA-Z0-9_\\-.:/]{3,128}$"}},
 	{Name: "GetParameterHistoryRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "Name", Shape: "PSParameterName", Required: true},
 		{Name: "WithDecryption", Shape: "Boolean"},
@@ -198,6 +199,33 @@ var shapes = []schema.Shape{
 	{Name: "RemoveTagsFromResourceResult", Kind: schema.Structure},
 	{Name: "ResourceId", Kind: schema.String},
 	{Name: "ResourceTypeForTagging", Kind: schema.String, Enum: []string{"Document", "ManagedInstance", "MaintenanceWindow", "Parameter", "PatchBaseline", "OpsItem", "OpsMetadata", "Automation", "Association"}},
+	{Name: "ResumeSessionRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "SessionId", Shape: "SessionId", Required: true},
+	}},
+	{Name: "ResumeSessionResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "SessionId", Shape: "SessionId"},
+		{Name: "TokenValue", Shape: "TokenValue"},
+		{Name: "StreamUrl", Shape: "StreamUrl"},
+	}},
+	{Name: "SessionId", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 96}},
+	{Name: "SessionManagerParameterName", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 255}},
+	{Name: "SessionManagerParameterValue", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 65535}},
+	{Name: "SessionManagerParameterValueList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "SessionManagerParameterValue"}},
+	{Name: "SessionManagerParameters", Kind: schema.Map, Key: &schema.Member{Name: "key", Shape: "SessionManagerParameterName"}, Elem: &schema.Member{Name: "value", Shape: "SessionManagerParameterValueList"}},
+	{Name: "SessionReason", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: "^.{1,256}$"}},
+	{Name: "SessionTarget", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 400}},
+	{Name: "StartSessionRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "Target", Shape: "SessionTarget", Required: true},
+		{Name: "DocumentName", Shape: "DocumentARN"},
+		{Name: "Reason", Shape: "SessionReason"},
+		{Name: "Parameters", Shape: "SessionManagerParameters"},
+	}},
+	{Name: "StartSessionResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "SessionId", Shape: "SessionId"},
+		{Name: "TokenValue", Shape: "TokenValue"},
+		{Name: "StreamUrl", Shape: "StreamUrl"},
+	}},
+	{Name: "StreamUrl", Kind: schema.String},
 	{Name: "String", Kind: schema.String},
 	{Name: "Tag", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "Key", Shape: "TagKey", Required: true},
@@ -206,6 +234,13 @@ var shapes = []schema.Shape{
 	{Name: "TagKey", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"}},
 	{Name: "TagList", Kind: schema.List, Elem: &schema.Member{Name: "member", Shape: "Tag"}, Limits: &schema.Limits{HasMax: true, Max: 1000}},
 	{Name: "TagValue", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 256, Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"}},
+	{Name: "TerminateSessionRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "SessionId", Shape: "SessionId", Required: true},
+	}},
+	{Name: "TerminateSessionResponse", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "SessionId", Shape: "SessionId"},
+	}},
+	{Name: "TokenValue", Kind: schema.String, Limits: &schema.Limits{HasMin: true, Min: 0, HasMax: true, Max: 300}},
 	{Name: "UnlabelParameterVersionRequest", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "Name", Shape: "PSParameterName", Required: true},
 		{Name: "ParameterVersion", Shape: "PSParameterVersion", Required: true},

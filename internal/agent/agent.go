@@ -26,6 +26,7 @@ import (
 	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/exec"
 	"github.com/berth-dev/berth/internal/agent/logship"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/secret"
@@ -207,6 +208,7 @@ func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyrin
 		s, err := session.New(session.Config{
 			Identity: identity.Name, Cluster: identity.Cluster, Client: c, DB: d, Keyring: keyring,
 			Attributes: Attributes(a.Machine, identity, info), Resources: a.resources(info),
+			Serve:   (&exec.Server{Engine: a.Engine, Log: a.Log}).Serve,
 			Healthy: func(ctx context.Context) error { _, err := a.Engine.Info(ctx); return err },
 			Usage:   func() ([]tcs.TaskMetric, bool) { return a.usage(sampler, identity.Name) },
 			Version: a.Version, Hash: a.Hash, Engine: info.Name + "-" + cmp.Or(info.Version, "0"), Log: a.Log,

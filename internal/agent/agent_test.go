@@ -65,7 +65,7 @@ func TestTheWholeAgentOverRealSockets(t *testing.T) {
 		p.await("connected", 0, func(b jsontext.Value) bool { return strings.Contains(string(b), instance) })
 	}
 	registered := p.await("RegisterContainerInstance", 0, func(b jsontext.Value) bool { return strings.Contains(string(b), "berth.pool") })
-	for _, want := range []string{`{"name":"berth.machine","value":"m-1"}`, `{"name":"berth.protocol","value":"2"}`, `{"name":"ecs.os-type","value":"linux"}`,
+	for _, want := range []string{`{"name":"berth.machine","value":"m-1"}`, `{"name":"berth.protocol","value":"3"}`, `{"name":"ecs.os-type","value":"linux"}`,
 		`{"name":"ecs.capability.task-eni"}`, `"name":"CPU"`, `"stringSetValue":["22","2375","2376","51678","51679","4566"]`, `"name":"PORTS_UDP"`} {
 		if !strings.Contains(string(registered), want) {
 			t.Errorf("%s is missing in %s", want, registered)

@@ -10,8 +10,8 @@ import (
 )
 
 // Protocol is the version of what Berth's own agents say and understand beyond Amazon's protocol. Since 2 they report on
-// tasks by their socket.
-const Protocol = 2
+// tasks by their socket, since 3 they open sessions into containers.
+const Protocol = 3
 
 // Attributes by which Berth's agents tell what Amazon's cannot.
 const (
@@ -35,6 +35,7 @@ var capabilities = []string{
 	"com.amazonaws.ecs.capability.task-iam-role",
 	"com.amazonaws.ecs.capability.task-iam-role-network-host",
 	"ecs.capability.container-ordering",
+	"ecs.capability.execute-command",
 	"ecs.capability.execution-role-awslogs",
 	"ecs.capability.execution-role-ecr-pull",
 	"ecs.capability.private-registry-authentication.secretsmanager",

@@ -87,7 +87,7 @@ const (
 
 // Protocol is the newest version of Berth's additions to the agent protocol: 1 has the addresses by which hosts reach
 // tasks, 2 reports on tasks by the socket.
-const Protocol = 2
+const Protocol = 3
 
 // shown tells whether the API shows the instance.
 func (i *Instance) shown() bool { return i.Pool == "" }

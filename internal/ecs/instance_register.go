@@ -37,7 +37,6 @@ var updateContainerAgentNotes = []wire.Option{
 
 var submitTaskStateChangeNotes = []wire.Option{
 	wire.Note("cluster", "the task's ARN says all"),
-	wire.Note("managedAgents", "acknowledged; they are ECS Exec's, which is not there"),
 }
 
 // A Fargate machine's agent names a cluster that is not the task's.

@@ -54,7 +54,7 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	}
 	d := &definition.Definition
 	l := &launch{first: Pending, template: Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode,
-		LaunchType: r.LaunchType, Group: r.Group, StartedBy: r.StartedBy, ReferenceID: r.ReferenceId, CreatedAt: time.Now().UTC(), Version: 1}}
+		LaunchType: r.LaunchType, Group: r.Group, StartedBy: r.StartedBy, ReferenceID: r.ReferenceId, Executable: r.EnableExecuteCommand, CreatedAt: time.Now().UTC(), Version: 1}}
 	for _, step := range []func(*api.RunTaskRequest, *api.TaskDefinition) error{
 		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize,
 	} {
@@ -160,6 +160,9 @@ func (l *launch) requirements(d *api.TaskDefinition) (out []placement.Attribute)
 	}
 	for _, a := range d.RequiresAttributes {
 		out = append(out, placement.Attribute{Name: a.Name, Value: a.Value})
+	}
+	if l.template.Executable {
+		out = append(out, placement.Attribute{Name: executeAttribute})
 	}
 	return out
 }

@@ -16,6 +16,7 @@ type TaskReport struct {
 	// Containers in the order of what happened to them: one container may occur twice, RUNNING then STOPPED.
 	Containers                                       []api.ContainerStateChange
 	Attachments                                      []api.AttachmentStateChange
+	ManagedAgents                                    []api.ManagedAgentStateChange
 	PullStartedAt, PullStoppedAt, ExecutionStoppedAt time.Time
 }
 
@@ -46,6 +47,9 @@ func (t *Task) observe(r TaskReport, now time.Time) {
 	for _, c := range r.Containers {
 		t.observeContainer(c)
 	}
+	for _, a := range r.ManagedAgents {
+		t.observeManagedAgent(a, now)
+	}
 	t.move(Pending, ByAgent)
 	if r.Status == Running && t.move(Running, ByAgent) {
 		t.StartedAt = now
@@ -69,7 +73,11 @@ func (t *Task) acknowledgeStop() {
 // observeEnd applies the report that all of the task's containers are gone.
 func (t *Task) observeEnd(r TaskReport, now time.Time) {
 	for i := range t.Containers {
-		t.Containers[i].Status = Stopped
+		c := &t.Containers[i]
+		c.Status = Stopped
+		if a := c.ManagedAgent; a != nil {
+			c.ManagedAgent = &ManagedAgent{Status: string(Stopped), Reason: a.Reason, StartedAt: a.StartedAt}
+		}
 	}
 	t.ending(r, now)
 	if setOnce(&t.ExecutionStoppedAt, r.ExecutionStoppedAt); t.ExecutionStoppedAt.IsZero() {
@@ -150,6 +158,24 @@ func (t *Task) observeContainer(r api.ContainerStateChange) {
 	if status == Stopped && r.ExitCode != nil && c.ExitCode == nil {
 		c.ExitCode = r.ExitCode
 	}
+}
+
+func (t *Task) observeManagedAgent(r api.ManagedAgentStateChange, now time.Time) {
+	c, ok := t.Container(r.ContainerName)
+	if !ok || !t.Executable || r.ManagedAgentName != api.ManagedAgentNameExecuteCommandAgent {
+		return
+	}
+	a := ManagedAgent{Status: reported(r.Status), Reason: reported(r.Reason)}
+	if old := c.ManagedAgent; old != nil {
+		if old.Status == a.Status && old.Reason == a.Reason {
+			return
+		}
+		a.StartedAt = old.StartedAt
+	}
+	if a.Status == string(Running) {
+		a.StartedAt = now
+	}
+	c.ManagedAgent = &a
 }
 
 func (t *Task) observeAttachment(r api.AttachmentStateChange) {

@@ -50,7 +50,7 @@ func (s *Service) observed(ctx context.Context, scope store.Scope, task string, 
 
 // ReportOf is what an agent says by a SubmitTaskStateChange.
 func ReportOf(r *api.SubmitTaskStateChangeRequest) TaskReport {
-	return TaskReport{Status: Status(r.Status), Reason: r.Reason, Containers: r.Containers, Attachments: r.Attachments,
+	return TaskReport{Status: Status(r.Status), Reason: r.Reason, Containers: r.Containers, Attachments: r.Attachments, ManagedAgents: r.ManagedAgents,
 		PullStartedAt: r.PullStartedAt.Time, PullStoppedAt: r.PullStoppedAt.Time, ExecutionStoppedAt: r.ExecutionStoppedAt.Time}
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	// History is where stopped tasks and state changes are kept. Nil: tasks stay in the state for as long as AWS promises, and no
 	// change is recorded.
 	History history.History
+	// Sessions opens sessions into containers. Nil: commands can't be executed.
+	Sessions Sessions
 	// Logger may be nil.
 	Logger *slog.Logger
 }

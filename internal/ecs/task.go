@@ -39,9 +39,11 @@ type Task struct {
 	ExecutionRole string           `json:"executionRole,omitzero"`
 	// LogMode is the account setting defaultLogDriverMode at the time of RunTask: how containers log whose definition does not say; empty: as
 	// Berth does by itself.
-	LogMode   string    `json:"logMode,omitzero"`
-	Tags      []api.Tag `json:"tags,omitzero"`
-	CreatedAt time.Time `json:"createdAt"`
+	LogMode string `json:"logMode,omitzero"`
+	// Executable says that commands may be executed in its containers: enableExecuteCommand.
+	Executable bool      `json:"executable,omitzero"`
+	Tags       []api.Tag `json:"tags,omitzero"`
+	CreatedAt  time.Time `json:"createdAt"`
 
 	// Stop is the order to stop, nil while the task should run. API handlers and reconcilers write it, once.
 	Stop *Stop `json:"stop,omitzero"`
@@ -94,6 +96,15 @@ type Container struct {
 	Reason          string               `json:"reason,omitzero"`
 	NetworkBindings []api.NetworkBinding `json:"networkBindings,omitzero"`
 	Health          api.HealthStatus     `json:"health,omitzero"`
+	// ManagedAgent is the agent by which commands are executed in it; nil while nothing is known of one.
+	ManagedAgent *ManagedAgent `json:"managedAgent,omitzero"`
+}
+
+// ManagedAgent is what ECS calls ExecuteCommandAgent, as the container agent reports it.
+type ManagedAgent struct {
+	Status    string    `json:"status"` // PENDING, RUNNING, STOPPED
+	Reason    string    `json:"reason,omitzero"`
+	StartedAt time.Time `json:"startedAt,omitzero"` // last
 }
 
 // Attachment ties a network interface to a task.

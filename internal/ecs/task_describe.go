@@ -59,6 +59,7 @@ func describeTask(scope store.Scope, t *Task, tags bool) api.Task {
 		StoppingAt:           schema.At(t.stoppingAt()),
 		ExecutionStoppedAt:   schema.At(t.ExecutionStoppedAt),
 		StoppedAt:            schema.At(t.StoppedAt),
+		EnableExecuteCommand: t.Executable,
 		Tags:                 []api.Tag{},
 		Version:              t.Version,
 	}
@@ -107,6 +108,9 @@ func describeContainer(scope store.Scope, t *Task, c *Container) api.Container {
 	}
 	if c.Health != "" {
 		out.HealthStatus = c.Health
+	}
+	if t.Executable {
+		out.ManagedAgents = []api.ManagedAgent{c.ManagedAgent.describe()}
 	}
 	for _, a := range t.Attachments {
 		out.NetworkInterfaces = append(out.NetworkInterfaces, api.NetworkInterface{AttachmentId: a.ID, PrivateIpv4Address: a.Interface.Address})

@@ -12,6 +12,7 @@ func (s *Service) registerTasks(svc *wire.Service) {
 	wire.Handle(svc, api.RunTask, s.RunTask, slices.Concat(launchRefused, runTaskRefused, launchNotes, runTaskNotes)...)
 	wire.Handle(svc, api.StartTask, s.StartTask, slices.Concat(launchRefused, launchNotes)...)
 	wire.Handle(svc, api.StopTask, s.StopTask)
+	wire.Handle(svc, api.ExecuteCommand, s.ExecuteCommand, executeCommandNotes...)
 	wire.Handle(svc, api.DescribeTasks, s.DescribeTasks, describeTasksNotes...)
 	wire.Handle(svc, api.GetTaskProtection, s.GetTaskProtection, protectionNotes...)
 	wire.Handle(svc, api.UpdateTaskProtection, s.UpdateTaskProtection, protectionNotes...)
@@ -20,13 +21,17 @@ func (s *Service) registerTasks(svc *wire.Service) {
 
 // launchRefused is refused of RunTask and of StartTask.
 var launchRefused = []wire.Option{
-	wire.Refuse("enableExecuteCommand", "ECS Exec is not there"),
 	wire.Refuse("volumeConfigurations", "volumes are not mounted"),
 	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
 	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),
 	wire.Refuse("overrides.containerOverrides.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
 	wire.Refuse("overrides.containerOverrides.resourceRequirements.sharingStrategy", "a GPU is one container's"),
+}
+
+var executeCommandNotes = []wire.Option{
+	wire.Note("", "sessions need nothing in the container: Berth's agent opens them, as root. A task on Amazon's agent answers TargetNotConnectedException, for its sessions go to AWS"),
+	wire.Note("command", "split into words as a shell splits them, and started as it is; no shell is added"),
 }
 
 var runTaskRefused = []wire.Option{

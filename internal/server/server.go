@@ -12,6 +12,7 @@ import (
 	"time"
 
 	ecsapi "github.com/berth-dev/berth/api/ecs"
+	ssmapi "github.com/berth-dev/berth/api/ssm"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/ecs/history"
@@ -20,6 +21,7 @@ import (
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/ssm"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/unsupported"
 	"github.com/berth-dev/berth/internal/vpc"
@@ -62,6 +64,7 @@ type Server struct {
 	Logs     *logs.Service
 	ECS      *ecs.Service
 	Dispatch *dispatch.Dispatcher
+	SSM      *ssm.Service
 
 	config Config
 	usage  *usage.Book
@@ -74,7 +77,7 @@ func New(config Config) *Server {
 	s := &Server{config: config, usage: usage.NewBook()}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
-		History: config.History, Logger: config.Log})
+		History: config.History, Sessions: executions{s}, Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
@@ -83,6 +86,8 @@ func New(config Config) *Server {
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Usage: s.usage,
 		Endpoint: config.Endpoint, Log: config.Log,
 	})
+
+	s.SSM = ssm.New(ssm.Config{Agents: agents{s.Dispatch}, Containers: containers{s.ECS}, Recorder: transcripts{s.Logs}, Endpoint: config.Endpoint, Log: config.Log})
 
 	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log, Unsupported: config.Unsupported})
 	s.IAM.Register(s.Wire)
@@ -93,6 +98,8 @@ func New(config Config) *Server {
 	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint,
 		wire.Note("", "every agent is told the same endpoints"))
 	s.Dispatch.Routes(s.Wire.Handle)
+	s.SSM.Register(s.Wire.Service(&ssmapi.API))
+	s.SSM.Routes(s.Wire.Open, s.Wire.Handle)
 	s.Wire.Handle(operator.PathEvents, ownersOnly(operator.EventsHandler(s)))
 	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
 	s.Wire.Handle(operator.PathUsage, ownersOnly(operator.UsageHandler(s)))
@@ -164,6 +171,7 @@ func (s *Server) Stop() {
 	if s.stop == nil {
 		return
 	}
+	s.SSM.Close()
 	s.Dispatch.Close()
 	s.stop()
 	s.done.Wait()

@@ -103,6 +103,12 @@ func (d *downlink) take(l *link, f frame) (known bool, err error) {
 			l.reports.acknowledged(m)
 		}
 		return true, err
+	case "BerthSessionMessage":
+		m, err := message[acs.BerthSessionMessage](f)
+		if err == nil {
+			err = d.openStream(m, d.tasks.Has(m.TaskArn))
+		}
+		return true, err
 	case "PerformUpdateMessage", "StageUpdateMessage":
 		m, err := message[acs.PerformUpdateMessage](f)
 		if err == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/task"
+	"github.com/berth-dev/berth/internal/execstream"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	Client   *client.Client
 	DB       Memory
 	Keyring  *metadata.Keyring
+	// Serve serves a session into a container over its stream, to its end. Nil: there are none.
+	Serve func(ctx context.Context, m acs.BerthSessionMessage, stream execstream.Conn)
 	// Silent leaves the telemetry out.
 	Silent bool
 
@@ -71,6 +74,7 @@ type Session struct {
 
 	discovery discovery
 
+	streams         streams
 	credentialsSent atomic.Bool // a connection of this process has had the credentials of what runs
 	ignored         atomic.Int64
 }
@@ -102,6 +106,8 @@ func (s *Session) Run(ctx context.Context, tasks Tasks) error {
 	if err := s.register(ctx); err != nil {
 		return err
 	}
+	s.streams.life = ctx
+	defer s.streams.serving.Wait()
 	var wg sync.WaitGroup
 	wg.Go(func() { s.keep(ctx, "acs", func(ctx context.Context) (bool, error) { return s.obey(ctx, tasks) }) })
 	if !s.Silent {

@@ -39,7 +39,6 @@ func refusal(t *acs.Task) string {
 		in(c.RestartPolicy != nil && c.RestartPolicy.Enabled, "restartPolicy")
 		in(c.HealthCheckType != "", "healthCheck")
 		in(c.FirelensConfiguration != nil, "firelensConfiguration")
-		in(len(c.ManagedAgents) > 0, "managedAgents")
 		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
 		in(c.RegistryAuthentication != nil && c.RegistryAuthentication.AsmAuthData == nil, "registryAuthentication")
 	}

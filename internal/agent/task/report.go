@@ -95,6 +95,10 @@ func (t *task) change(s engine.TaskStatus, status string) ecs.SubmitTaskStateCha
 			reported.NetworkBindings = bindings(c.PortMappings)
 		}
 		change.Containers = append(change.Containers, reported)
+		for _, a := range c.ManagedAgents { // what executes commands is this agent: it can wherever the container runs
+			change.ManagedAgents = append(change.ManagedAgents, ecs.ManagedAgentStateChange{ContainerName: c.Name,
+				ManagedAgentName: ecs.ManagedAgentName(a.Name), Status: reported.Status})
+		}
 	}
 	return change
 }

@@ -46,6 +46,8 @@ type builder struct {
 	protocol  int
 	dockerAPI string
 	executes  bool // the task has an execution role
+	// executable says that commands may be executed in the container.
+	executable bool
 }
 
 func (b *builder) container(c *api.ContainerDefinition) acs.Container {
@@ -69,6 +71,9 @@ func (b *builder) container(c *api.ContainerDefinition) acs.Container {
 	if recorded, ok := b.row.Value.Container(c.Name); ok {
 		out.ContainerArn = ecs.ContainerARN(b.row.Scope, b.row.Value, recorded)
 		out.Image = cmp.Or(recorded.Image, out.Image)
+	}
+	if b.executable {
+		out.ManagedAgents = []acs.ManagedAgent{{Name: acs.ManagedAgentNameExecuteCommandAgent}}
 	}
 	if c.HealthCheck != nil {
 		out.HealthCheckType = acs.HealthCheckTypeDocker

@@ -35,6 +35,7 @@ type session struct {
 	recorded    atomic.Bool   // the instance's record has named this session
 	overwritten chan struct{} // holds one when it no longer does: the record of one that was replaced came late
 
+	openings chan acs.BerthSessionMessage // sessions into containers, for the agent
 	mail     *mailbox
 	sequence sequence
 	manifest manifest
@@ -51,6 +52,7 @@ func newSession(ctx context.Context, d *Dispatcher, c conn, row store.Row[ecs.In
 		protocol: i.Protocol, dockerAPI: dockerAPI(i.Attributes), leaving: i.Status == inactive,
 		begun:       func() {},
 		overwritten: make(chan struct{}, 1),
+		openings:    make(chan acs.BerthSessionMessage),
 		mail:        newMailbox(),
 		sequence:    sequence{db: d.DB, table: d.sequences, scope: row.Scope, holder: row.ID},
 		orders:      orders{tasks: map[string]*order{}},
@@ -101,6 +103,8 @@ func (s *session) loop() {
 		case ack := <-s.reports.applied:
 			s.reports.inHand = false
 			s.send(ack)
+		case m := <-s.openings:
+			s.send(m)
 		case <-s.overwritten:
 			s.record()
 		case <-s.mail.more:

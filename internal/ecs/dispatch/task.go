@@ -71,7 +71,7 @@ func build(row taskRow, def *api.TaskDefinition, protocol int, dockerAPI string)
 	}
 	for i := range def.ContainerDefinitions {
 		c := merged(&def.ContainerDefinitions[i], &t.Overrides)
-		b := builder{row: row, mode: mode, protocol: protocol, dockerAPI: dockerAPI, executes: t.ExecutionRole != ""}
+		b := builder{row: row, mode: mode, protocol: protocol, dockerAPI: dockerAPI, executes: t.ExecutionRole != "", executable: t.Executable}
 		out.Containers = append(out.Containers, b.container(&c))
 	}
 	return out
