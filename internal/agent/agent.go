@@ -118,7 +118,8 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 		return err
 	}
 	secrets := secret.New(secret.Config{Endpoint: a.Endpoint, HTTP: &http.Client{Transport: transport}})
-	logs := logship.New(logship.Config{Offsets: d, Endpoint: a.Endpoint, Credentials: a.Credentials, HTTP: &http.Client{Transport: transport}, Logger: a.Log})
+	files := a.files()
+	logs := logship.New(logship.Config{Offsets: d, Drivers: a.logDrivers(files, transport), Ended: files.Ended, Logger: a.Log})
 	defer logs.Close()
 	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log,
 		Stats: sampler, Instance: func(identity string) string { return a.instance(sessions, identity) }, Tags: sessions.tags})
@@ -140,6 +141,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	defer runner.Wait()
 	var wg sync.WaitGroup
 	wg.Go(func() { sampler.Run(ctx, func() []stats.Task { return runner.Measured("") }) })
+	wg.Go(func() { a.sweep(ctx, files, runner.HasID) })
 	for _, s := range sessions {
 		wg.Go(func() {
 			if err := s.Run(ctx, runner); ctx.Err() == nil {
@@ -254,5 +256,5 @@ func (a *Agent) Forget(ctx context.Context) error {
 	if err := os.Remove(a.database()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.RemoveAll(a.tasks())
+	return errors.Join(os.RemoveAll(a.tasks()), os.RemoveAll(a.files().Dir))
 }

@@ -31,7 +31,6 @@ const (
 // them. Task definitions that need one ask for it by name.
 var capabilities = []string{
 	"com.amazonaws.ecs.capability.ecr-auth",
-	"com.amazonaws.ecs.capability.logging-driver.awslogs",
 	"com.amazonaws.ecs.capability.task-iam-role",
 	"com.amazonaws.ecs.capability.task-iam-role-network-host",
 	"ecs.capability.container-ordering",
@@ -58,7 +57,7 @@ func Attributes(machine string, identity Identity, info engine.Info) []ecs.Attri
 	if identity.Fargate {
 		all = append(all, ecs.Attribute{Name: PoolAttribute, Value: "fargate"})
 	}
-	names := slices.Concat(capabilities, info.Capabilities)
+	names := slices.Concat(capabilities, logCapabilities(), info.Capabilities)
 	if identity.External {
 		names = append(slices.DeleteFunc(names, func(name string) bool { return name == interfaceAttribute }), ExternalAttribute)
 	}

@@ -34,8 +34,6 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 		definitionOf("", small),
 		definitionOf(onHost+`, "executionRoleArn": "r"`, small+`, "secrets": [{"name": "a", "valueFrom": "b"}]`),
 		definitionOf(onHost, small+`, "healthCheck": {"command": ["CMD", "true"]}`),
-		definitionOf(onHost, small+`, "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "r", "awslogs-multiline-pattern": "x"}}`),
-		definitionOf(onHost, small+`, "logConfiguration": {"logDriver": "json-file"}`),
 		definitionOf(onHost, small+`, "restartPolicy": {"enabled": true}`),
 	} {
 		status, answer := call("RegisterTaskDefinition", body)
@@ -54,5 +52,27 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 			"linuxParameters": {"capabilities": {"add": [], "drop": []}, "devices": [], "tmpfs": [], "initProcessEnabled": false, "maxSwap": 0, "swappiness": 60}`)
 	if status, answer := call("RegisterTaskDefinition", neutral); status != 200 {
 		t.Errorf("what asks for nothing is refused: %s", answer)
+	}
+}
+
+// Every log driver of ECS is taken, with options that the agent checks; another is none.
+func TestLogDrivers(t *testing.T) {
+	w := newWorld(t, Config{})
+	_, call := w.wire()
+	for body, want := range map[string]int{
+		`"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "r", "awslogs-multiline-pattern": "^x"}`: 200,
+		`"logDriver": "fluentd"`:                                  200,
+		`"logDriver": "gelf"`:                                     200,
+		`"logDriver": "journald"`:                                 200,
+		`"logDriver": "json-file", "options": {"max-size": "1m"}`: 200,
+		`"logDriver": "splunk", "options": {"splunk-url": "http://h:1", "splunk-token": "t"}`: 200,
+		`"logDriver": "syslog"`:     200,
+		`"logDriver": "splunk"`:     400,
+		`"logDriver": "none"`:       400,
+		`"logDriver": "logentries"`: 400,
+	} {
+		if status, answer := call("RegisterTaskDefinition", definitionOf(onHost, small+`, "logConfiguration": {`+body+`}`)); status != want {
+			t.Errorf("%s answers %d: %s", body, status, answer)
+		}
 	}
 }

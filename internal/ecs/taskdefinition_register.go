@@ -49,8 +49,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
 	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
 	wire.Refuse("containerDefinitions.pseudoTerminal", "containers have no terminal"),
-	wire.Refuse("containerDefinitions.logConfiguration.logDriver", "the log driver is awslogs", "awslogs"),
-	wire.Refuse("containerDefinitions.logConfiguration.secretOptions", "Secrets Manager and Parameter Store are not there"),
 	wire.Refuse("containerDefinitions.healthCheck", "container health checks are not run"),
 	wire.Refuse("containerDefinitions.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
 	wire.Refuse("containerDefinitions.resourceRequirements.sharingStrategy", "a GPU is one container's"),
@@ -71,8 +69,12 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.startTimeout", "kept; says nothing while dependsOn, whose wait it bounds, is refused"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
-	wire.Note("containerDefinitions.logConfiguration.options", "awslogs-group, awslogs-region, awslogs-stream-prefix, awslogs-create-group, mode and "+
-		"max-buffer-size; awslogs-datetime-format and awslogs-multiline-pattern are refused. Without mode it is the account setting "+
+	wire.Note("containerDefinitions.logConfiguration.logDriver", "a container without logConfiguration logs by json-file with max-size 10m and max-file 2 (AWS: as the machine's Docker "+
+		"is set up; not at all on FARGATE), and never waits for it. Drivers are the agent's own, with Docker's options, whatever the engine. json-file: files stay on the machine for 3 hours "+
+		"after their task; `berth logs` reads them. journald: tasks are placed on machines that have a journal. A container in mode blocking does not start "+
+		"while its server of fluentd, gelf, splunk or syslog is away, as with Docker; one in mode non-blocking does. What a server does not take is sent again, also after the agent's end, and dropped 10 seconds after the "+
+		"container's. See [logs.md](logs.md)"),
+	wire.Note("containerDefinitions.logConfiguration.options", "the ECS options of awslogs, and Docker's of the other drivers, which are checked when the task starts, as on AWS. Without mode it is the account setting "+
 		"defaultLogDriverMode, which is blocking by default so that no line is lost (AWS: non-blocking), unless "+
-		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER"),
+		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER. fluentd-buffer-limit and log-driver-buffer-limit count events of 1 KiB"),
 }

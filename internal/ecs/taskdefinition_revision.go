@@ -1,8 +1,6 @@
 package ecs
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -24,24 +22,10 @@ func revise(scope store.Scope, r *api.RegisterTaskDefinitionRequest, revision Re
 	return d
 }
 
-// actedOn are the options of the log driver awslogs that the agent acts on.
-var actedOn = []string{"awslogs-create-group", "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "max-buffer-size", "mode"}
-
 // refuse finds what AWS registers and Berth does not do yet, where the member alone does not tell.
 func refuse(r *api.RegisterTaskDefinitionRequest) (found []wire.Refusal) {
 	if r.NetworkMode == "" {
 		found = append(found, wire.Refusal{Where: "networkMode", Why: "without it a task runs in network mode bridge, which is not there. Set it to awsvpc, host or none"})
-	}
-	for i := range r.ContainerDefinitions {
-		l := r.ContainerDefinitions[i].LogConfiguration
-		if l == nil || l.LogDriver != api.LogDriverAwslogs { // which is refused itself
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(l.Options)) {
-			if !slices.Contains(actedOn, name) {
-				found = append(found, wire.Refusal{Where: "containerDefinitions[" + strconv.Itoa(i) + "].logConfiguration.options." + name, Why: "lines are not joined"})
-			}
-		}
 	}
 	return found
 }

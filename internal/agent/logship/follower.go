@@ -8,16 +8,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/berth-dev/berth/internal/agent/db"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/agent/spool"
-	"github.com/berth-dev/berth/internal/agent/task"
 )
 
 // follower ships the output of one container: one goroutine reads, sends and keeps account.
 type follower struct {
 	*Shipper
-	log      task.Log
-	to       *destination
+	source   logdriver.Source
+	sink     logdriver.Sink
+	limits   logdriver.Limits
 	done     chan struct{} // closed when run ends
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -26,8 +26,9 @@ type follower struct {
 
 	spool  *spool.Reader
 	joiner joiner
-	queue  []event // read and not yet sent
-	ended  bool    // the spool has nothing more
+	queue  []logdriver.Event // read and not yet sent
+	heldTo time.Time         // when an event of several lines is complete without another
+	ended  bool              // the spool has nothing more
 
 	shipped   uint64 // offset up to which all is sent
 	saved     uint64 // offset that the database has
@@ -35,10 +36,13 @@ type follower struct {
 	lost      uint64 // lines that the spool dropped, as told last
 	lastBatch time.Time
 	complaint complaint
+
+	givenUp     bool      // what is left is dropped
+	drainedFrom time.Time // when draining was first in the way of waiting
 }
 
-func newFollower(s *Shipper, l task.Log) *follower {
-	f := &follower{Shipper: s, log: l, done: make(chan struct{})}
+func newFollower(s *Shipper, l logdriver.Source) *follower {
+	f := &follower{Shipper: s, source: l, done: make(chan struct{})}
 	f.ctx, f.cancel = context.WithCancel(s.ctx)
 	draining, drain := context.WithCancel(f.ctx)
 	f.draining, f.drain = draining, sync.OnceFunc(drain)
@@ -51,12 +55,11 @@ func newFollower(s *Shipper, l task.Log) *follower {
 func (f *follower) run() {
 	defer close(f.done)
 	defer f.cancel()
-	to, err := f.destination(f.log)
-	if err != nil {
+	if err := f.connect(); err != nil {
 		f.complaint.log.Error("the output of a container can't be shipped", "error", err)
 		return
 	}
-	f.to = to
+	defer f.sink.Close()
 	for wait := (backoff{}); ; {
 		err := f.ship()
 		switch {
@@ -67,8 +70,31 @@ func (f *follower) run() {
 			return
 		}
 		f.complaint.about(0, "the output of a container waits: it can't be read, or noted down as shipped, now", err)
-		if wait.sleep(f.ctx) != nil {
+		if wait.sleep(f.ctx, f.draining) != nil {
 			return
+		}
+	}
+}
+
+// connect opens the way to the backend, once the options that are secrets can be read.
+func (f *follower) connect() error {
+	driver, err := f.driver(f.source)
+	if err != nil {
+		return err
+	}
+	for wait, trying := (backoff{}), time.Now(); ; {
+		source, err := f.source.WithSecrets(f.ctx)
+		if err == nil {
+			f.sink, err = driver.Open(source)
+			if err == nil {
+				f.limits = f.sink.Limits()
+			}
+			return err
+		}
+		f.limits.Patience = logdriver.Patience
+		f.complaint.about(0, "the output of a container waits: the secrets of its log options can't be read now", err)
+		if f.outOfPatience(trying) || wait.sleep(f.ctx, f.draining) != nil {
+			return err
 		}
 	}
 }
@@ -84,13 +110,13 @@ func (f *follower) ship() error {
 		if err != nil {
 			return err
 		}
-		if len(b.events) > 0 {
-			if err := f.send(b); err != nil {
+		if len(b.Events) > 0 {
+			if err := f.send(b.Batch); err != nil {
 				return err
 			}
 			f.lastBatch = time.Now()
 		}
-		f.shipped = max(f.shipped, b.end)
+		f.shipped = max(f.shipped, b.End)
 		f.unsaved += b.bytes
 		if f.unsaved >= saveBytes || f.finished() {
 			if err := f.save(); err != nil {
@@ -104,13 +130,13 @@ func (f *follower) ship() error {
 }
 
 func (f *follower) open() error {
-	offset, err := f.Offsets.Offset(f.log.Task, f.log.Container)
+	offset, err := f.Offsets.Offset(f.source.Task, f.source.Container)
 	if err != nil {
 		return err
 	}
 	f.shipped, f.saved, f.unsaved = uint64(offset), uint64(offset), 0
-	f.joiner, f.queue, f.ended, f.lost = joiner{}, nil, false, 0
-	f.spool, err = spool.Open(f.log.Dir, f.shipped)
+	f.joiner, f.queue, f.ended, f.lost = joiner{Limits: f.limits}, nil, false, 0
+	f.spool, err = spool.Open(f.source.Dir, f.shipped)
 	return err
 }
 
@@ -118,7 +144,8 @@ func (f *follower) finished() bool { return f.ended && len(f.queue) == 0 }
 
 // next returns what is there, up to a batch. Its range ends before what is still in the queue or in pieces.
 func (f *follower) next() (batch, error) {
-	b := batch{end: f.shipped}
+	var b batch
+	b.End = f.shipped
 	if len(f.queue) == 0 && !f.ended {
 		if err := f.read(f.await); err != nil {
 			return b, err
@@ -128,13 +155,13 @@ func (f *follower) next() (batch, error) {
 	for {
 		for len(f.queue) > 0 {
 			e := f.queue[0]
-			if e.text != "" {
-				if !b.takes(e) {
+			if e.Text != "" || !f.limits.NoEmpty {
+				if !b.takes(e, f.limits) {
 					return b, nil
 				}
-				b.add(e)
+				b.add(e, f.limits)
 			}
-			b.end = e.end
+			b.End = e.End
 			f.queue = f.queue[1:]
 		}
 		if f.ended {
@@ -164,10 +191,13 @@ func (f *follower) read(from func(lines []spool.Line) (int, error)) error {
 	for _, l := range lines[:n] {
 		f.queue = append(f.queue, f.joiner.add(l)...)
 	}
+	if n > 0 {
+		f.heldTo = time.Now().Add(f.limits.Hold)
+	}
 	f.tellLost()
 	if errors.Is(err, io.EOF) {
 		f.ended = true
-		f.queue = f.joiner.close(f.queue)
+		f.queue = append(f.queue, f.joiner.close()...)
 		return nil
 	}
 	return err
@@ -182,9 +212,18 @@ func (f *follower) take(lines []spool.Line) (int, error) {
 	return n, err
 }
 
-// await waits for lines, and saves what is shipped when none come for a while. A spool that is being drained and stays
+// await waits for lines, and saves what is shipped when none come for a while. An event that waits for more lines is
+// complete when none come. A spool that is being drained and stays
 // silent is taken for complete.
 func (f *follower) await(lines []spool.Line) (int, error) {
+	if f.joiner.holds() {
+		n, err := f.readFor(time.Until(f.heldTo), lines)
+		if n == 0 && errors.Is(err, context.DeadlineExceeded) {
+			f.queue = append(f.queue, f.joiner.release()...)
+			err = nil
+		}
+		return n, err
+	}
 	if f.shipped > f.saved {
 		n, err := f.readFor(saveIdle, lines)
 		if !errors.Is(err, context.DeadlineExceeded) || n > 0 {
@@ -222,34 +261,5 @@ func (f *follower) pace() {
 	select {
 	case <-timer.C:
 	case <-f.draining.Done():
-	}
-}
-
-// When the offset is saved: after so many bytes, or when nothing was printed for so long.
-const (
-	saveBytes = 256 << 10
-	saveIdle  = 200 * time.Millisecond
-)
-
-// save writes down how far the output is shipped, then lets the spool forget it.
-func (f *follower) save() error {
-	f.unsaved = 0
-	if f.shipped == f.saved {
-		return nil
-	}
-	var b db.Batch
-	b.PutOffset(f.log.Task, f.log.Container, int64(f.shipped))
-	if err := f.Offsets.Write(f.ctx, b); err != nil {
-		return err
-	}
-	f.saved = f.shipped
-	return f.spool.Release(f.saved)
-}
-
-// tellLost tells of lines that the spool dropped since the last time.
-func (f *follower) tellLost() {
-	if lost := f.spool.Lost(); lost > f.lost {
-		f.complaint.about(lost-f.lost, "a container printed faster than its output could be shipped: lines were dropped", nil)
-		f.lost = lost
 	}
 }

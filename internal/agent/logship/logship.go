@@ -1,36 +1,35 @@
-// Package logship brings what containers print to CloudWatch Logs: it reads each container's spool (package spool) and puts
-// the lines into the stream that the task definition's awslogs options name. internal/agent/task calls it.
+// Package logship brings what containers print to where their definitions say: it reads each container's spool (package
+// spool) and gives batches of it to the container's log driver (package logdriver). internal/agent/task calls it.
 //
-// Nothing is lost and nothing doubled, whoever dies: a line stays in the spool until the service has answered, each batch
-// says which offsets of the spool it holds (package logsource), and the service stores an offset once. The offset that the
-// agent's database keeps only saves reading again; it is written now and then, always before the spool lets lines go.
+// Nothing is lost, whoever dies: a line stays in the spool until its backend has taken it. What was on its way at the moment of a
+// crash is sent again; a backend that can tell (CloudWatch Logs, a json-file) by the offsets that each batch names stores it
+// once. The offset that the agent's database keeps is written now and then, always before the spool lets lines go.
 //
-// A service that can't be reached is tried for ever, with the spool filling up meanwhile. What the service refuses for
-// good (its group was deleted, say) is dropped, counted and told in the agent's log.
+// A backend that can't be reached is tried for as long as the container runs, with the spool filling up meanwhile, and then for
+// as long as the driver has patience. What is refused for good is dropped, counted and told in the agent's log.
 package logship
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/berth-dev/berth/internal/agent/db"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/agent/task"
 )
 
 // Config sets up a Shipper.
 type Config struct {
-	Offsets     Offsets
-	Endpoint    string                  // of the control plane: "http://127.0.0.1:4566"
-	Credentials aws.CredentialsProvider // the agent's own
-	HTTP        *http.Client            // nil: one of its own
-	Logger      *slog.Logger            // nil: slog.Default()
+	Offsets Offsets
+	Drivers map[string]logdriver.Driver // by their names in task definitions
+	Ended   func(task string) error     // told of each task whose output is not followed any more; may be nil
+	Logger  *slog.Logger                // nil: slog.Default()
 	// Every is the least time between two batches of one container: what is printed is seen after at most that. Default 100 ms.
 	Every time.Duration
 	// Idle is how long a spool that is being drained and has no end may say nothing before it is taken for complete: that of
@@ -61,11 +60,6 @@ var _ task.Logs = (*Shipper)(nil)
 
 // New makes a shipper.
 func New(config Config) *Shipper {
-	if config.HTTP == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConnsPerHost = 64 // containers print at the same time
-		config.HTTP = &http.Client{Transport: transport}
-	}
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
@@ -89,9 +83,29 @@ func (s *Shipper) Close() {
 // Dropped is how many events the service refused for good since the start.
 func (s *Shipper) Dropped() uint64 { return s.dropped.Load() }
 
+// Prepare checks a container's log configuration and has ready what its driver needs. Its error fails the task, in the words of AWS or
+// of Docker.
+func (s *Shipper) Prepare(ctx context.Context, l logdriver.Source) error {
+	driver, err := s.driver(l)
+	if err != nil {
+		return err
+	}
+	if l, err = l.WithSecrets(ctx); err != nil {
+		return err
+	}
+	return driver.Prepare(ctx, l)
+}
+
+func (s *Shipper) driver(l logdriver.Source) (logdriver.Driver, error) {
+	if d := s.Drivers[l.Driver]; d != nil {
+		return d, nil
+	}
+	return nil, fmt.Errorf("logger: no log driver named '%s' is registered", l.Driver)
+}
+
 // Follow ships from the container's spool, which exists, until Drain or Forget, from where an earlier agent left off. It
 // returns at once. Following again changes nothing.
-func (s *Shipper) Follow(l task.Log) {
+func (s *Shipper) Follow(l logdriver.Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	containers := s.followers[l.Task]
@@ -107,12 +121,17 @@ func (s *Shipper) Follow(l task.Log) {
 	s.work.Go(f.run)
 }
 
-// Drain returns nil once all that the task's stopped containers printed is shipped, or refused for good.
-func (s *Shipper) Drain(ctx context.Context, id string) error {
-	for _, f := range s.of(id) {
+// Drain returns nil once all that the named containers of a task printed, which have stopped, is shipped or dropped. Without names
+// it is all of the task's.
+func (s *Shipper) Drain(ctx context.Context, id string, containers ...string) error {
+	followers := s.of(id)
+	if len(containers) > 0 {
+		followers = slices.DeleteFunc(followers, func(f *follower) bool { return !slices.Contains(containers, f.source.Container) })
+	}
+	for _, f := range followers {
 		f.drain()
 	}
-	for _, f := range s.of(id) {
+	for _, f := range followers {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -134,6 +153,11 @@ func (s *Shipper) Forget(id string) {
 	for _, f := range followers {
 		f.cancel()
 		<-f.done
+	}
+	if s.Ended != nil {
+		if err := s.Ended(id); err != nil {
+			s.Logger.Warn("what is kept of a task's output has no time of its end", "task", id, "error", err)
+		}
 	}
 }
 

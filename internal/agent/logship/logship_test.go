@@ -28,11 +28,11 @@ func TestOutputIsShippedInOrderAndDrained(t *testing.T) {
 	w := newWorld(t)
 	s := w.shipper(nil)
 	c := w.container("web", nil)
-	if err := s.Prepare(t.Context(), c.Log); err != nil {
+	if err := s.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
-	s.Follow(c.Log)
-	s.Follow(c.Log)
+	s.Follow(c.Source)
+	s.Follow(c.Source)
 	c.print(t, "first\n\nthird\n")
 	w.until("the first lines are seen while the container runs", func() bool { return w.stored(c.Stream) == "first\nthird\n" })
 	long := strings.Repeat("é", 20_000)
@@ -60,13 +60,13 @@ func TestASpoolLetsShippedLinesGo(t *testing.T) {
 	w := newWorld(t)
 	c := w.container("web", nil)
 	s := w.shipper(nil)
-	if err := s.Prepare(t.Context(), c.Log); err != nil {
+	if err := s.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
 	line := strings.Repeat("x", 1000) + "\n"
 	c.print(t, strings.Repeat(line, 5000)) // several segments
 	before, _ := os.ReadDir(c.Dir)
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	w.until("segments are removed", func() bool {
 		after, err := os.ReadDir(c.Dir)
 		return err == nil && len(after) < len(before)
@@ -90,18 +90,20 @@ func TestPrepareFailsInTheWordsOfAWS(t *testing.T) {
 		"group not named":   {map[string]string{"awslogs-group": ""}, "must specify a value for log opt 'awslogs-group'"},
 		"region not named":  {map[string]string{"awslogs-region": ""}, "must specify a value for log opt 'awslogs-region'"},
 		"not a boolean":     {map[string]string{"awslogs-create-group": "maybe"}, "must specify valid value for log opt 'awslogs-create-group'"},
-		"an unknown mode":   {map[string]string{"mode": "fast"}, "mode must be blocking or non-blocking"},
-		"an unbuilt option": {map[string]string{"awslogs-multiline-pattern": "x"}, "log opt 'awslogs-multiline-pattern' of driver awslogs is not supported by Berth yet"},
+		"an unknown mode":   {map[string]string{"mode": "fast"}, "logger: logging mode not supported: fast"},
+		"an unknown option": {map[string]string{"awslogs-stream": "x"}, "unknown log opt 'awslogs-stream' for awslogs log driver"},
+		"a bad pattern":     {map[string]string{"awslogs-multiline-pattern": "("}, "awslogs could not parse awslogs-multiline-pattern key"},
+		"two patterns":      {map[string]string{"awslogs-multiline-pattern": "x", "awslogs-datetime-format": "%Y"}, "you cannot configure log opt 'awslogs-datetime-format' and 'awslogs-multiline-pattern' at the same time"},
 		"a bad group":       {map[string]string{"awslogs-group": "a b"}, "InvalidParameterException"},
 	} {
-		err := s.Prepare(t.Context(), w.container("web", c.options).Log)
+		err := s.Prepare(t.Context(), w.container("web", c.options).Source)
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 	create := w.container("web", map[string]string{"awslogs-group": "new", "awslogs-create-group": "true"})
 	for range 2 {
-		if err := s.Prepare(t.Context(), create.Log); err != nil {
+		if err := s.Prepare(t.Context(), create.Source); err != nil {
 			t.Error(err)
 		}
 	}
@@ -124,7 +126,7 @@ func TestAServiceThatIsAwayIsWaitedFor(t *testing.T) {
 	s := w.shipper(nil)
 	c := w.container("web", nil)
 	prepared := make(chan error, 1)
-	go func() { prepared <- s.Prepare(t.Context(), c.Log) }()
+	go func() { prepared <- s.Prepare(t.Context(), c.Source) }()
 	w.until("it is tried again", func() bool { return refusals.Load() > 2 })
 	w.before.Store(nil)
 	if err := <-prepared; err != nil {
@@ -132,7 +134,7 @@ func TestAServiceThatIsAwayIsWaitedFor(t *testing.T) {
 	}
 	w.before.Store(&away)
 	seen := refusals.Load()
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	c.print(t, numbered(0, 100))
 	w.until("it is tried again", func() bool { return refusals.Load() > seen+2 })
 	w.before.Store(nil)
@@ -158,7 +160,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	})
 	c := w.container("web", nil)
 	first := w.shipper(nil)
-	if err := first.Prepare(t.Context(), c.Log); err != nil {
+	if err := first.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
 	w.after.Store(&answers)
@@ -166,7 +168,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	for round := range rounds {
 		// The spool has a reader at a time; each but the last is stopped in the middle, and its offsets are gone.
 		s := w.shipper(forgetful{w.db})
-		s.Follow(c.Log)
+		s.Follow(c.Source)
 		var printing sync.WaitGroup
 		printing.Go(func() {
 			for i := range lines / 10 {
@@ -181,7 +183,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		printing.Wait()
 	}
 	s := w.shipper(nil)
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	w.until("all is stored", func() bool { return strings.HasSuffix(w.stored(c.Stream), "\n2399\n") })
 	c.Close()
 	if err := s.Drain(t.Context(), "t1"); err != nil {
@@ -209,10 +211,10 @@ func TestADatabaseThatCannotWriteForAWhileLosesNothing(t *testing.T) {
 	offsets := &fullDisk{DB: w.db}
 	offsets.failures.Store(2)
 	s := w.shipper(offsets)
-	if err := s.Prepare(t.Context(), c.Log); err != nil {
+	if err := s.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	c.print(t, numbered(0, 10))
 	w.until("the offset could not be saved", func() bool { return offsets.failures.Load() < 2 })
 	c.print(t, numbered(10, 20))
@@ -230,10 +232,10 @@ func TestWhatIsDeletedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	s := w.shipper(nil)
 	c := w.container("web", nil)
-	if err := s.Prepare(t.Context(), c.Log); err != nil {
+	if err := s.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	c.print(t, "1\n")
 	w.until("the first line is stored", func() bool { return w.stored(c.Stream) == "1\n" })
 	if _, err := client.Call(t.Context(), w.client(), api.DeleteLogStream, &api.DeleteLogStreamRequest{LogGroupName: "g", LogStreamName: c.Stream}); err != nil {
@@ -262,11 +264,11 @@ func TestTheAgentsOwnKeyTakesOverFromAnEndedRole(t *testing.T) {
 	w := newWorld(t)
 	s := w.shipper(nil)
 	c := w.container("web", nil)
-	if err := s.Prepare(t.Context(), c.Log); err != nil {
+	if err := s.Prepare(t.Context(), c.Source); err != nil {
 		t.Fatal(err)
 	}
 	w.expired.Store(true)
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	c.print(t, numbered(0, 3))
 	c.Close()
 	if err := s.Drain(t.Context(), "t1"); err != nil {
@@ -279,7 +281,7 @@ func TestDrainDoesNotWaitForAContainerThatNeverRan(t *testing.T) {
 	w := newWorld(t)
 	s := w.shipper(nil)
 	c := w.container("web", nil)
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	if err := s.Drain(t.Context(), "t1"); err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +291,7 @@ func TestDrainDoesNotWaitForAContainerThatNeverRan(t *testing.T) {
 	w.before.Store(&away)
 	s.Forget("t1")
 	c.print(t, "x\n")
-	s.Follow(c.Log)
+	s.Follow(c.Source)
 	if err := s.Drain(ctx, "t1"); err == nil {
 		t.Error("draining ended though nothing could be shipped")
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/berth-dev/berth/api/acs"
 	api "github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/internal/agent/db"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
+	"github.com/berth-dev/berth/internal/agent/logdriver/awslogs"
 	"github.com/berth-dev/berth/internal/agent/spool"
-	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/store"
@@ -34,6 +35,7 @@ type world struct {
 	before  atomic.Pointer[http.HandlerFunc] // sees each request first; the service doesn't when it answers or panics
 	after   atomic.Pointer[http.HandlerFunc] // takes the place of the service's answer
 	expired atomic.Bool                      // the execution role's session has ended
+	backend *backend                         // of the driver "fake"
 }
 
 // Lookup knows the keys "agent", "execution" and "dev", whose secrets are themselves.
@@ -57,7 +59,7 @@ func (w *world) Lookup(_ context.Context, key, _ string, _ *http.Request) (wire.
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t}
+	w := &world{T: t, backend: &backend{}}
 	j, err := journal.OpenPebble(t.TempDir(), slog.Default())
 	if err != nil {
 		t.Fatal(err)
@@ -118,20 +120,24 @@ func (w *world) shipper(offsets Offsets) *Shipper {
 	if offsets == nil {
 		offsets = w.db
 	}
-	s := New(Config{Offsets: offsets, Endpoint: w.url, Credentials: client.Static("agent", "agent", ""), Every: time.Millisecond, Idle: 50 * time.Millisecond})
+	drivers := map[string]logdriver.Driver{
+		"awslogs": &awslogs.Driver{Endpoint: w.url, Credentials: client.Static("agent", "agent", ""), HTTP: &http.Client{}},
+		"fake":    w.backend,
+	}
+	s := New(Config{Offsets: offsets, Drivers: drivers, Every: time.Millisecond, Idle: 50 * time.Millisecond})
 	w.Cleanup(s.Close)
 	return s
 }
 
 // container is a container's spool with its two outputs.
 type container struct {
-	task.Log
+	logdriver.Source
 	*spool.Writer
 }
 
 func (w *world) container(name string, options map[string]string) *container {
 	w.Helper()
-	l := task.Log{Task: "t1", Container: name, Stream: "app/" + name + "/t1", Dir: filepath.Join(w.TempDir(), "spool"), Options: map[string]string{"awslogs-group": "g", "awslogs-region": "eu-west-1"}}
+	l := logdriver.Source{Driver: "awslogs", Task: "t1", Container: name, Stream: "app/" + name + "/t1", Dir: filepath.Join(w.TempDir(), "spool"), Options: map[string]string{"awslogs-group": "g", "awslogs-region": "eu-west-1"}}
 	for k, v := range options {
 		l.Options[k] = v
 	}

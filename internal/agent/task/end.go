@@ -173,14 +173,7 @@ func (t *task) remove(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	// An agent that came when the containers had stopped has not followed their output yet.
-	for i := range t.payload.Containers {
-		if l, ok := t.logOf(&t.payload.Containers[i]); ok {
-			if _, err := os.Stat(l.Dir); err == nil {
-				t.Logs.Follow(l)
-			}
-		}
-	}
+	t.followRest(ctx)
 	steps := []struct {
 		what string
 		do   func(context.Context) error

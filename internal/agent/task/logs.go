@@ -2,15 +2,21 @@ package task
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 )
 
 // Bounds of what a container's spool keeps unread.
@@ -28,22 +34,100 @@ func logConfig(c *acs.Container) container.LogConfig {
 	return host.LogConfig
 }
 
-// logOf is the output of a container that is shipped. ok is false for one whose output is dropped.
-func (t *task) logOf(c *acs.Container) (l Log, ok bool) {
+// standardLog is how a container logs whose definition does not say: as with Docker into a file, but of a bounded size, and never
+// at the cost of the container.
+var standardLog = container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "2", "mode": "non-blocking"}}
+
+// logOf is the output of a container and where it goes. ok is false for one whose output is dropped.
+func (t *task) logOf(c *acs.Container) (s logdriver.Source, ok bool) {
 	cfg := logConfig(c)
-	if cfg.Type != "awslogs" {
-		return Log{}, false
+	switch cfg.Type {
+	case "none":
+		return s, false
+	case "":
+		cfg = standardLog
 	}
-	l = Log{Task: t.id, TaskARN: t.payload.Arn, Container: c.Name, Dir: t.spool(c.Name), Options: cfg.Config,
+	s = logdriver.Source{Task: t.id, TaskARN: t.payload.Arn, Container: c.Name, Dir: t.spool(c.Name), Driver: cfg.Type, Options: cfg.Config,
 		SecretOptions: t.secretOptions(c), Credentials: t.execution}
 	if prefix := cfg.Config["awslogs-stream-prefix"]; prefix != "" {
-		l.Stream = prefix + "/" + c.Name + "/" + t.id
+		s.Stream = prefix + "/" + c.Name + "/" + t.id
 	}
-	return l, true
+	return s, true
 }
 
 // spool is where the output of a container waits to be shipped.
 func (t *task) spool(container string) string { return filepath.Join(t.dir(), "spool", container) }
+
+// follow has the output of a container, which the engine has, shipped from now on. ctx ends the wait for the engine.
+func (t *task) follow(ctx context.Context, c *acs.Container) {
+	s, ok := t.logOf(c)
+	if !ok {
+		return
+	}
+	s.Info = logdriver.Info{
+		ContainerName: "/" + t.dockerName(c.Name), ContainerImageName: c.Image, ContainerCommand: slices.Concat(c.EntryPoint, c.Command),
+		ContainerEnv:    environment(&t.payload, c, t.Region, t.endpoint, t.metadataID(c.Name)),
+		ContainerLabels: labels(&t.payload, c, t.cluster()), DaemonName: "berth",
+	}
+	if s.Driver != "awslogs" { // which says nothing of the container
+		status, _, err := t.inspect(ctx)
+		if err != nil {
+			return
+		}
+		if have := find(status, c.Name); have != nil {
+			s.Info.ContainerID, s.Info.ContainerImageID, s.Info.ContainerCreated = have.RuntimeID, have.ImageDigest, have.CreatedAt
+		}
+	}
+	t.Logs.Follow(s)
+}
+
+// followRest follows what an agent has not followed that came when the containers had stopped.
+func (t *task) followRest(ctx context.Context) {
+	for i := range t.payload.Containers {
+		c := &t.payload.Containers[i]
+		if _, err := os.Stat(t.spool(c.Name)); err == nil {
+			t.follow(ctx, c)
+		}
+	}
+}
+
+// prepareLogs has what the logs of containers need ready.
+func (t *task) prepareLogs(ctx context.Context, containers []*acs.Container) error {
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, c := range containers {
+		s, ok := t.logOf(c)
+		if !ok {
+			continue
+		}
+		wg.Go(func() {
+			err := t.Logs.Prepare(ctx, s)
+			var failed *failure // secret options
+			switch {
+			case err == nil || ctx.Err() != nil:
+			case errors.As(err, &failed):
+				cancel(failed)
+			default:
+				cancel(&failure{clip(t.cannotLog(s.Driver, err))})
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// cannotLog is why a container can't log, as ECS has it from the Fargate agent or from Docker.
+func (t *task) cannotLog(driver string, err error) string {
+	var away *logdriver.Unavailable
+	switch {
+	case driver == "awslogs" || t.payload.LaunchType == "FARGATE":
+		return fmt.Sprintf("ResourceInitializationError: failed to validate logger args: %v", err)
+	case errors.As(err, &away):
+		return fmt.Sprintf("CannotStartContainerError: Error response from daemon: %v", err)
+	}
+	return fmt.Sprintf("CannotCreateContainerError: Error response from daemon: %v", err)
+}
 
 // execution returns the credentials of the task's execution role, if it has one.
 func (t *task) execution(ctx context.Context) (acs.IAMRoleCredentials, bool) {
@@ -55,16 +139,19 @@ func (t *task) execution(ctx context.Context) (acs.IAMRoleCredentials, bool) {
 
 // logSpec is how the engine keeps a container's output.
 func (t *task) logSpec(c *acs.Container) engine.LogSpec {
-	l, ok := t.logOf(c)
+	s, ok := t.logOf(c)
 	if !ok {
 		return engine.LogSpec{}
 	}
-	spec := engine.LogSpec{Dir: l.Dir, MaxBytes: blockingSpool}
-	if l.Options["mode"] == "non-blocking" {
+	spec := engine.LogSpec{Dir: s.Dir, MaxBytes: blockingSpool}
+	if !s.Blocking() {
 		spec.NonBlocking, spec.MaxBytes = true, nonBlockingSpool
-		if n, ok := size(l.Options["max-buffer-size"]); ok {
+		if n, ok := size(s.Options["max-buffer-size"]); ok {
 			spec.MaxBytes = n
 		}
+	}
+	if n, err := strconv.ParseInt(s.Options["fluentd-buffer-limit"], 10, 32); err == nil && n > 0 {
+		spec.MaxBytes = min(spec.MaxBytes, n<<10) // it counts events
 	}
 	return spec
 }

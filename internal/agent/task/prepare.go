@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -139,24 +138,4 @@ func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed ma
 	}
 	wg.Wait()
 	return failed, context.Cause(ctx)
-}
-
-// prepareLogs has the log streams of containers ready.
-func (t *task) prepareLogs(ctx context.Context, containers []*acs.Container) error {
-	var wg sync.WaitGroup
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	for _, c := range containers {
-		l, ok := t.logOf(c)
-		if !ok {
-			continue
-		}
-		wg.Go(func() {
-			if err := t.Logs.Prepare(ctx, l); err != nil && ctx.Err() == nil {
-				cancel(&failure{fmt.Sprintf("ResourceInitializationError: failed to validate logger args: %v", err)})
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }

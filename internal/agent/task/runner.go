@@ -167,9 +167,14 @@ func (r *Runner) Left() int {
 // Has says whether a task is here.
 func (r *Runner) Has(arn string) bool {
 	id, err := ID(arn)
+	return err == nil && r.HasID(id)
+}
+
+// HasID says whether a task of that id is here.
+func (r *Runner) HasID(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return err == nil && r.tasks[id] != nil
+	return r.tasks[id] != nil
 }
 
 // Attachments returns an identity's network interfaces that stand, ordered by task.

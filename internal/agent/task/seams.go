@@ -7,10 +7,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/network"
 )
@@ -56,27 +56,16 @@ type Network interface {
 
 // Logs ships what containers print to where the definition says.
 type Logs interface {
-	// Prepare checks that what is shipped will find its place, and makes the stream. Its error fails the task.
-	Prepare(ctx context.Context, l Log) error
+	// Prepare checks that what is shipped will find its place, and makes a stream. Its error fails the task.
+	Prepare(ctx context.Context, l logdriver.Source) error
 	// Follow ships from the spool until Drain or Forget, from where an earlier agent left off. It returns at once, and
 	// following again changes nothing.
-	Follow(l Log)
-	// Drain returns once all that the task's stopped containers printed is shipped, or cannot be any more.
-	Drain(ctx context.Context, task string) error
+	Follow(l logdriver.Source)
+	// Drain returns once all that the named containers of a task printed, which have stopped, is shipped, or cannot be any more.
+	// Without names it is all of the task's.
+	Drain(ctx context.Context, task string, containers ...string) error
 	// Forget stops shipping for a task.
 	Forget(task string)
-}
-
-// Log is one container's output.
-type Log struct {
-	Task, TaskARN, Container string
-	Dir                      string            // of the spool
-	Options                  map[string]string // awslogs-group, awslogs-region, awslogs-stream-prefix, ...
-	Stream                   string            // the log stream's name; empty: one made of task and container
-	// SecretOptions reads the options that are secrets, to be kept in memory alone. It may wait for the control plane. Nil: there are none.
-	SecretOptions func(ctx context.Context) (map[string]string, error)
-	// Credentials of the task's execution role; without any, the agent's own are used.
-	Credentials func(ctx context.Context) (acs.IAMRoleCredentials, bool)
 }
 
 // Metadata answers on tasks' own listeners: *metadata.Server.

@@ -123,9 +123,7 @@ func (t *task) create(ctx, working context.Context, status engine.TaskStatus) er
 				continue
 			}
 		}
-		if l, ok := t.logOf(c); ok {
-			t.Logs.Follow(l)
-		}
+		t.follow(working, c)
 	}
 	return nil
 }

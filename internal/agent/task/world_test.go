@@ -23,6 +23,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/agent/metadata"
 	"github.com/berth-dev/berth/internal/agent/network"
 )
@@ -348,16 +349,16 @@ type mortalLogs struct {
 	followed map[string][]string // containers by task
 }
 
-func (l *mortalLogs) Prepare(_ context.Context, log Log) error {
+func (l *mortalLogs) Prepare(_ context.Context, log logdriver.Source) error {
 	return l.kill.at("Prepare", func() error {
-		if group := log.Options["awslogs-group"]; group != "/app" {
+		if group := log.Options["awslogs-group"]; log.Driver == "awslogs" && group != "/app" {
 			return fmt.Errorf("ResourceNotFoundException: The specified log group does not exist: %s", group)
 		}
 		return nil
 	})
 }
 
-func (l *mortalLogs) Follow(log Log) {
+func (l *mortalLogs) Follow(log logdriver.Source) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, err := os.Stat(log.Dir); err == nil {
@@ -365,7 +366,7 @@ func (l *mortalLogs) Follow(log Log) {
 	}
 }
 
-func (l *mortalLogs) Drain(_ context.Context, task string) error {
+func (l *mortalLogs) Drain(_ context.Context, task string, _ ...string) error {
 	return l.kill.at("Drain", func() error {
 		l.mu.Lock()
 		defer l.mu.Unlock()

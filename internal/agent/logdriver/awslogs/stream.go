@@ -1,4 +1,4 @@
-package logship
+package awslogs
 
 import (
 	"context"
@@ -10,27 +10,27 @@ import (
 
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/api/schema"
-	"github.com/berth-dev/berth/internal/agent/task"
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
 // Prepare checks the options, and makes the stream, and the group when awslogs-create-group says so. While the service
 // can't be reached it goes on trying until ctx ends. Its error is what fails the task, in the words of AWS.
-func (s *Shipper) Prepare(ctx context.Context, l task.Log) error {
-	d, err := s.destination(l)
+func (d *Driver) Prepare(ctx context.Context, s logdriver.Source) error {
+	to, err := d.destination(s)
 	if err != nil {
 		return err
 	}
-	for wait := (backoff{}); ; {
-		err := d.create(ctx)
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		err := to.create(ctx)
 		switch {
 		case err == nil:
 			return nil
 		case verdictOf(err) == retry:
-			if wait.sleep(ctx) != nil {
+			if !sleep(ctx, wait) {
 				return err
 			}
-		case verdictOf(err) == denied && d.fallBack():
+		case verdictOf(err) == denied && to.fallBack():
 		default:
 			return fmt.Errorf("create stream has been retried 1 times: failed to create Cloudwatch log stream: %s : exit status 1", words(err))
 		}
@@ -54,25 +54,24 @@ type destination struct {
 	own    aws.CredentialsProvider // the agent's
 }
 
-func (s *Shipper) destination(l task.Log) (*destination, error) {
-	o, err := optionsOf(l)
+func (d *Driver) destination(s logdriver.Source) (*destination, error) {
+	o, err := optionsOf(s)
 	if err != nil {
 		return nil, err
 	}
-	d := &destination{options: o, stream: streamOf(l), own: s.Credentials, client: client.New(s.Endpoint, s.Credentials, o.region)}
-	d.client.HTTP = s.HTTP
-	if l.Credentials != nil {
-		d.client.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-			role, ok := l.Credentials(ctx)
+	to := &destination{options: o, stream: streamOf(s), client: client.New(d.Endpoint, d.Credentials, o.region)}
+	to.client.HTTP = d.HTTP
+	if s.Credentials != nil {
+		to.own = d.Credentials
+		to.client.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			role, ok := s.Credentials(ctx)
 			if !ok {
-				return s.Credentials.Retrieve(ctx)
+				return d.Credentials.Retrieve(ctx)
 			}
 			return aws.Credentials{AccessKeyID: role.AccessKeyId, SecretAccessKey: role.SecretAccessKey, SessionToken: role.SessionToken}, nil
 		})
-	} else {
-		d.own = nil
 	}
-	return d, nil
+	return to, nil
 }
 
 // fallBack makes the agent's own credentials take the place of the task's, which have ended before its output was shipped.

@@ -1,4 +1,4 @@
-package logship
+package awslogs
 
 import (
 	"context"
@@ -15,14 +15,18 @@ import (
 type verdict int
 
 const (
-	retry   verdict = iota // the same may succeed later
-	denied                 // the credentials are not, or no longer, good
-	missing                // there is no such group or stream
-	stored                 // some of it is stored already: the error says up to where
-	refused                // it will never be taken
+	accepted verdict = iota // there was none
+	retry                   // the same may succeed later
+	denied                  // the credentials are not, or no longer, good
+	missing                 // there is no such group or stream
+	stored                  // some of it is stored already: the error says up to where
+	refused                 // it will never be taken
 )
 
 func verdictOf(err error) verdict {
+	if err == nil {
+		return accepted
+	}
 	var answered *client.Error
 	if !errors.As(err, &answered) {
 		return retry
@@ -51,24 +55,20 @@ func code(err error) string {
 	return ""
 }
 
-// backoff spaces out attempts: from a tenth of a second, doubling, to ten seconds, at random so that the containers of a machine
-// don't come back all at once.
-type backoff struct{ next time.Duration }
-
+// waits are those between attempts to make a stream.
 const (
 	firstWait = 100 * time.Millisecond
 	lastWait  = 10 * time.Second
 )
 
-// sleep waits before the next attempt; ctx's error when it ends first.
-func (b *backoff) sleep(ctx context.Context) error {
-	b.next = min(max(2*b.next, firstWait), lastWait)
-	timer := time.NewTimer(b.next/2 + rand.N(b.next/2))
+// sleep waits about so long, at random so that the containers of a machine don't come back all at once; false: ctx has ended.
+func sleep(ctx context.Context, about time.Duration) bool {
+	timer := time.NewTimer(about/2 + rand.N(about/2))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
 }
