@@ -62,6 +62,10 @@ func (g *globals) report(ctx context.Context, cmd *cobra.Command, err error, err
 		return 0
 	}
 	code, message := exitFailed, sentence(err)
+	var ended exited
+	if errors.As(err, &ended) {
+		return int(ended)
+	}
 	var usage usageError
 	var cause interrupted
 	switch {

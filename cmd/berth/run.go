@@ -21,6 +21,7 @@ type runOptions struct {
 	launchType string
 	print      string
 	detach     bool
+	exec       bool
 }
 
 func runCommand(flags *globals) *cobra.Command {
@@ -52,6 +53,7 @@ func runCommand(flags *globals) *cobra.Command {
 	cmd.Flags().IntVar(&o.count, "count", 1, "how many tasks, 1 to 10")
 	cmd.Flags().StringVar(&o.launchType, "launch-type", "", "`TYPE`: FARGATE, EC2 or EXTERNAL (default: FARGATE when the definition allows it)")
 	cmd.Flags().StringVar(&o.print, "print", "", "print only one `THING`, a line for each task: task (its id) or url")
+	cmd.Flags().BoolVar(&o.exec, "enable-execute-command", true, "let commands be executed in its containers, by `berth exec` and ECS Exec")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "do not wait until the task runs")
 	return cmd
 }
@@ -73,7 +75,7 @@ func (o *runOptions) check() error {
 func (t *target) run(ctx context.Context, definition *ecs.TaskDefinition, o runOptions, out, errOut io.Writer) error {
 	in := ecs.RunTaskRequest{
 		Cluster: t.cluster, TaskDefinition: definition.TaskDefinitionArn, Count: new(int32(o.count)),
-		LaunchType: ecs.LaunchType(o.launchType), StartedBy: "berth run",
+		LaunchType: ecs.LaunchType(o.launchType), StartedBy: "berth run", EnableExecuteCommand: o.exec,
 	}
 	if in.LaunchType == "" {
 		in.LaunchType = ecs.LaunchTypeEc2
