@@ -58,8 +58,8 @@ func (t *task) logOf(c *acs.Container) (s logdriver.Source, ok bool) {
 // spool is where the output of a container waits to be shipped.
 func (t *task) spool(container string) string { return filepath.Join(t.dir(), "spool", container) }
 
-// follow has the output of a container, which the engine has, shipped from now on. ctx ends the wait for the engine.
-func (t *task) follow(ctx context.Context, c *acs.Container) {
+// followLog has the output of a container, which the engine has, shipped from now on. ctx ends the wait for the engine.
+func (t *task) followLog(ctx context.Context, c *acs.Container) {
 	s, ok := t.logOf(c)
 	if !ok {
 		return
@@ -86,7 +86,7 @@ func (t *task) followRest(ctx context.Context) {
 	for i := range t.payload.Containers {
 		c := &t.payload.Containers[i]
 		if _, err := os.Stat(t.spool(c.Name)); err == nil {
-			t.follow(ctx, c)
+			t.followLog(ctx, c)
 		}
 	}
 }

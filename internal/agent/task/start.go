@@ -123,7 +123,7 @@ func (t *task) create(ctx, working context.Context, status engine.TaskStatus) er
 				continue
 			}
 		}
-		t.follow(working, c)
+		t.followLog(working, c)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ type message struct {
 	Short   string            `json:"short_message"`
 	Time    float64           `json:"timestamp"` // seconds
 	Level   int               `json:"level"`
-	Fields  map[string]string `json:",inline"`
+	Fields  map[string]string `json:",embed"`
 }
 
 // Send sends a message for each event. After as many failures as gelf-tcp-max-reconnect allows what failed is dropped.
