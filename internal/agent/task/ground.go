@@ -55,6 +55,11 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 		return nil, initialization(err)
 	}
 	ground := &groundwork{}
+	if !t.progress.Running { // or all that mount them have them
+		if err := t.provideVolumes(t.life); err != nil {
+			return ground, err
+		}
+	}
 	if spec.Listen != "" {
 		l, err := t.Engine.Listener(t.life, t.id)
 		if err != nil {

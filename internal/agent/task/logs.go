@@ -175,5 +175,8 @@ func (t *task) containerSpec(c *acs.Container) (engine.ContainerSpec, error) {
 	env := environment(&t.payload, c, t.Region, t.endpoint, t.metadataID(c.Name))
 	maps.Copy(env, t.secretVariables(c))
 	cfg, host, err := config(&t.payload, c, t.cluster(), env)
+	if err == nil {
+		err = t.mount(c, &host)
+	}
 	return engine.ContainerSpec{Name: c.Name, Image: c.Image, Config: cfg, Host: host, Log: t.logSpec(c)}, err
 }

@@ -26,15 +26,17 @@ func refusal(t *acs.Task) string {
 	ask(t.PidMode != "", "pidMode")
 	ask(t.IpcMode != "", "ipcMode")
 	ask(t.ProxyConfiguration != nil, "proxyConfiguration")
-	ask(len(t.Volumes) > 0, "volumes")
+	for _, v := range t.Volumes {
+		e := v.EfsVolumeConfiguration
+		ask(e != nil && e.AuthorizationConfig != nil && e.AuthorizationConfig.AccessPointId != "", "the access point of volume %s", v.Name)
+		ask(v.Type != acs.VolumeTypeHost && v.DockerVolumeConfiguration == nil && e == nil, "volume %s of type %q", v.Name, v.Type)
+	}
 	ask(len(t.Attachments) > 0, "attachments")
 	ask(len(t.Associations) > 0, "associations")
 	for _, c := range t.Containers {
 		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
 		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
 		in(len(c.Links) > 0, "links")
-		in(len(c.MountPoints) > 0, "mountPoints")
-		in(len(c.VolumesFrom) > 0, "volumesFrom")
 		in(len(c.DependsOn) > 0, "dependsOn")
 		in(c.RestartPolicy != nil && c.RestartPolicy.Enabled, "restartPolicy")
 		in(c.HealthCheckType != "", "healthCheck")

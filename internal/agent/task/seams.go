@@ -31,6 +31,8 @@ type Config struct {
 	Dir    string // holds a directory for each task, absolute
 	Region string
 	Pull   engine.PullPolicy
+	// EFS are the file systems that stand for those of EFS, by id: fs-0123456789abcdef0.
+	EFS map[string]FileSystem
 	// StopTimeout is the time between the stop signal and the kill where the definition sets none. Default 30 s.
 	StopTimeout time.Duration
 	Log         *slog.Logger // default slog.Default()
