@@ -35,6 +35,7 @@ type devOptions struct {
 	detach    bool
 	verbose   bool
 	images    imageOptions
+	efs       efsFlag
 }
 
 func devCommand(flags *globals) *cobra.Command {
@@ -68,6 +69,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
 	o.images.flags(f)
+	f.Var(&o.efs, "efs", "`ID`=DIRECTORY or ID=nfs://HOST/EXPORT that stands for a file system of EFS, such as fs-0123=/srv/shared; repeatable")
 	f.BoolVar(&o.verbose, "verbose", false, "log what happens inside")
 	return cmd
 }

@@ -14,6 +14,7 @@ type imageOptions struct {
 	docker     string // dockerAuto, dockerNone or the path of a socket
 	hub        []string
 	registries string
+	pull       pullFlag
 
 	noCleanup            bool
 	interval, minimumAge time.Duration
@@ -25,8 +26,9 @@ const (
 	dockerNone = "none"
 )
 
-// cleanupVariables are what the ECS agent is told the same by.
-var cleanupVariables = map[string]string{
+// agentVariables are what the ECS agent is told the same by.
+var agentVariables = map[string]string{
+	"image-pull-behavior":         "ECS_IMAGE_PULL_BEHAVIOR",
 	"disable-image-cleanup":       "ECS_DISABLE_IMAGE_CLEANUP",
 	"image-cleanup-interval":      "ECS_IMAGE_CLEANUP_INTERVAL",
 	"image-minimum-cleanup-age":   "ECS_IMAGE_MINIMUM_CLEANUP_AGE",
@@ -37,6 +39,7 @@ func (o *imageOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.docker, "docker", dockerAuto, "Docker whose images and registry logins are used: auto finds it as the docker command does, none, or the path of a `SOCKET`")
 	f.StringSliceVar(&o.hub, "docker-hub", nil, "`NAMES` without a registry that are Docker Hub's, beside well-known ones: my-app, my-team/ or all")
 	f.StringVar(&o.registries, "registry-config", "/etc/berth/certs.d", "`DIRECTORY` of hosts.toml files, as containerd has them: mirrors, authorities, registries without TLS")
+	f.Var(&o.pull, "image-pull-behavior", "`WHEN` tasks have images pulled: prefer-cached (when they are not here), once (unless a pull brought them), default (always; what is here will do when that fails) or always")
 	f.BoolVar(&o.noCleanup, "disable-image-cleanup", false, "never remove images")
 	f.DurationVar(&o.interval, "image-cleanup-interval", 30*time.Minute, "`TIME` between two looks at the disk, for images to remove")
 	f.DurationVar(&o.minimumAge, "image-minimum-cleanup-age", time.Hour, "`TIME` that no task has used an image before it may be removed")
@@ -47,7 +50,7 @@ func (o *imageOptions) flags(f *pflag.FlagSet) {
 
 // complete takes from the environment what no flag says, and checks all.
 func (o *imageOptions) complete(f *pflag.FlagSet) error {
-	for flag, variable := range cleanupVariables {
+	for flag, variable := range agentVariables {
 		value := os.Getenv(variable)
 		if value == "" || f.Changed(flag) {
 			continue

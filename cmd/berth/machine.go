@@ -219,6 +219,7 @@ func (m *machine) startAgent() error {
 	life := &agentLife{cancel: cancel, ended: make(chan struct{}), Agent: agent.New(agent.Config{
 		Dir: m.in.Path("agent"), Machine: m.in.ID, Endpoint: m.endpoint, Region: m.o.region, Credentials: credentials,
 		Engine: m.engine, Network: m.network,
+		Pull: m.o.images.pull.policy, EFS: m.o.efs.systems,
 		Identities: identities, ReservedPorts: []int{atoi(port)}, Version: version, Hash: version, Log: m.log,
 	})}
 	go func() {

@@ -55,7 +55,8 @@ type Config struct {
 	// ReservedPorts are TCP ports of the host that no container can have, beside 22 and those of Docker and the ECS agent.
 	ReservedPorts []int
 	Pull          engine.PullPolicy
-	StopTimeout   time.Duration // default 30 s
+	EFS           map[string]task.FileSystem // what stands for file systems of EFS, by id
+	StopTimeout   time.Duration              // default 30 s
 
 	Version, Hash string // of Berth
 	Log           *slog.Logger
@@ -132,7 +133,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 		Attached: func(at task.Attachment) {
 			_ = sessions.of(at.Identity, func(s *session.Session) error { s.Attached(at); return nil })
 		},
-		Dir: a.tasks(), Region: a.Region, Pull: a.Pull, StopTimeout: a.StopTimeout, Log: a.Log,
+		Dir: a.tasks(), Region: a.Region, Pull: a.Pull, EFS: a.EFS, StopTimeout: a.StopTimeout, Log: a.Log,
 	})
 	if err != nil {
 		return err

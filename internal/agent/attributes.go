@@ -26,7 +26,7 @@ const (
 	interfaceAttribute = "ecs.capability.task-eni"
 )
 
-// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks, reads secrets, hands out the
+// capabilities are what the agent does itself, whatever the engine: it ships logs, attaches networks, provides volumes, reads secrets, hands out the
 // credentials of roles and stops each container in its own time. Images of ECR it pulls as any other, when it does not have
 // them. Task definitions that need one ask for it by name.
 var capabilities = []string{
@@ -34,6 +34,9 @@ var capabilities = []string{
 	"com.amazonaws.ecs.capability.task-iam-role",
 	"com.amazonaws.ecs.capability.task-iam-role-network-host",
 	"ecs.capability.container-ordering",
+	"ecs.capability.docker-plugin.local",
+	"ecs.capability.efs",
+	"ecs.capability.efsAuth",
 	"ecs.capability.execute-command",
 	"ecs.capability.execution-role-awslogs",
 	"ecs.capability.execution-role-ecr-pull",

@@ -21,7 +21,7 @@ func (s *Service) registerTasks(svc *wire.Service) {
 
 // launchRefused is refused of RunTask and of StartTask.
 var launchRefused = []wire.Option{
-	wire.Refuse("volumeConfigurations", "volumes are not mounted"),
+	wire.Refuse("volumeConfigurations", "EBS volumes are not there"),
 	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
 	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),

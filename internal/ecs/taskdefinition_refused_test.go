@@ -27,7 +27,9 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 	_, call := w.wire()
 	for _, body := range []string{
 		definitionOf(onHost+`, "pidMode": "task"`, small),
-		definitionOf(onHost+`, "volumes": [{"name": "v"}]`, small),
+		definitionOf(onHost+`, "volumes": [{"name": "v", "configuredAtLaunch": true}]`, small+`, "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]`),
+		definitionOf(onHost+`, "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "transitEncryption": "ENABLED", "authorizationConfig": {"accessPointId": "fsap-1"}}}]`, small),
+		definitionOf(onHost+`, "taskRoleArn": "r", "volumes": [{"name": "v", "s3filesVolumeConfiguration": {"fileSystemArn": "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1"}}]`, small),
 		definitionOf(`"networkMode": "bridge"`, small),
 		definitionOf(onHost+`, "requiresCompatibilities": ["MANAGED_INSTANCES"]`, small),
 		definitionOf(onHost+`, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}`, small),
@@ -42,7 +44,7 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 		}
 	}
 	// AWS's defaults, and what asks for nothing.
-	neutral := definitionOf(onHost+`, "volumes": [], "placementConstraints": [], "inferenceAccelerators": [], "requiresCompatibilities": ["EC2"], "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"}, "enableFaultInjection": false`,
+	neutral := definitionOf(onHost+`, "volumes": [{"name": "v", "host": {}, "configuredAtLaunch": false}], "placementConstraints": [], "inferenceAccelerators": [], "requiresCompatibilities": ["EC2"], "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"}, "enableFaultInjection": false`,
 		small+`, "secrets": [], "links": [], "dependsOn": [], "mountPoints": [], "volumesFrom": [], "interactive": false, "disableNetworking": false,
 			"pseudoTerminal": false, "privileged": false, "readonlyRootFilesystem": false, "restartPolicy": {"enabled": false, "ignoredExitCodes": [], "restartAttemptPeriod": 300},
 			"environment": [], "environmentFiles": [], "dnsServers": [], "dnsSearchDomains": [], "extraHosts": [], "dockerSecurityOptions": [], "dockerLabels": {},

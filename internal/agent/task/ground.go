@@ -128,7 +128,7 @@ func (t *task) file(name string, content []byte) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	if err := os.WriteFile(path+".new", content, 0o644); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path+".new", content, 0o644)); err != nil {
 		return "", err
 	}
 	return path, os.Rename(path+".new", path)

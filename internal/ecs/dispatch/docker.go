@@ -158,10 +158,10 @@ func (out *dockerHostConfig) linux(p *api.LinuxParameters, memory int32) {
 	}
 	out.Init = isTrue(p.InitProcessEnabled)
 	out.ShmSize = int64(value(p.SharedMemorySize)) << 20
-	if p.MaxSwap != nil {
+	if p.MaxSwap != nil { // without it, ECS takes no note of the other
 		out.MemorySwap = int64(memory+*p.MaxSwap) << 20
+		out.MemorySwappiness = p.Swappiness
 	}
-	out.MemorySwappiness = p.Swappiness
 	for _, d := range p.Devices {
 		out.Devices = append(out.Devices, device(d))
 	}

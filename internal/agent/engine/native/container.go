@@ -55,6 +55,12 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	if err != nil {
 		return err
 	}
+	if c.ResolvConf != "" { // whoever wrote the container's own files has heeded these
+		host.DNS, host.DNSSearch, host.DNSOptions = nil, nil, nil
+	}
+	if c.Hosts != "" {
+		host.ExtraHosts = nil
+	}
 	hostname := filepath.Join(dir, "hostname")
 	translated, err := spec.New(spec.Request{
 		RuntimeID: RuntimeID(id, c.Name), Config: c.Config, Host: host, Image: rootfs.Config,
