@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rewriteMetadataPort lets a listener on MetadataPort answer at MetadataAddress port 80, in the network namespace that the
+// RewriteMetadataPort lets a listener on MetadataPort answer at MetadataAddress port 80, in the network namespace that the
 // calling thread is in. A listener on port 80 itself would keep the task's own programs from listening on that port of all
 // addresses, as web servers do. No connection is tracked for it: each of the two directions has its rule.
 //
 //	output: oifname "lo" ip daddr 169.254.170.2 tcp dport 80 tcp dport set 51679
 //	        oifname "lo" ip saddr 169.254.170.2 tcp sport 51679 tcp sport set 80
-func rewriteMetadataPort() error {
+func RewriteMetadataPort() error {
 	nft, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)

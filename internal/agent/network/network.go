@@ -96,7 +96,8 @@ const vpcPrefix = "vpc-"
 // bridgeID is what the instance's bridge goes by among the VPCs, whose ids have other letters.
 const bridgeID = vpcPrefix + "bridge"
 
-func (t TaskNet) validate() error {
+// Validate says what is wrong with it.
+func (t TaskNet) Validate() error {
 	switch {
 	case !namePattern.MatchString(t.Task) || strings.HasPrefix(t.Task, vpcPrefix):
 		return fmt.Errorf("task id %q cannot name a namespace", t.Task)

@@ -69,7 +69,7 @@ func (n *Network) namespace(name string) string { return filepath.Join(n.namespa
 // Attach makes the task's namespace with its leg in the subnet. Calling it again for an attached task returns what it
 // has; a call that was cut short leaves nothing that the next one, or New, does not remove.
 func (n *Network) Attach(ctx context.Context, t TaskNet) (Attached, error) {
-	if err := t.validate(); err != nil {
+	if err := t.Validate(); err != nil {
 		return Attached{}, fmt.Errorf("attach task %s: %w", t.Task, err)
 	}
 	n.mu.Lock()

@@ -92,13 +92,17 @@ func (r *resolver) remove(name string, addr netip.Addr) {
 
 func (r *resolver) handler(network string) dns.HandlerFunc {
 	return func(w dns.ResponseWriter, question *dns.Msg) {
-		answer := r.local(question)
-		if answer == nil {
-			answer = r.ask(network, question)
-		}
-		answer.Truncate(room(network, question))
-		_ = w.WriteMsg(answer) // the client may be gone: it asks again
+		_ = w.WriteMsg(r.answer(network, question)) // the client may be gone: it asks again
 	}
+}
+
+func (r *resolver) answer(network string, question *dns.Msg) *dns.Msg {
+	answer := r.local(question)
+	if answer == nil {
+		answer = r.ask(network, question)
+	}
+	answer.Truncate(room(network, question))
+	return answer
 }
 
 // room is the size of answer that whoever asked takes. Names that an upstream has compressed have grown since.

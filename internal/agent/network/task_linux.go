@@ -76,7 +76,7 @@ func configureTask(nl handle, t TaskNet) (int, error) {
 	if err := nl.up(lo, &netlink.Addr{IPNet: hostNet(MetadataAddress)}); err != nil {
 		return 0, err
 	}
-	if err := rewriteMetadataPort(); err != nil {
+	if err := RewriteMetadataPort(); err != nil {
 		return 0, err
 	}
 	eth0, err := nl.LinkByName("eth0")
