@@ -20,7 +20,9 @@ build: seccomp
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '-s -w' -o bin/hello ./cmd/hello
 	CGO_ENABLED=1 $(GO) build -trimpath -tags '$(SHIMTAGS)' -ldflags '$(LDFLAGS) -extldflags -static' -o bin/berth-shim ./cmd/berth-shim
-	@for program in hello berth-shim; do \
+	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o bin/berth-pause-amd64 ./cmd/berth-pause
+	GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o bin/berth-pause-arm64 ./cmd/berth-pause
+	@for program in hello berth-shim berth-pause-amd64 berth-pause-arm64; do \
 		[ $(EMBEDDED)/$$program.zst -nt bin/$$program ] || $(GO) run ./internal/embedded/pack bin/$$program $(EMBEDDED)/$$program.zst; done
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
 

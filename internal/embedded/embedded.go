@@ -1,5 +1,5 @@
-// Package embedded carries the programs that berth ships inside itself: the shim and the hello image's program.
-// `make build` compiles them into files/ first. The native engine and the image store call it.
+// Package embedded carries the programs that berth ships inside itself: the shim, the hello image's program and Docker's pause.
+// `make build` compiles them into files/ first. The engines and the image store call it.
 package embedded
 
 import (
@@ -17,6 +17,10 @@ func Shim() ([]byte, error) { return program("berth-shim") }
 
 // Hello returns the executable of the built-in image berth/hello.
 func Hello() ([]byte, error) { return program("hello") }
+
+// Pause returns the berth-pause executable for Linux on an architecture, as Go names it: Docker's machine may have another
+// than this one.
+func Pause(architecture string) ([]byte, error) { return program("berth-pause-" + architecture) }
 
 func program(name string) ([]byte, error) {
 	packed, err := files.ReadFile("files/" + name + ".zst")
