@@ -151,7 +151,7 @@ func TestNoRoomImportsWhatItMustNot(t *testing.T) {
 // TestBerthNeedsNoC proves that the program itself is built of Go alone, for every platform that it has: the shim is the
 // one that links C, and only Linux has it.
 func TestBerthNeedsNoC(t *testing.T) {
-	for _, platform := range []string{"linux/amd64", "darwin/arm64"} {
+	for _, platform := range []string{"linux/amd64", "linux/arm64", "darwin/arm64"} {
 		system, processor, _ := strings.Cut(platform, "/")
 		build := exec.Command("go", "build", "-o", os.DevNull, "./cmd/berth")
 		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+processor)

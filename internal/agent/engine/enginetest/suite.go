@@ -46,6 +46,8 @@ type Suite struct {
 	Program func(name string, args ...string) engine.ContainerSpec
 	// Listen is an address for TaskSpec.Listen of a task on the host's network; empty if the engine can't.
 	Listen string
+	// Dial connects to what listens there. Nil: net.Dial does.
+	Dial func(address string) (net.Conn, error)
 	// Settle waits until a running container that Sleeps or is Stubborn has said how it takes its stop signal. Nil if the
 	// engine's containers are born with that.
 	Settle func(t *testing.T, task, container string)
@@ -452,7 +454,7 @@ func listener(t *testing.T, s Suite) {
 	served(b, l, address)
 	b.must(l.Close())
 	b.must(b.Engine.Close())
-	waiting, err := net.Dial("tcp", address) // while no agent lives
+	waiting, err := b.dial(address) // while no agent lives
 	b.must(err)
 	defer waiting.Close()
 	b.Engine = s.Open(t)
@@ -465,9 +467,16 @@ func listener(t *testing.T, s Suite) {
 	served(b, l, address)
 }
 
+func (b *box) dial(address string) (net.Conn, error) {
+	if b.Suite.Dial != nil {
+		return b.Suite.Dial(address)
+	}
+	return net.Dial("tcp", address)
+}
+
 func served(b *box, l net.Listener, address string) {
 	b.Helper()
-	client, err := net.Dial("tcp", address)
+	client, err := b.dial(address)
 	b.must(err)
 	defer client.Close()
 	server, err := l.Accept()

@@ -1,0 +1,203 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/go-json-experiment/json"
+	"github.com/moby/moby/api/types/container"
+	dockernet "github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/engine/docker/carrier"
+	"github.com/berth-dev/berth/internal/agent/network"
+)
+
+// Network is the task networking of an engine: each VPC is a network of Docker's own, in which a task's pause container has
+// the address that the control plane gave the task.
+type Network struct{ *Engine }
+
+// vpc is a Docker network.
+type vpc struct {
+	mu    sync.Mutex
+	id    string // Docker's; empty until it is known to be there
+	names *network.Names
+}
+
+// netnsPrefix begins a network.Attached.NetNS that is no path: what follows is the interface, as JSON.
+const netnsPrefix = "docker:"
+
+// Attach makes sure of the VPC's network. The address is taken when the task's pause container starts.
+func (n *Network) Attach(ctx context.Context, t network.TaskNet) (network.Attached, error) {
+	if err := t.Validate(); err != nil {
+		return network.Attached{}, fmt.Errorf("attach task %s: %w", t.Task, err)
+	}
+	v := n.vpc(t.VPC)
+	if err := v.ready(ctx, n.Engine, t); err != nil {
+		return network.Attached{}, fmt.Errorf("attach task %s: %w", t.Task, err)
+	}
+	v.names.Add(t.DNSName, t.Address)
+	text, err := json.Marshal(t, json.Deterministic(true))
+	if err != nil {
+		return network.Attached{}, err
+	}
+	attached := network.Attached{NetNS: netnsPrefix + string(text)}
+	if n.local() {
+		attached.HostAddress = t.Address
+	}
+	return attached, nil
+}
+
+// local says that the daemon is of the machine that the agent runs on, whose bridges the agent reaches.
+func (e *Engine) local() bool { return runtime.GOOS == "linux" && sameMachine(e.info) }
+
+// Detach takes the task's address off its pause container.
+func (n *Network) Detach(ctx context.Context, id string) error {
+	if !idPattern.MatchString(id) {
+		return nil
+	}
+	found, err := n.list(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		var t network.TaskNet
+		if c.Labels[labelNet] == "" || json.Unmarshal([]byte(c.Labels[labelNet]), &t) != nil {
+			continue
+		}
+		n.vpc(t.VPC).names.Remove(t.DNSName, t.Address)
+		err := n.ask(ctx, makeTime, "take the task off its network", func(ctx context.Context) error {
+			_, err := n.api.NetworkDisconnect(ctx, n.networkName(t.VPC), client.NetworkDisconnectOptions{Container: c.ID, Force: true})
+			if errdefs.IsInvalidArgument(err) || errdefs.IsConflict(err) || errdefs.IsPermissionDenied(err) || err != nil && strings.Contains(err.Error(), "is not connected") {
+				return nil // it is off already
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// List returns the tasks that have an address, ordered by their ids.
+func (n *Network) List() []network.TaskNet {
+	var list []network.TaskNet
+	found, err := n.list(n.life, "")
+	if err != nil {
+		n.config.Log.Warn("what networks tasks have is not known", "error", err)
+		return nil
+	}
+	for _, c := range found {
+		var t network.TaskNet
+		if c.Labels[labelNet] != "" && json.Unmarshal([]byte(c.Labels[labelNet]), &t) == nil {
+			list = append(list, t)
+		}
+	}
+	slices.SortFunc(list, func(a, b network.TaskNet) int { return cmp.Compare(a.Task, b.Task) })
+	return list
+}
+
+func (e *Engine) networkName(vpc string) string { return "berth-" + e.config.Instance + "-" + vpc }
+
+func (e *Engine) vpc(id string) *vpc {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.nets[id]
+	if v == nil {
+		v = &vpc{names: network.NewNames(e.config.ResolvConf, e.config.Log)}
+		e.nets[id] = v
+	}
+	return v
+}
+
+// ready makes the VPC's network, unless it is there.
+func (v *vpc) ready(ctx context.Context, e *Engine, t network.TaskNet) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	name := e.networkName(t.VPC)
+	err := e.ask(ctx, askTime, "look for network "+name, func(ctx context.Context) error {
+		found, err := e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
+		v.id = found.Network.ID
+		return err
+	})
+	if err == nil || !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	pool := t.VPCCIDR
+	if !pool.IsValid() {
+		pool = t.SubnetCIDR
+	}
+	if err := e.clash(pool); err != nil {
+		return err
+	}
+	config := dockernet.IPAMConfig{Subnet: pool.Masked(), Gateway: pool.Masked().Addr().Next()}
+	return e.ask(ctx, makeTime, fmt.Sprintf("make a Docker network of %s for %s", pool, t.VPC), func(ctx context.Context) error {
+		made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{
+			Driver: "bridge", IPAM: &dockernet.IPAM{Config: []dockernet.IPAMConfig{config}},
+			Labels: map[string]string{labelInstance: e.config.Instance, labelVPC: t.VPC},
+		})
+		v.id = made.ID
+		return err
+	})
+}
+
+// clash says which network of this machine a VPC's range would cut off: Docker looks at its own networks alone.
+func (e *Engine) clash(pool netip.Prefix) error {
+	if !e.local() {
+		return nil
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Overlaps(pool) {
+			return fmt.Errorf("the VPC's range %s overlaps with %s, which this machine has an interface in: Docker's networks are the host's, so choose a VPC of another range, or --engine native", pool, p.Masked())
+		}
+	}
+	return nil
+}
+
+// leg gives the task's pause container its place in the VPC.
+func (t *task) leg(config *carrier.Config, host *container.HostConfig) (*dockernet.NetworkingConfig, error) {
+	n, err := t.record.net()
+	if err != nil {
+		return nil, err
+	}
+	name := t.networkName(n.VPC)
+	host.NetworkMode = container.NetworkMode(name)
+	config.MAC = n.MAC
+	if config.Resolver = n.Resolver; n.Resolver.IsValid() {
+		config.Loopback = append(config.Loopback, n.Resolver)
+	}
+	return &dockernet.NetworkingConfig{EndpointsConfig: map[string]*dockernet.EndpointSettings{
+		name: {IPAMConfig: &dockernet.EndpointIPAMConfig{IPv4Address: n.Address}},
+	}}, nil
+}
+
+// net is the task's network interface; the zero value when it has none of its own.
+func (r taskRecord) net() (t network.TaskNet, err error) {
+	text, ok := strings.CutPrefix(r.Spec.NetNS, netnsPrefix)
+	if !ok {
+		if r.Spec.NetNS != "" {
+			err = fmt.Errorf("docker has no network namespace %q", r.Spec.NetNS)
+		}
+		return t, err
+	}
+	err = json.Unmarshal([]byte(text), &t)
+	return t, err
+}
+
+// Close does nothing: the Engine's ends all.
+func (n *Network) Close() error { return nil }
