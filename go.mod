@@ -57,6 +57,7 @@ require (
 	go.etcd.io/etcd/client/pkg/v3 v3.7.3
 	go.etcd.io/etcd/client/v3 v3.7.3
 	go.etcd.io/etcd/server/v3 v3.7.3
+	go.opentelemetry.io/contrib/detectors/aws/ecs v1.46.0
 	go.uber.org/zap v1.27.1
 	go.yaml.in/yaml/v4 v4.0.0-rc.4
 	golang.org/x/net v0.61.0
@@ -68,6 +69,8 @@ require (
 )
 
 require golang.org/x/term v0.47.0
+
+require github.com/brunoscheufler/aws-ecs-metadata-go v0.0.0-20221221133751-67e37ae746cd // indirect
 
 require (
 	cyphar.com/go-pathrs v0.2.6 // indirect

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -80,9 +81,7 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 			known.Limits.Memory = nil
 		}
 	}
-	if l := logConfig(c); l.Type != "" {
-		known.LogDriver, known.LogOptions = l.Type, l.Config
-	}
+	known.LogDriver, known.LogOptions = t.describeLog(c, s)
 	if s == nil {
 		return known
 	}
@@ -101,6 +100,22 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 		}
 	}
 	return known
+}
+
+// describeLog is a container's log driver and its options, as ECS tells them: the stream instead of what it is made of.
+func (t *task) describeLog(c *acs.Container, s *engine.ContainerStatus) (driver string, options map[string]string) {
+	l := logConfig(c)
+	if l.Type != "awslogs" {
+		return l.Type, l.Config
+	}
+	options = maps.Clone(l.Config)
+	if prefix := options["awslogs-stream-prefix"]; prefix != "" {
+		delete(options, "awslogs-stream-prefix")
+		options["awslogs-stream"] = prefix + "/" + c.Name + "/" + t.id
+	} else if s != nil {
+		options["awslogs-stream"] = s.RuntimeID
+	}
+	return l.Type, options
 }
 
 // restarts is how often a container with a restart policy was started again; nil for another.

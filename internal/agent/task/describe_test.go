@@ -43,7 +43,7 @@ func TestATaskIsDescribedAsItIs(t *testing.T) {
 			t.Errorf("pulled from %s to %s", d.PullStartedAt, d.PullStoppedAt)
 		}
 		web, side := d.Containers[0], d.Containers[1]
-		if web.ID != idA+"-0" || web.KnownStatus != running || web.ContainerARN != "arn:container/web" || web.LogDriver != "awslogs" || web.LogOptions["awslogs-group"] != "/app" ||
+		if web.ID != idA+"-0" || web.KnownStatus != running || web.ContainerARN != "arn:container/web" || web.LogDriver != "awslogs" || web.LogOptions["awslogs-group"] != "/app" || len(web.LogOptions) != 2 || web.LogOptions["awslogs-stream"] != "s/web/"+idA ||
 			*web.Limits.CPU != 128 || *web.Limits.Memory != 64 || web.ExitCode != nil || web.RestartCount != nil || web.StartedAt.IsZero() {
 			t.Errorf("web is %+v", web)
 		}
