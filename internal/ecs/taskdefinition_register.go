@@ -40,7 +40,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.restartPolicy.enabled", "containers are not restarted"),
 	wire.Refuse("containerDefinitions.environmentFiles", "environment files are not read"),
 	wire.Refuse("containerDefinitions.secrets", "Secrets Manager and Parameter Store are not there"),
-	wire.Refuse("containerDefinitions.dependsOn", "containers of a task start together"),
 	wire.Refuse("containerDefinitions.disableNetworking", "network mode none does it for the whole task"),
 	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
 	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
@@ -70,7 +69,8 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
-	wire.Note("containerDefinitions.startTimeout", "kept; says nothing while dependsOn, whose wait it bounds, is refused"),
+	wire.Note("containerDefinitions.dependsOn", "a container whose dependency has already exited when HEALTHY is asked for does not start (AWS: it waits until startTimeout)"),
+	wire.Note("containerDefinitions.startTimeout", "without it 3 minutes, on every launch type"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
 	wire.Note("containerDefinitions.logConfiguration.logDriver", "a container without logConfiguration logs by json-file with max-size 10m and max-file 2 (AWS: as the machine's Docker "+
 		"is set up; not at all on FARGATE), and never waits for it. Drivers are the agent's own, with Docker's options, whatever the engine. json-file: files stay on the machine for 3 hours "+

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/berth-dev/berth/api/tcs"
 )
 
 // Identity is one thing that the machine offers and is registered as: its container instance in a cluster, or its
@@ -59,10 +61,22 @@ type Progress struct {
 type Container struct {
 	// Failed is why the container never ran: its image could not be pulled, or it could not be created or started.
 	Failed string `json:"failed,omitzero"`
+	// Unrestarted is why the container, having run, could not be restarted as its policy has it.
+	Unrestarted string `json:"unrestarted,omitzero"`
+	// Health is what was last found of it; nil before the first finding.
+	Health *Health `json:"health,omitzero"`
 	// Reported is the state last reported: "RUNNING", "STOPPED", or empty.
 	Reported string `json:"reported,omitzero"`
 
 	Unknown jsontext.Value `json:",embed"`
+}
+
+// Health is what is known of the health of one run of a container.
+type Health struct {
+	Run    int              `json:"run"`
+	Status tcs.HealthStatus `json:"status"`
+	Since  time.Time        `json:"since"`
+	Output string           `json:"output,omitzero"` // of the check that was made last when the status changed
 }
 
 // Report is a change of state that the control plane has yet to acknowledge. Those of a task go out in order.

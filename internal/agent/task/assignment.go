@@ -119,7 +119,8 @@ func checkContainers(containers []acs.Container) error {
 	if !essential {
 		return errors.New("none of its containers is essential")
 	}
-	return nil
+	_, err := inOrder(containers)
+	return err
 }
 
 // containerName is what ECS takes as a container's name; it also names a directory.

@@ -87,7 +87,7 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 	}
 	known.DockerID, known.ImageID, known.KnownStatus = s.RuntimeID, s.ImageDigest, created
 	known.CreatedAt, known.StartedAt, known.FinishedAt = s.CreatedAt.UTC(), s.StartedAt.UTC(), s.FinishedAt.UTC()
-	known.Ports = t.ports(c)
+	known.Ports, known.Health = t.ports(c), t.describeHealth(c, s)
 	if r := restarts(c, s); r != nil {
 		known.RestartCount = r
 	}
@@ -120,7 +120,7 @@ func (t *task) describeLog(c *acs.Container, s *engine.ContainerStatus) (driver 
 
 // restarts is how often a container with a restart policy was started again; nil for another.
 func restarts(c *acs.Container, s *engine.ContainerStatus) *int {
-	if c.RestartPolicy == nil || !c.RestartPolicy.Enabled {
+	if !restartable(c) {
 		return nil
 	}
 	n := max(s.Runs-1, 0)

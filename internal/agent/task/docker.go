@@ -39,9 +39,10 @@ func config(t *acs.Task, c *acs.Container, cluster string, environment map[strin
 			return cfg, host, fmt.Errorf("container %s: dockerConfig.hostConfig: %w", c.Name, err)
 		}
 	}
-	if cfg.Healthcheck != nil {
-		return cfg, host, fmt.Errorf("container %s: this agent does not support health checks", c.Name)
+	if _, err := checkOf(c); err != nil {
+		return cfg, host, err
 	}
+	cfg.Healthcheck = nil // the agent makes it, whatever the engine
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
 		cfg.Env = append(cfg.Env, name+"="+environment[name])
 	}

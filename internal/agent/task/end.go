@@ -3,59 +3,10 @@ package task
 import (
 	"context"
 	"os"
-	"sync"
 	"time"
 
-	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
-
-// watch follows the task while it runs and reports what becomes of containers without which it goes on. It returns
-// when it does not go on: a *failure, or the end of ctx.
-func (t *task) watch(ctx context.Context) error {
-	for {
-		states, err := t.Engine.Watch(ctx, t.id)
-		if err == nil {
-			for s := range states {
-				if err := t.look(ctx, s); err != nil {
-					return err
-				}
-			}
-		}
-		// The engine has let go of the watch. Whether the task is still there decides.
-		s, found, err := t.inspect(ctx)
-		switch {
-		case err != nil:
-			return err
-		case !found:
-			return errGone
-		}
-		if err := t.look(ctx, s); err != nil {
-			return err
-		}
-		if !pause(ctx, 100*time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// look takes in a state of the running task.
-func (t *task) look(ctx context.Context, s engine.TaskStatus) error {
-	t.observe(s)
-	switch {
-	case s.Lost:
-		return &failure{lost(s)}
-	case t.hasEnded(s):
-		return errEssential
-	}
-	for _, c := range t.payload.Containers {
-		have := find(s, c.Name)
-		if have != nil && have.State == engine.Stopped && t.progress.Containers[c.Name].Reported != stopped {
-			return t.report(ctx, s, running)
-		}
-	}
-	return nil
-}
 
 // end stops what runs, gives the network back, and reports the end. It returns early only when ctx ends.
 func (t *task) end(ctx context.Context) {
@@ -77,62 +28,6 @@ func (t *task) end(ctx context.Context) {
 	if err := t.report(ctx, status, statuses...); err == nil {
 		t.log.Info("task stopped", "reason", t.progress.Failed)
 	}
-}
-
-// halt stops the task's containers, all at once, each with its own grace, and returns the task as it is then.
-func (t *task) halt(ctx context.Context) (engine.TaskStatus, error) {
-	for wait := backoff(100*time.Millisecond, 30*time.Second); ; {
-		status, _, err := t.inspect(ctx)
-		if err != nil {
-			return status, err
-		}
-		var wg sync.WaitGroup
-		for _, c := range status.Containers {
-			if c.State != engine.Stopped {
-				wg.Go(func() {
-					if err := t.Engine.StopContainer(ctx, t.id, c.Name, t.grace(c.Name)); err != nil && ctx.Err() == nil {
-						t.log.Error("container cannot be stopped; trying again", "container", c.Name, "error", err)
-					}
-				})
-			}
-		}
-		wg.Wait()
-		if status, _, err = t.inspect(ctx); err != nil {
-			return status, err
-		}
-		if !runs(status) {
-			return status, nil
-		}
-		if !pause(ctx, wait()) {
-			return status, context.Cause(ctx)
-		}
-	}
-}
-
-func runs(s engine.TaskStatus) bool {
-	for _, c := range s.Containers {
-		if c.State == engine.Running {
-			return true
-		}
-	}
-	return false
-}
-
-// grace is the time between a container's stop signal and its kill.
-func (t *task) grace(container string) time.Duration {
-	if c := t.container(container); c != nil && c.StopTimeout != nil && *c.StopTimeout > 0 {
-		return time.Duration(*c.StopTimeout) * time.Second
-	}
-	return t.StopTimeout
-}
-
-func (t *task) container(name string) *acs.Container {
-	for i := range t.payload.Containers {
-		if t.payload.Containers[i].Name == name {
-			return &t.payload.Containers[i]
-		}
-	}
-	return nil
 }
 
 // hasRun says that every container that can run has been started.

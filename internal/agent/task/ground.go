@@ -51,7 +51,8 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 			return nil, initialization(err)
 		}
 	}
-	if err := t.Engine.CreateTask(t.life, spec); err != nil {
+	spec.PIDMode, spec.IPCMode = engine.NamespaceMode(t.payload.PidMode), engine.NamespaceMode(t.payload.IpcMode)
+	if err := t.patiently(t.life, "create the task", func() error { return t.Engine.CreateTask(t.life, spec) }); err != nil {
 		return nil, initialization(err)
 	}
 	ground := &groundwork{}

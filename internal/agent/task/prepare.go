@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -120,13 +121,12 @@ func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed ma
 	defer cancel(nil)
 	for _, c := range containers {
 		wg.Go(func() {
-			auth, err := t.login(ctx, c)
-			if err != nil {
-				cancel(err)
+			err := t.pullImage(ctx, c)
+			if err == nil || ctx.Err() != nil {
 				return
 			}
-			_, err = t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Task: t.id, Container: c.Name}, nil)
-			if err == nil || ctx.Err() != nil {
+			if own, ok := errors.AsType[*failure](err); ok {
+				cancel(own)
 				return
 			}
 			mu.Lock()
@@ -138,4 +138,16 @@ func (t *task) pull(ctx context.Context, containers []*acs.Container) (failed ma
 	}
 	wg.Wait()
 	return failed, context.Cause(ctx)
+}
+
+// pullImage makes a container's image present.
+func (t *task) pullImage(ctx context.Context, c *acs.Container) error {
+	auth, err := t.login(ctx, c)
+	if err != nil {
+		return err
+	}
+	return t.patiently(ctx, "pull image "+c.Image, func() error {
+		_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Task: t.id, Container: c.Name}, nil)
+		return err
+	})
 }

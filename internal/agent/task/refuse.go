@@ -23,8 +23,6 @@ func refusal(t *acs.Task) string {
 	default:
 		ask(true, "network mode %q", t.NetworkMode)
 	}
-	ask(t.PidMode != "", "pidMode")
-	ask(t.IpcMode != "", "ipcMode")
 	ask(t.ProxyConfiguration != nil, "proxyConfiguration")
 	for _, v := range t.Volumes {
 		e := v.EfsVolumeConfiguration
@@ -37,9 +35,6 @@ func refusal(t *acs.Task) string {
 		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
 		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
 		in(len(c.Links) > 0, "links")
-		in(len(c.DependsOn) > 0, "dependsOn")
-		in(c.RestartPolicy != nil && c.RestartPolicy.Enabled, "restartPolicy")
-		in(c.HealthCheckType != "", "healthCheck")
 		in(c.FirelensConfiguration != nil, "firelensConfiguration")
 		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
 		in(c.RegistryAuthentication != nil && c.RegistryAuthentication.AsmAuthData == nil, "registryAuthentication")

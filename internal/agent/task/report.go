@@ -63,7 +63,16 @@ func (t *task) remember(container string, change func(*db.Container)) {
 	c := containers[container]
 	change(&c)
 	containers[container] = c
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.progress.Containers = containers
+}
+
+// remembered is what is remembered of a container. Anybody may ask.
+func (t *task) remembered(container string) db.Container {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.progress.Containers[container]
 }
 
 // change is what the control plane is told when the task has this status.
@@ -84,7 +93,7 @@ func (t *task) change(s engine.TaskStatus, status string) ecs.SubmitTaskStateCha
 		}
 	}
 	for _, c := range t.payload.Containers {
-		reported := t.containerChange(c.Name, find(s, c.Name))
+		reported := t.containerChange(&c, find(s, c.Name), status == stopped)
 		if status == stopped {
 			reported.Status = stopped
 		}
@@ -104,23 +113,23 @@ func (t *task) change(s engine.TaskStatus, status string) ecs.SubmitTaskStateCha
 }
 
 // containerChange is what the control plane is told of a container; nil is one that the engine does not have. A status
-// is set once there is something to tell.
-func (t *task) containerChange(name string, c *engine.ContainerStatus) ecs.ContainerStateChange {
-	change := ecs.ContainerStateChange{ContainerName: name}
-	if c != nil && (c.State == engine.Running || !c.StartedAt.IsZero()) {
-		change.RuntimeId, change.ImageDigest, change.Status = c.RuntimeID, c.ImageDigest, running
-		if c.State == engine.Stopped {
-			change.Status = stopped
-			if c.ExitKnown {
-				code := int32(c.ExitCode)
+// is set once there is something to tell. Of one that is about to be restarted there is nothing new, unless this is final.
+func (t *task) containerChange(c *acs.Container, have *engine.ContainerStatus, final bool) ecs.ContainerStateChange {
+	change := ecs.ContainerStateChange{ContainerName: c.Name}
+	if have != nil && (have.State == engine.Running || !have.StartedAt.IsZero()) {
+		change.RuntimeId, change.ImageDigest, change.Status = have.RuntimeID, have.ImageDigest, running
+		if have.State == engine.Stopped && (final || t.isOver(c, have)) {
+			change.Status, change.Reason = stopped, t.progress.Containers[c.Name].Unrestarted
+			if have.ExitKnown {
+				code := int32(have.ExitCode)
 				change.ExitCode = &code
 			}
-			if c.OOMKilled {
+			if have.OOMKilled {
 				change.Reason = oomReason
 			}
 		}
 	}
-	if why := t.failed(name, c); why != "" {
+	if why := t.failed(c.Name, have); why != "" {
 		change.Status, change.Reason = stopped, why
 	}
 	return change

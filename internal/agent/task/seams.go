@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/logdriver"
@@ -27,6 +28,8 @@ type Config struct {
 	Submit   Submit
 	// Attached is told the address by which the host reaches a task, once its network stands; again after a restart.
 	Attached func(Attachment)
+	// Healed is told of a task whenever the health of one of its containers has changed.
+	Healed func(identity string, health tcs.TaskHealth)
 
 	Dir    string // holds a directory for each task, absolute
 	Region string

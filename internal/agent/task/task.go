@@ -101,14 +101,15 @@ func (t *task) live(ctx context.Context) {
 	}
 	up, cancel := t.untilStop(ctx)
 	defer cancel()
-	err := t.start(up)
-	if err == nil {
-		err = t.watch(up)
-	}
+	err := t.carry(up)
 	var failed *failure
-	if errors.As(err, &failed) {
-		t.progress.Failed = failed.reason
-		t.log.Info("task fails", "reason", failed.reason)
+	if !errors.As(err, &failed) {
+		return
+	}
+	t.progress.Failed = failed.reason
+	t.log.Info("task fails", "reason", failed.reason)
+	if t.fails() { // what is about to be stopped would tell the next agent another story
+		_ = t.save(ctx)
 	}
 }
 
@@ -116,6 +117,16 @@ func (t *task) live(ctx context.Context) {
 type failure struct{ reason string }
 
 func (f *failure) Error() string { return "task failed: " + f.reason }
+
+// fails says that the task ends for a reason that the engine can't tell.
+func (t *task) fails() bool {
+	for _, c := range t.progress.Containers {
+		if c.Failed != "" || c.Unrestarted != "" {
+			return true
+		}
+	}
+	return t.progress.Failed != ""
+}
 
 // errEssential ends a task one of whose essential containers has stopped or cannot run.
 var errEssential = &failure{}
