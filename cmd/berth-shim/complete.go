@@ -42,44 +42,49 @@ func (c *container) complete() error {
 	return c.resolveUser()
 }
 
-// resolveUser looks names up in the container's own passwd and group files. The first group is among the others too, as
+// resolveUser finds the numbers of the container's user.
+func (c *container) resolveUser() (err error) {
+	c.spec.Spec.Process.User, err = c.lookUp(c.spec.User, c.spec.Spec.Process.User.Umask)
+	return err
+}
+
+// lookUp looks a user's names up in the container's own passwd and group files. The first group is among the others too, as
 // with Docker: a process can't shed what a file's permissions deny to that group.
-func (c *container) resolveUser() error {
+func (c *container) lookUp(name string, umask *uint32) (specs.User, error) {
 	passwd, err := c.open("etc/passwd")
 	if err != nil {
-		return err
+		return specs.User{}, err
 	}
 	defer passwd.Close()
 	group, err := c.open("etc/group")
 	if err != nil {
-		return err
+		return specs.User{}, err
 	}
 	defer group.Close()
-	who, err := user.GetExecUser(c.spec.User, &user.ExecUser{Home: "/"}, passwd, group)
+	who, err := user.GetExecUser(name, &user.ExecUser{Home: "/"}, passwd, group)
 	if err != nil {
-		return fmt.Errorf("user %q: %w", c.spec.User, err)
+		return specs.User{}, fmt.Errorf("user %q: %w", name, err)
 	}
 	more := append([]int{who.Gid}, who.Sgids...)
 	if len(c.spec.Groups) > 0 {
 		again, err := c.open("etc/group")
 		if err != nil {
-			return err
+			return specs.User{}, err
 		}
 		defer again.Close()
 		added, err := user.GetAdditionalGroups(c.spec.Groups, again)
 		if err != nil {
-			return fmt.Errorf("groups %s: %w", strings.Join(c.spec.Groups, ", "), err)
+			return specs.User{}, fmt.Errorf("groups %s: %w", strings.Join(c.spec.Groups, ", "), err)
 		}
 		more = append(more, added...)
 	}
-	u := &c.spec.Spec.Process.User
-	u.UID, u.GID = uint32(who.Uid), uint32(who.Gid)
+	u := specs.User{UID: uint32(who.Uid), GID: uint32(who.Gid), Umask: umask}
 	for _, g := range more {
 		if !slices.Contains(u.AdditionalGids, uint32(g)) {
 			u.AdditionalGids = append(u.AdditionalGids, uint32(g))
 		}
 	}
-	return nil
+	return u, nil
 }
 
 // open opens a regular file of the root file system without leaving it by a symbolic link. An absent file is empty.

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,23 +21,22 @@ import (
 	"github.com/berth-dev/berth/internal/shim"
 )
 
-// container is one container of the task. Its state is guarded by task.mu.
+// container is one container of the task.
 type container struct {
 	task  *task
 	spec  *shim.Container
-	state shim.ContainerState
+	state shim.ContainerState // guarded by task.mu
 
-	runtime  *libcontainer.Container
-	log      *spool.Writer // nil: output is dropped
-	copying  sync.WaitGroup
-	starting sync.Once
-	stopped  chan struct{} // closed when it will never run again
+	log     *spool.Writer // nil: output is dropped
+	copying sync.WaitGroup
+	sealing sync.Once
 
-	mu       sync.Mutex // guards what follows
-	process  *os.Process
-	signaled bool
-	kill     *time.Timer
-	deadline time.Time
+	mu     sync.Mutex              // held while a run begins; guards what follows
+	next   *libcontainer.Container // made for the first run
+	runs   int
+	latest *life // nil before the first run
+	failed error // why the latest run could not begin
+	ended  bool  // no run begins any more
 }
 
 func (c *container) dir() string    { return shim.ContainerDir(c.task.dir, c.spec.Name) }
@@ -58,13 +55,8 @@ func (c *container) create() error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	// The id is unique on the machine: it names the container's session keyring, which those of one name share.
-	id := c.spec.RuntimeID
-	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: id, Spec: c.spec.Spec})
-	if err != nil {
-		return err
-	}
-	if c.runtime, err = libcontainer.Create(filepath.Join(c.task.dir, "libcontainer"), id, config); err != nil {
+	var err error
+	if c.next, err = c.runtime(); err != nil {
 		return err
 	}
 	if c.spec.Log.Path != "" {
@@ -73,25 +65,76 @@ func (c *container) create() error {
 	return err
 }
 
-// start starts the process and says so, or says why not.
-func (c *container) start() {
-	process, err := c.run()
+// runtime has libcontainer take note of the container, for one run: it forgets it with the end of that. The id is unique
+// on the machine: it names the container's session keyring, which those of one name share.
+func (c *container) runtime() (*libcontainer.Container, error) {
+	id := c.spec.RuntimeID
+	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{CgroupName: id, Spec: c.spec.Spec})
 	if err != nil {
-		c.finish(func(s *shim.ContainerState) { s.Error = err.Error() })
-		return
+		return nil, err
 	}
-	pid, _ := process.Pid()
-	handle, _ := os.FindProcess(pid) // a pidfd: it stays valid, as the child is not reaped before wait
-	c.mu.Lock()
-	c.process = handle
-	c.mu.Unlock()
-	c.task.change(func() {
-		c.state.Status, c.state.PID, c.state.StartedAt = shim.Running, pid, time.Now()
-	})
-	go c.wait(process)
+	return libcontainer.Create(filepath.Join(c.task.dir, "libcontainer"), id, config)
 }
 
-func (c *container) run() (*libcontainer.Process, error) {
+// start has the container run for the n-th time, unless it did. It returns why that run could not begin, if it could not.
+func (c *container) start(n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.runs > n:
+		return nil
+	case c.runs == n:
+		return c.failed
+	case n > 1 && !c.spec.Restarts:
+		return shim.Errorf(shim.Invalid, "the container was not created to be restarted")
+	case n > 1 && c.runs == 0:
+		return shim.Errorf(shim.Invalid, "the container can't be restarted: it was never started")
+	case c.runs > 0 && !c.latest.over():
+		return shim.Errorf(shim.Invalid, "the container can't be restarted: it runs")
+	case n != c.runs+1:
+		return shim.Errorf(shim.Invalid, "run %d of the container can't follow run %d", n, c.runs)
+	case c.ended && c.runs == 0:
+		return shim.Errorf(shim.Failed, "the container was stopped before it was started")
+	case c.ended:
+		return shim.Errorf(shim.Failed, "the container was stopped before it was restarted")
+	}
+	c.runs = n
+	c.failed = c.begin()
+	return c.failed
+}
+
+// begin begins a run, or says why it can't; that is the container's end. It is called with mu held.
+func (c *container) begin() error {
+	c.latest = &life{stopped: make(chan struct{})}
+	process, err := c.run(c.latest)
+	if err != nil {
+		c.ended = true
+		c.finish(c.latest, func(s *shim.ContainerState) {
+			s.Runs, s.Error, s.ExitCode, s.ExitKnown, s.OOMKilled = c.runs, err.Error(), 0, false, false
+		})
+		c.seal()
+		return shim.Errorf(shim.Failed, "%v", err)
+	}
+	pid, _ := process.Pid()
+	c.latest.process, _ = os.FindProcess(pid) // a pidfd: it stays valid, as the child is not reaped before wait
+	c.task.change(func() {
+		s := &c.state
+		s.Status, s.Runs, s.PID, s.StartedAt = shim.Running, c.runs, pid, time.Now()
+		s.ExitCode, s.ExitKnown, s.OOMKilled, s.FinishedAt = 0, false, false, time.Time{}
+	})
+	go c.wait(c.latest, process)
+	return nil
+}
+
+func (c *container) run(l *life) (_ *libcontainer.Process, err error) {
+	if l.runtime, c.next = c.next, nil; l.runtime == nil {
+		if err := c.resolveUser(); err != nil { // the last run may have changed the files
+			return nil, err
+		}
+		if l.runtime, err = c.runtime(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.task.joined(); err != nil { // nothing runs that the agent's end could take along
 		return nil, err
 	}
@@ -118,7 +161,7 @@ func (c *container) run() (*libcontainer.Process, error) {
 		defer stderr.Close()
 		p.Stdout, p.Stderr = stdout, stderr
 	}
-	return p, c.runtime.Run(p)
+	return p, l.runtime.Run(p)
 }
 
 // pipe returns the end for the container; the other end is copied to the log.
@@ -141,11 +184,15 @@ func (c *container) pipe(stream spool.Stream) (*os.File, error) {
 	return w, nil
 }
 
-// wait waits for the process and records how it ended.
-func (c *container) wait(p *libcontainer.Process) {
+// wait waits for the run's process and records how it ended.
+func (c *container) wait(l *life, p *libcontainer.Process) {
+	awaitEnd(l.process.Pid)
+	l.entering.Lock()
+	l.ending = true
+	l.entering.Unlock()
 	end, err := p.Wait()
 	oom := c.task.tree.Group(c.spec.Spec.Linux.CgroupsPath).OOMKills() > 0
-	c.finish(func(s *shim.ContainerState) {
+	c.finish(l, func(s *shim.ContainerState) {
 		s.OOMKilled = oom
 		if end == nil {
 			s.Error = fmt.Sprintf("wait for the process: %v", err)
@@ -153,6 +200,17 @@ func (c *container) wait(p *libcontainer.Process) {
 		}
 		s.ExitCode, s.ExitKnown = exitCode(unix.WaitStatus(end.Sys().(syscall.WaitStatus))), true
 	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended = c.ended || !c.spec.Restarts; c.ended {
+		c.seal()
+	}
+}
+
+// awaitEnd returns once a child has ended; it is still to be reaped.
+func awaitEnd(pid int) {
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
 }
 
 // exitCode is the shell's: 128 and the signal for a process that a signal ended.
@@ -163,108 +221,53 @@ func exitCode(status unix.WaitStatus) int {
 	return status.ExitStatus()
 }
 
-// finish marks the container stopped. Its file systems go at once, its log stays open until all output is copied.
-func (c *container) finish(how func(*shim.ContainerState)) {
-	c.mu.Lock()
-	if c.kill != nil {
-		c.kill.Stop()
-	}
-	c.mu.Unlock()
-	if err := c.runtime.Destroy(); err != nil {
-		fmt.Fprintf(os.Stderr, "berth-shim: %s: %v\n", c.spec.Name, err)
+// finish ends a run and marks the container stopped.
+func (c *container) finish(l *life, how func(*shim.ContainerState)) {
+	l.calm()
+	if l.runtime != nil {
+		if err := l.runtime.Destroy(); err != nil {
+			fmt.Fprintf(os.Stderr, "berth-shim: %s: %v\n", c.spec.Name, err)
+		}
 	}
 	c.task.change(func() {
 		c.state.Status, c.state.PID, c.state.FinishedAt = shim.Stopped, 0, time.Now()
 		how(&c.state)
+		close(l.stopped)
 	})
-	close(c.stopped)
+}
+
+// seal completes the log once all output is copied.
+func (c *container) seal() {
 	if c.log != nil {
-		go func() {
-			c.copying.Wait()
-			c.log.Close()
-		}()
+		c.sealing.Do(func() {
+			go func() {
+				c.copying.Wait()
+				c.log.Close()
+			}()
+		})
 	}
 }
 
 // stop begins to stop the container, or hastens it, and waits for the end. A start under way, perhaps for an agent that
 // has died since, comes first; one that has not begun never will, and its log, which is empty, is complete.
 func (c *container) stop(ctx context.Context, grace time.Duration) error {
-	c.starting.Do(func() {
-		if c.log != nil {
-			c.log.Close()
-		}
-	})
 	c.mu.Lock()
-	running := c.process != nil
-	if running {
-		c.hasten(grace)
+	c.ended = true
+	l := c.latest
+	if l == nil || l.over() {
+		c.seal()
 	}
 	c.mu.Unlock()
-	if !running {
+	if l == nil {
 		return nil
 	}
+	l.hasten(grace, signalNumber(c.spec.StopSignal))
 	select {
-	case <-c.stopped:
+	case <-l.stopped:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// hasten is called with mu held. There is always a deadline, as the signal may do nothing; SIGKILL takes all other
-// processes of the namespace along.
-func (c *container) hasten(grace time.Duration) {
-	if !c.signaled && grace > 0 {
-		c.signaled = true
-		go c.signal(signalNumber(c.spec.StopSignal))
-	}
-	deadline := time.Now().Add(grace)
-	switch {
-	case grace <= 0:
-		c.process.Signal(unix.SIGKILL)
-	case c.kill == nil:
-		c.deadline = deadline
-		c.kill = time.AfterFunc(grace, func() { c.process.Signal(unix.SIGKILL) })
-	case deadline.Before(c.deadline):
-		c.deadline = deadline
-		c.kill.Reset(grace)
-	}
-}
-
-// signal sends the stop signal once the process would take note of it. The kernel drops what process 1 of a namespace has
-// no handler for, so a container that is stopped right after its start would miss the signal and be killed.
-func (c *container) signal(s unix.Signal) {
-	for wait := time.Millisecond; !heeds(c.process.Pid, s); wait = min(2*wait, 100*time.Millisecond) {
-		select {
-		case <-c.stopped:
-			return
-		case <-time.After(wait):
-		}
-	}
-	c.process.Signal(s)
-}
-
-// heeds says whether a container's process has a handler for a signal or keeps it for later; yes if that can't be read.
-// Until it is the container's it is libcontainer's init, and while it becomes that it has no arguments: the handlers seen
-// then mean nothing.
-func heeds(pid int, s unix.Signal) bool {
-	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err == nil && (len(args) == 0 || string(args) == os.Args[0]+"\x00init\x00") {
-		return false
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return true
-	}
-	var heeded uint64
-	for line := range strings.Lines(string(status)) {
-		name, value, _ := strings.Cut(line, ":")
-		if name == "SigCgt" || name == "SigBlk" {
-			mask, _ := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-			heeded |= mask
-		}
-	}
-	return s == unix.SIGKILL || heeded&(1<<(s-1)) != 0
 }
 
 // remove undoes create, after the container has stopped.
@@ -272,8 +275,8 @@ func (c *container) remove() error {
 	if c.log != nil {
 		c.log.Close()
 	}
-	if c.runtime != nil {
-		if err := c.runtime.Destroy(); err != nil {
+	if c.next != nil {
+		if err := c.next.Destroy(); err != nil {
 			return err
 		}
 	}

@@ -132,7 +132,7 @@ func (t *task) Create(spec *shim.Container) error {
 	if t.find(spec.Name) != nil {
 		return nil
 	}
-	c := &container{task: t, spec: spec, stopped: make(chan struct{}), state: shim.ContainerState{
+	c := &container{task: t, spec: spec, state: shim.ContainerState{
 		Name: spec.Name, RuntimeID: spec.RuntimeID, ImageDigest: spec.ImageDigest, LogPath: spec.Log.Path,
 		Status: shim.Created, CreatedAt: time.Now(),
 	}}
@@ -144,21 +144,15 @@ func (t *task) Create(spec *shim.Container) error {
 }
 
 // Start starts a container once; afterwards it returns what the first time returned.
-func (t *task) Start(name string) error {
+func (t *task) Start(name string) error { return t.Restart(name, 1) }
+
+// Restart starts a container for the run-th time, once; afterwards it returns what the first time returned.
+func (t *task) Restart(name string, run int) error {
 	c := t.find(name)
 	if c == nil {
 		return shim.Errorf(shim.NotFound, "the task has no container %q", name)
 	}
-	c.starting.Do(c.start)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c.state.Status == shim.Created {
-		return shim.Errorf(shim.Failed, "the container was stopped before it was started")
-	}
-	if c.state.Error != "" {
-		return shim.Errorf(shim.Failed, "%s", c.state.Error)
-	}
-	return nil
+	return c.start(run)
 }
 
 // Stop stops a container.

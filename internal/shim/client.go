@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Conn is the agent's connection to a shim. It carries one call at a time.
@@ -61,6 +58,11 @@ func (c *Conn) Close() error { return c.conn.Close() }
 
 // Create prepares a container.
 func (c *Conn) Create(ctx context.Context, container *Container) error {
+	if container.Restarts || container.NetNS != "" || len(container.Volumes) > 0 {
+		if err := c.since(2, "make such containers"); err != nil {
+			return err
+		}
+	}
 	_, err := c.call(ctx, Request{Create: container})
 	return err
 }
@@ -68,6 +70,15 @@ func (c *Conn) Create(ctx context.Context, container *Container) error {
 // Start starts a created container and returns once its process runs.
 func (c *Conn) Start(ctx context.Context, name string) error {
 	_, err := c.call(ctx, Request{Start: &Start{Name: name}})
+	return err
+}
+
+// Restart starts a stopped container again; see Restart for how.
+func (c *Conn) Restart(ctx context.Context, name string, run int) error {
+	if err := c.since(2, "restart containers"); err != nil {
+		return err
+	}
+	_, err := c.call(ctx, Request{Restart: &Restart{Name: name, Run: run}})
 	return err
 }
 
@@ -106,17 +117,12 @@ func (c *Conn) Listener(ctx context.Context, index int) (net.Listener, error) {
 	if _, err := c.call(ctx, Request{Listener: &Listener{Index: index}}); err != nil {
 		return nil, err
 	}
-	var fd int
-	err := c.within(ctx, func() (err error) {
-		fd, err = receiveFile(c.conn)
-		return err
-	})
+	files, err := c.files(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("receive the task's listener: %w", err)
 	}
-	f := os.NewFile(uintptr(fd), "task listener")
-	defer f.Close()
-	return net.FileListener(f)
+	defer files[0].Close()
+	return net.FileListener(files[0])
 }
 
 func (c *Conn) stateOf(ctx context.Context, req Request) (TaskState, error) {
@@ -159,34 +165,18 @@ func (c *Conn) within(ctx context.Context, talk func() error) error {
 	return err
 }
 
+// since refuses what the shim is too old for.
+func (c *Conn) since(version int, what string) error {
+	if c.welcome.Version < version {
+		return Errorf(Invalid, "the task is kept by a process of an older Berth, which can't %s: only tasks begun since can", what)
+	}
+	return nil
+}
+
 func versions() []int {
 	var v []int
 	for n := Version; n >= Oldest; n-- {
 		v = append(v, n)
 	}
 	return v
-}
-
-// sendFile passes a file along with one byte, which carries it.
-func sendFile(conn *net.UnixConn, f *os.File) error {
-	_, _, err := conn.WriteMsgUnix([]byte{0}, unix.UnixRights(int(f.Fd())), nil)
-	return err
-}
-
-func receiveFile(conn *net.UnixConn) (int, error) {
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 1), oob)
-	if err != nil {
-		return -1, err
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil {
-		return -1, err
-	}
-	for _, m := range messages {
-		if fds, err := unix.ParseUnixRights(&m); err == nil && len(fds) == 1 {
-			return fds[0], nil
-		}
-	}
-	return -1, errors.New("no file came with the message")
 }

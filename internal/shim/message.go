@@ -23,12 +23,42 @@ type Request struct {
 	State    *Empty     `json:"state,omitzero"`
 	Watch    *Empty     `json:"watch,omitzero"`
 	Listener *Listener  `json:"listener,omitzero"`
+	Restart  *Restart   `json:"restart,omitzero"`
+	Exec     *Exec      `json:"exec,omitzero"`
 	Shutdown *Empty     `json:"shutdown,omitzero"`
 }
 
 // Start starts a created container. It is answered once the process runs.
 type Start struct {
 	Name string `json:"name"`
+}
+
+// Restart starts a stopped container for the run-th time; one that began that run or a later one is left as it is. It is
+// answered once the process runs.
+type Restart struct {
+	Name string `json:"name"`
+	Run  int    `json:"run"`
+}
+
+// Exec starts a further process in a running container. It is answered once the process runs, with files that follow the
+// answer: the terminal, or the ends of the pipes to stdin (if asked for), stdout and stderr. A second answer with Exit
+// comes when the process has ended. It is killed when the agent closes the connection before.
+type Exec struct {
+	Name string   `json:"name"`
+	Args []string `json:"args"`
+	Env  []string `json:"env,omitzero"`  // beside the container's
+	User string   `json:"user,omitzero"` // Docker's, as Container.User; empty: the container's
+	Dir  string   `json:"dir,omitzero"`  // empty: the container's
+	// TTY asks for a terminal of so many characters; 0 leaves a size as it comes.
+	TTY    bool   `json:"tty,omitzero"`
+	Width  uint16 `json:"width,omitzero"`
+	Height uint16 `json:"height,omitzero"`
+	Stdin  bool   `json:"stdin,omitzero"`
+}
+
+// Exit tells how a process ended: its exit code, or 128 and the number of the signal that ended it.
+type Exit struct {
+	Code int `json:"code"`
 }
 
 // Stop sends the stop signal, and SIGKILL to all of the container after so many milliseconds. It is answered once the
@@ -50,6 +80,7 @@ type Empty struct{}
 type Response struct {
 	Error *Error     `json:"error,omitzero"`
 	State *TaskState `json:"state,omitzero"`
+	Exit  *Exit      `json:"exit,omitzero"`
 }
 
 // Code says what kind of failure an Error is.

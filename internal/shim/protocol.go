@@ -17,7 +17,7 @@ import (
 // Version is the newest version of the protocol, Oldest the last one still spoken. A change that an older side would
 // misread makes a new version; a new member that it may ignore does not.
 const (
-	Version = 1
+	Version = 2 // containers are restarted and entered
 	Oldest  = 1
 )
 
@@ -119,6 +119,8 @@ type Container struct {
 	Init       bool   `json:"init,omitzero"`
 	StopSignal int    `json:"stopSignal"`
 	Log        LogDir `json:"log,omitzero"`
+	// Restarts says that Restart may follow: the log stays open when the container stops.
+	Restarts bool `json:"restarts,omitzero"`
 }
 
 // LogDir says where a container's output goes; see package spool. Path empty: it is dropped.
@@ -152,6 +154,7 @@ type ContainerState struct {
 	ImageDigest string    `json:"imageDigest,omitzero"`
 	LogPath     string    `json:"logPath,omitzero"`
 	Status      Status    `json:"status"`
+	Runs        int       `json:"runs,omitzero"` // how often it was started; a shim of version 1 doesn't say
 	PID         int       `json:"pid,omitzero"`
 	ExitCode    int       `json:"exitCode,omitzero"`
 	ExitKnown   bool      `json:"exitKnown,omitzero"`

@@ -18,12 +18,16 @@ import (
 type Handler interface {
 	Create(c *Container) error
 	Start(name string) error
+	Restart(name string, run int) error
 	// Stop returns when the container has stopped, or when ctx ends because the agent went away; the stop goes on.
 	Stop(ctx context.Context, name string, grace time.Duration) error
 	// State returns the present state and a channel that is closed at the next change.
 	State() (TaskState, <-chan struct{})
 	// Listener returns a listening socket of the task's; the caller doesn't close it.
 	Listener(index int) (*os.File, error)
+	// Exec runs a process in a container until it or ctx ends, and returns its exit code. It calls started when the process
+	// runs, with the files for the agent, and closes them.
+	Exec(ctx context.Context, e *Exec, started func(files []*os.File) error) (code int, err error)
 	// Shutdown removes all that the shim made. The shim ends after the answer is sent.
 	Shutdown() error
 }
@@ -100,6 +104,10 @@ func (s *Server) answer(conn *net.UnixConn, req Request) (ended bool, err error)
 		resp.Error = asError(s.Handler.Create(req.Create))
 	case req.Start != nil:
 		resp.Error = asError(s.Handler.Start(req.Start.Name))
+	case req.Restart != nil:
+		resp.Error = asError(s.Handler.Restart(req.Restart.Name, req.Restart.Run))
+	case req.Exec != nil:
+		return false, s.exec(conn, req.Exec)
 	case req.Stop != nil:
 		err := whileThere(conn, func(ctx context.Context) error {
 			return s.Handler.Stop(ctx, req.Stop.Name, time.Duration(req.Stop.Grace)*time.Millisecond)
@@ -143,7 +151,25 @@ func (s *Server) sendListener(conn *net.UnixConn, index int) error {
 	if writeErr := WriteFrame(conn, Response{Error: asError(err)}); writeErr != nil || err != nil {
 		return writeErr
 	}
-	return sendFile(conn, f)
+	return SendFiles(conn, f)
+}
+
+// exec answers twice: when the process runs and when it has ended; once if it can't be started.
+func (s *Server) exec(conn *net.UnixConn, req *Exec) error {
+	var code int
+	err := whileThere(conn, func(ctx context.Context) (err error) {
+		code, err = s.Handler.Exec(ctx, req, func(files []*os.File) error {
+			return errors.Join(WriteFrame(conn, Response{}), SendFiles(conn, files...))
+		})
+		return errors.Join(err, ctx.Err())
+	})
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		return WriteFrame(conn, Response{Error: asError(err)})
+	}
+	return WriteFrame(conn, Response{Exit: &Exit{Code: code}}) // the agent may speak again: nobody listens for its end now
 }
 
 // whileThere runs a long call with a context that ends when the agent closes its end, or speaks out of turn.

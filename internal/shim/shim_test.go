@@ -38,6 +38,38 @@ func (s *scripted) Create(c *Container) error {
 
 func (s *scripted) Start(name string) error { return Errorf(NotFound, "no %s", name) }
 
+func (s *scripted) Restart(name string, run int) error {
+	return Errorf(NotFound, "no %s %d", name, run)
+}
+
+// Exec says "hello" on stderr and ends with 7 when its stdin does.
+func (s *scripted) Exec(ctx context.Context, e *Exec, started func([]*os.File) error) (int, error) {
+	if s.refuse != nil {
+		return 0, s.refuse
+	}
+	var files, inner []*os.File
+	for i := range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			r, w = w, r
+		}
+		files, inner = append(files, r), append(inner, w)
+	}
+	err := started(files)
+	CloseFiles(files)
+	defer CloseFiles(inner)
+	inner[2].WriteString("hello")
+	context.AfterFunc(ctx, func() { inner[0].SetDeadline(time.Unix(1, 0)) })
+	if _, readErr := io.ReadAll(inner[0]); readErr != nil {
+		s.stopping <- ctx
+		return 0, readErr
+	}
+	return 7, err
+}
+
 func (s *scripted) Stop(ctx context.Context, name string, grace time.Duration) error {
 	s.stopping <- ctx
 	<-ctx.Done()

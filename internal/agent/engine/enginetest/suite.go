@@ -51,6 +51,8 @@ type Suite struct {
 	// Settle waits until a running container that Sleeps or is Stubborn has said how it takes its stop signal. Nil if the
 	// engine's containers are born with that.
 	Settle func(t *testing.T, task, container string)
+	// Probe is the program (probe) that Exec finds in a running container. Nil if the engine can't start further processes.
+	Probe []string
 	// Lose has what keeps a task die.
 	Lose func(t *testing.T, e engine.Engine, task string)
 }
@@ -88,6 +90,17 @@ func Run(t *testing.T, s Suite) {
 		{"what is written to a volume is there for others", volumeKeepsContent},
 		{"an empty volume takes on what the image has", volumeTakesImage},
 		{"volumes from another container", volumesFrom},
+		{"a stopped container runs again", restarts},
+		{"a stop is the end of restarts", restartAfterStop},
+		{"only what was made to be restarted is", restartUnasked},
+		{"the next agent restarts", restartAdopted},
+		{"a further process reads, prints and tells its exit code", execs},
+		{"much output of a further process comes whole", execFlood},
+		{"a further process has a terminal", execTerminal},
+		{"a further process ends with its container", execEnds},
+		{"a further process ends when it is closed", execClosed},
+		{"a further process ends with the agent", execAgent},
+		{"what can't be run further says why", execFails},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}
@@ -147,6 +160,11 @@ func NewTask() string {
 // await waits for a container to be as wanted.
 func (b *box) await(task, container string, state engine.ContainerState) engine.ContainerStatus {
 	b.Helper()
+	return b.awaitStatus(task, container, func(c engine.ContainerStatus) bool { return c.State == state })
+}
+
+func (b *box) awaitStatus(task, container string, wanted func(engine.ContainerStatus) bool) engine.ContainerStatus {
+	b.Helper()
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
 	states, err := b.Watch(ctx, task)
@@ -154,12 +172,12 @@ func (b *box) await(task, container string, state engine.ContainerState) engine.
 	var last engine.TaskStatus
 	for last = range states {
 		for _, c := range last.Containers {
-			if c.Name == container && c.State == state {
+			if c.Name == container && wanted(c) {
 				return c
 			}
 		}
 	}
-	b.Fatalf("container %s never was %s: %+v", container, state, last)
+	b.Fatalf("container %s never was as wanted: %+v", container, last)
 	return engine.ContainerStatus{}
 }
 

@@ -36,6 +36,7 @@ func TestConformance(t *testing.T) {
 			logs++
 			return m.container(fmt.Sprint("log", logs), name, args...)
 		},
+		Probe:  []string{"/probe"},
 		Listen: "127.0.0.1:0",
 		Lose: func(t *testing.T, e engine.Engine, task string) {
 			must(t, unix.Kill(shimPID(t, e.(*Engine), task), unix.SIGKILL))

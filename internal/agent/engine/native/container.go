@@ -76,7 +76,8 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	request := &shim.Container{
 		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts, NetNS: c.NetNS, Volumes: volumes,
 		Spec: translated.Spec, User: translated.User, Groups: translated.Groups, Init: translated.Init, StopSignal: translated.StopSignal,
-		Log: shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
+		Restarts: c.Restarts,
+		Log:      shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
 	}
 	return t.call(ctx, func(conn *shim.Conn) error { return conn.Create(ctx, request) })
 }
@@ -100,6 +101,14 @@ func (e *Engine) StartContainer(ctx context.Context, id, name string) error {
 	return nil
 }
 
+// RestartContainer starts the container's process again.
+func (e *Engine) RestartContainer(ctx context.Context, id, name string, run int) error {
+	if err := e.callShim(ctx, id, func(conn *shim.Conn) error { return conn.Restart(ctx, name, run) }); err != nil {
+		return &engine.Error{Kind: engine.CannotStartContainer, Err: err}
+	}
+	return nil
+}
+
 // StopContainer stops the container; one whose shim died is stopped already.
 func (e *Engine) StopContainer(ctx context.Context, id, name string, grace time.Duration) error {
 	err := e.callShim(ctx, id, func(conn *shim.Conn) error { return conn.Stop(ctx, name, grace) })
@@ -118,7 +127,11 @@ func (e *Engine) callShim(ctx context.Context, id string, talk func(*shim.Conn) 
 	if t == nil {
 		return fmt.Errorf("task %s: %w", id, engine.ErrNotFound)
 	}
-	err := t.call(ctx, talk)
+	return notFound(t.call(ctx, talk))
+}
+
+// notFound gives a shim's refusal to know a container its name in package engine.
+func notFound(err error) error {
 	if refusal, ok := errors.AsType[*shim.Error](err); ok && refusal.Code == shim.NotFound {
 		return fmt.Errorf("%w: %w", err, engine.ErrNotFound)
 	}

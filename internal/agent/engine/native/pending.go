@@ -10,16 +10,6 @@ import (
 
 var errPending = errors.New("this engine can't do that yet")
 
-// RestartContainer refuses.
-func (e *Engine) RestartContainer(context.Context, string, string, int) error {
-	return &engine.Error{Kind: engine.CannotStartContainer, Err: errPending}
-}
-
-// Exec refuses.
-func (e *Engine) Exec(context.Context, string, string, engine.ExecSpec) (engine.Process, error) {
-	return nil, &engine.Error{Kind: engine.CannotExec, Err: errPending}
-}
-
 // Dial refuses.
 func (e *Engine) Dial(context.Context, string, string, string) (net.Conn, error) {
 	return nil, errPending

@@ -13,12 +13,20 @@ func statusOf(id string, s shim.TaskState, lost string) engine.TaskStatus {
 	status := engine.TaskStatus{Task: id, Lost: lost != "", LostReason: lost}
 	for _, c := range s.Containers {
 		status.Containers = append(status.Containers, engine.ContainerStatus{
-			Name: c.Name, RuntimeID: c.RuntimeID, ImageDigest: c.ImageDigest, State: engine.ContainerState(c.Status), PID: c.PID,
+			Name: c.Name, RuntimeID: c.RuntimeID, ImageDigest: c.ImageDigest, State: engine.ContainerState(c.Status), Runs: runs(c), PID: c.PID,
 			ExitCode: c.ExitCode, ExitKnown: c.ExitKnown, OOMKilled: c.OOMKilled, Error: c.Error,
 			CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt,
 		})
 	}
 	return status
+}
+
+// runs is how often a container was started: a shim of the protocol's first version starts it once and doesn't say.
+func runs(c shim.ContainerState) int {
+	if c.Runs == 0 && !c.StartedAt.IsZero() {
+		return 1
+	}
+	return c.Runs
 }
 
 // Inspect asks the shim, or tells how a lost task ended.

@@ -143,11 +143,19 @@ func (t *task) now() (status engine.TaskStatus, removed bool, changed <-chan str
 // call has a conversation with the shim. A broken one is begun again, as every call may be repeated; errShimDied once
 // there is nobody to speak with.
 func (t *task) call(ctx context.Context, talk func(*shim.Conn) error) error {
+	return t.converse(ctx, func(conn *shim.Conn) error {
+		err := talk(conn)
+		t.release(conn, ctx.Err() == nil && !shim.Broken(err))
+		return err
+	})
+}
+
+// converse is call for a conversation that releases the connection itself, or keeps it.
+func (t *task) converse(ctx context.Context, talk func(*shim.Conn) error) error {
 	for {
 		conn, err := t.connect(ctx)
 		if err == nil {
 			err = talk(conn)
-			t.release(conn, ctx.Err() == nil && !shim.Broken(err))
 		}
 		switch {
 		case ctx.Err() != nil && err != nil:
