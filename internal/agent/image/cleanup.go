@@ -93,6 +93,16 @@ func (s *Store) cleanUp(ctx context.Context, c Cleanup) (removed []string, err e
 	if err != nil || used <= c.High {
 		return nil, err
 	}
+	if dropped, err := s.dropUnfinished(ctx, time.Now(), true); err != nil {
+		return nil, err
+	} else if dropped {
+		if err := s.Collect(ctx); err != nil {
+			return nil, err
+		}
+		if used, err = c.Used(); err != nil || used <= c.Low {
+			return nil, err
+		}
+	}
 	unused, err := s.unused(ctx, engine.PruneRequest{UnusedFor: c.MinimumAge})
 	if err != nil {
 		return nil, err

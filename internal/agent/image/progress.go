@@ -107,17 +107,28 @@ func (c counting) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCl
 type countingBody struct {
 	io.ReadCloser
 	progress *progress
+	at       int64 // in the layer
 }
 
 func (b *countingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.progress.change(func(s *engine.PullProgress) { s.Complete += int64(n) })
-	}
+	b.moved(b.at + int64(n))
 	return n, err
 }
 
 // Seek lets a fetch that was cut short go on where it stopped.
 func (b *countingBody) Seek(offset int64, whence int) (int64, error) {
-	return b.ReadCloser.(io.Seeker).Seek(offset, whence)
+	at, err := b.ReadCloser.(io.Seeker).Seek(offset, whence)
+	if err == nil {
+		b.moved(at)
+	}
+	return at, err
+}
+
+// moved counts what is read, or was here before.
+func (b *countingBody) moved(to int64) {
+	if to != b.at {
+		b.progress.change(func(s *engine.PullProgress) { s.Complete += to - b.at })
+		b.at = to
+	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
-// Prune removes the images that no task uses and that the request names, as [engine.Engine.PruneImages] says.
+// Prune removes the images that no task uses and that the request names, as [engine.Engine.PruneImages] says, and what pulls
+// left that were cut off.
 func (s *Store) Prune(ctx context.Context, req engine.PruneRequest) ([]engine.Image, error) {
 	ctx = inside(ctx)
 	unused, err := s.unused(ctx, req)
@@ -32,6 +33,9 @@ func (s *Store) Prune(ctx context.Context, req engine.PruneRequest) ([]engine.Im
 		}
 	}
 	slices.SortFunc(removed, func(a, b engine.Image) int { return cmp.Compare(a.Name, b.Name) })
+	if err == nil {
+		_, err = s.dropUnfinished(ctx, time.Now(), true)
+	}
 	if err != nil {
 		return removed, fmt.Errorf("prune images: %w", s.explain(err))
 	}

@@ -51,8 +51,8 @@ func (s *Store) ensure(ctx context.Context, name string, req engine.PullRequest,
 		key.policy = engine.PullIfAbsent
 		return s.join(ctx, key, report, s.makeHello)
 	}
-	if req.Policy == engine.PullIfAbsent && s.config.Docker == nil {
-		if image, err := s.find(ctx, name); err == nil {
+	if req.Policy == engine.PullIfAbsent && s.config.Docker == nil || req.Policy == engine.PullOnce {
+		if image, err := s.find(ctx, name); err == nil && (req.Policy == engine.PullIfAbsent || image.Origin == engine.FromRegistry) {
 			return image, nil
 		}
 	}
@@ -64,7 +64,7 @@ func (s *Store) ensure(ctx context.Context, name string, req engine.PullRequest,
 	})
 }
 
-// obtain returns the image that this machine has, if that will do, and pulls it otherwise.
+// obtain returns the image as the request's policy has it: this machine's, or its registry's.
 func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest, p *progress) (engine.Image, error) {
 	if req.Policy == engine.PullIfAbsent {
 		image, err := s.local(ctx, name, p)
@@ -78,6 +78,17 @@ func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest,
 			s.config.Log.Warn("an image is pulled because it can't be had from Docker", "image", name, "error", err)
 		}
 	}
+	image, err := s.fromRegistry(ctx, name, req, p)
+	if err != nil && req.Policy == engine.PullOrCached && ctx.Err() == nil {
+		if cached, localErr := s.local(ctx, name, p); localErr == nil {
+			s.config.Log.Warn("an image that is here is used because it can't be pulled", "image", name, "error", err)
+			return cached, nil
+		}
+	}
+	return image, err
+}
+
+func (s *Store) fromRegistry(ctx context.Context, name string, req engine.PullRequest, p *progress) (engine.Image, error) {
 	if err := s.config.ShortNames.check(req.Reference); err != nil {
 		return engine.Image{}, err
 	}
@@ -91,18 +102,21 @@ func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest,
 }
 
 func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver, p *progress) (engine.Image, error) {
-	ctx, drop, err := s.hold(ctx)
+	ctx, done, err := s.holdPull(ctx, name)
 	if err != nil {
 		return engine.Image{}, s.explain(err)
 	}
-	defer drop()
+	finished := false
+	defer func() { done(finished) }()
 	backoff := s.config.Backoff
 	for try := 1; ; try++ {
 		image, doing, err := s.pullOnce(ctx, name, registry, p)
 		if err == nil {
+			finished = true
 			return image, nil
 		}
 		if try == attempts || !passes(err) {
+			finished = ctx.Err() == nil && !passes(err)
 			return engine.Image{}, fmt.Errorf("%s has been retried %d time(s): %w", doing, try, s.explain(err))
 		}
 		select {
@@ -149,6 +163,11 @@ func (s *Store) fetch(fetcher remotes.Fetcher, p *progress) images.HandlerFunc {
 		}
 		desc.URLs = nil // only the image's registry is asked, whatever its manifest names
 		err := remotes.Fetch(ctx, s.content, fetcher, desc)
+		if errdefs.IsFailedPrecondition(err) { // what an earlier pull left of it is damaged, or what came is
+			if err = s.content.Abort(ctx, remotes.MakeRefKey(ctx, desc)); err == nil || errdefs.IsNotFound(err) {
+				err = remotes.Fetch(ctx, s.content, fetcher, desc)
+			}
+		}
 		if err != nil && !errdefs.IsAlreadyExists(err) {
 			return nil, err
 		}

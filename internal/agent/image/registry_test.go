@@ -31,7 +31,8 @@ import (
 type testRegistry struct {
 	*httptest.Server
 	before  atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool] // true: it has answered
-	fetches sync.Map                                                          // path of a blob: *atomic.Int64
+	wrap    atomic.Pointer[func(next http.Handler, w http.ResponseWriter, r *http.Request)]
+	fetches sync.Map // path of a blob: *atomic.Int64
 }
 
 // bcrypt of "s3cret".
@@ -61,6 +62,10 @@ func newRegistry(t testing.TB, login bool) *testRegistry {
 			count, _ := r.fetches.LoadOrStore(req.URL.Path, new(atomic.Int64))
 			count.(*atomic.Int64).Add(1)
 		}
+		if wrap := r.wrap.Load(); wrap != nil {
+			(*wrap)(app, w, req)
+			return
+		}
 		app.ServeHTTP(w, req)
 	}))
 	t.Cleanup(r.Close)
@@ -70,6 +75,11 @@ func newRegistry(t testing.TB, login bool) *testRegistry {
 // breaks sends requests to fn first; fn says whether it has answered.
 func (r *testRegistry) breaks(fn func(w http.ResponseWriter, r *http.Request) bool) {
 	r.before.Store(&fn)
+}
+
+// around has fn answer requests, by the registry if it wants.
+func (r *testRegistry) around(fn func(next http.Handler, w http.ResponseWriter, r *http.Request)) {
+	r.wrap.Store(&fn)
 }
 
 func (r *testRegistry) name(repository string) string {
@@ -231,6 +241,9 @@ func TestPullFailures(t *testing.T) {
 			var named *engine.Error
 			if !errors.As(err, &named) || named.Kind != engine.CannotPullContainer || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got  %v\nwant CannotPullContainerError: ... %s", err, c.says)
+			}
+			if _, err := s.dropUnfinished(inside(t.Context()), time.Now(), true); err != nil { // it waits for the next pull
+				t.Error(err)
 			}
 			nothingLeft(t, s)
 		})

@@ -3,7 +3,7 @@
 // refers to. The native engine calls it; one process at a time opens a store.
 //
 // Content is addressed by its digest and each layer is unpacked once, whatever number of images share it. A pull or an
-// import holds what it brings by a lease until the image has its name; a task holds its containers' file systems by a
+// import holds what it brings by a lease until the image has its name, and a pull that is cut off leaves it for the next one; a task holds its containers' file systems by a
 // lease until [Store.Release]. Compressed layers are dropped once they are unpacked.
 package image
 
@@ -95,6 +95,7 @@ type Store struct {
 	hello     hello
 	registry  *http.Transport
 	usage     usage
+	pulling   pulling
 	docker    dockerHealth
 
 	ctx     context.Context // ends at Close
@@ -109,8 +110,8 @@ type Store struct {
 
 var _ native.Images = (*Store)(nil)
 
-// Open opens the store in config.Dir, lets go of what pulls and imports cut short by the end of an earlier process had
-// brought, and collects it in the background.
+// Open opens the store in config.Dir, lets go of what imports cut short by the end of an earlier process had brought, and
+// pulls that nobody has gone on with since, and collects it in the background.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	config.Connect = cmp.Or(config.Connect, 10*time.Second)
 	config.Respond = cmp.Or(config.Respond, 15*time.Second)
@@ -132,6 +133,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		flights:   flights{flying: map[flightKey]*flight{}},
 		registry:  registryTransport(config),
 		usage:     usage{claims: map[string]int{}, used: map[digest.Digest]time.Time{}},
+		pulling:   pulling{names: map[string]int{}},
 		dirty:     make(chan struct{}, 1),
 		grown:     make(chan struct{}, 1),
 		unswept:   true,
@@ -242,7 +244,8 @@ func (s *Store) dropHolds(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	_, err = s.dropUnfinished(ctx, time.Now(), false)
+	return err
 }
 
 func withPrefix(prefix string) leases.Opt {
