@@ -88,6 +88,7 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 	known.DockerID, known.ImageID, known.KnownStatus = s.RuntimeID, s.ImageDigest, created
 	known.CreatedAt, known.StartedAt, known.FinishedAt = s.CreatedAt.UTC(), s.StartedAt.UTC(), s.FinishedAt.UTC()
 	known.Ports, known.Health = t.ports(c), t.describeHealth(c, s)
+	known.Volumes = t.describeVolumes(c)
 	if r := restarts(c, s); r != nil {
 		known.RestartCount = r
 	}

@@ -3,6 +3,7 @@ package task
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,27 @@ func TestATaskIsDescribedAsItIs(t *testing.T) {
 		}
 		if m := a.Measured("another"); m != nil {
 			t.Errorf("of another identity: %+v", m)
+		}
+	})
+}
+
+func TestVolumesAreToldAsDockerTellsThem(t *testing.T) {
+	lived(t, func(t *testing.T, _ *world, a *agent) {
+		if err := a.apply(payload(func(t *acs.Task) {
+			t.Volumes = []acs.Volume{{Name: "data", Type: "host", Host: &acs.HostVolumeProperties{}}, {Name: "etc", Type: "host", Host: &acs.HostVolumeProperties{SourcePath: "/etc"}}}
+			t.Containers[0].MountPoints = []acs.MountPoint{{SourceVolume: "data", ContainerPath: "/data"}, {SourceVolume: "etc", ContainerPath: "/host", ReadOnly: true}}
+		})); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		d := a.described()
+		all, err := a.Engine.Volumes(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("the engine has %+v, %v", all, err)
+		}
+		want := []metadata.Volume{{Source: "/etc", Destination: "/host"}, {DockerName: all[0].Name, Source: all[0].Path, Destination: "/data"}}
+		if got := d.Containers[0].Volumes; !slices.Equal(got, want) || d.Containers[1].Volumes != nil {
+			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
 }

@@ -44,6 +44,7 @@ type task struct {
 	mu    sync.Mutex // guards what the metadata endpoint reads
 	seen  engine.TaskStatus
 	pulls struct{ started, stopped time.Time }
+	paths map[string]string // of the engine's volumes, once they were asked for
 }
 
 // errStopping ends what a task is about when it is to stop.
