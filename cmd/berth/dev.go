@@ -36,6 +36,9 @@ type devOptions struct {
 	verbose   bool
 	images    imageOptions
 	efs       efsFlag
+
+	secretsKey    string
+	giveUpSecrets bool
 }
 
 func devCommand(flags *globals) *cobra.Command {
@@ -70,6 +73,8 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
 	o.images.flags(f)
 	f.Var(&o.efs, "efs", "`ID`=DIRECTORY or ID=nfs://HOST/EXPORT that stands for a file system of EFS, such as fs-0123=/srv/shared; repeatable")
+	f.StringVar(&o.secretsKey, "secrets-key", "", "`FILE` with the key that secrets are encrypted with, a Tink keyset; secrets-key in the data directory by default")
+	f.BoolVar(&o.giveUpSecrets, "give-up-secrets", false, "start although the key of the secrets is lost; what was encrypted with it is never read again")
 	f.BoolVar(&o.verbose, "verbose", false, "log what happens inside")
 	return cmd
 }

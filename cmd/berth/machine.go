@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/progress"
+	"github.com/berth-dev/berth/internal/secrets/seal"
 	"github.com/berth-dev/berth/internal/server"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/store/etcd"
@@ -69,6 +70,13 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	if err != nil {
 		return nil, err
 	}
+	if o.secretsKey == "" {
+		o.secretsKey = in.Path("secrets-key")
+	}
+	secretsKey, err := seal.OpenFile(o.secretsKey)
+	if err != nil {
+		return nil, err
+	}
 	m := &machine{in: in, o: o, log: log, listener: listener, endpoint: "http://" + listener.Addr().String(),
 		disk: disk.NewGuard(in.Dir, disk.Reserve),
 		down: make(chan bool, 1), broken: make(chan error, 1)}
@@ -85,7 +93,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 		log.Warn("the record of what is not done begins anew", "error", err)
 	}
 	m.server = server.New(server.Config{
-		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
+		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, SecretsKey: secretsKey, GiveUpSecrets: o.giveUpSecrets, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
 		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil

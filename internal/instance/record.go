@@ -68,7 +68,7 @@ func vacant(dir string) error {
 	for _, e := range entries {
 		switch {
 		case slices.Contains([]string{"lock", recordName + ".new", "lost+found"}, e.Name()):
-		case slices.Contains([]string{"etcd", "logs", "history", "keys", "agent", "bin"}, e.Name()):
+		case slices.Contains([]string{"etcd", "logs", "history", "keys", "secrets-key", "agent", "bin"}, e.Name()):
 			return fmt.Errorf("%w: %s has %s and no %s; %s", ErrDamaged, dir, e.Name(), recordName, whatNow)
 		default:
 			return fmt.Errorf("%w: %s has %s and no %s; choose an empty one by --data-dir", ErrForeign, dir, e.Name(), recordName)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	ecsapi "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/secretsmanager"
 	ssmapi "github.com/berth-dev/berth/api/ssm"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
@@ -21,6 +22,8 @@ import (
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/secrets"
+	"github.com/berth-dev/berth/internal/secrets/seal"
 	"github.com/berth-dev/berth/internal/ssm"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/unsupported"
@@ -35,6 +38,10 @@ type Config struct {
 	// History is where stopped tasks and state changes are kept. Nil: stopped tasks stay in the state, for an hour.
 	History history.History
 	Keys    iam.Keys
+	// SecretsKey encrypts the values of secrets. Nil: one that is gone with the process, for states that are too.
+	SecretsKey *seal.Key
+	// GiveUpSecrets starts although values were encrypted with a key that is lost.
+	GiveUpSecrets bool
 	Account string // 12 digits
 	Region  string
 	// TestUsers may use the well-known key test/test; nobody when empty.
@@ -62,6 +69,7 @@ type Server struct {
 	IAM      *iam.Service
 	VPC      *vpc.Service
 	Logs     *logs.Service
+	Secrets  *secrets.Service
 	ECS      *ecs.Service
 	Dispatch *dispatch.Dispatcher
 	SSM      *ssm.Service
@@ -82,6 +90,7 @@ func New(config Config) *Server {
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
 	s.Logs = logs.New(config.DB, logs.Config{Journal: config.Journal, Logger: config.Log})
+	s.Secrets = secrets.New(config.DB, secrets.Config{Key: config.SecretsKey, GiveUp: config.GiveUpSecrets, Log: config.Log})
 	s.Dispatch = dispatch.New(dispatch.Config{
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Usage: s.usage,
 		Endpoint: config.Endpoint, Log: config.Log,
@@ -93,12 +102,15 @@ func New(config Config) *Server {
 	s.IAM.Register(s.Wire)
 	s.VPC.Register(s.Wire)
 	s.Logs.Register(s.Wire)
+	s.Secrets.Manager.Register(s.Wire.Service(&secretsmanager.API))
 	api := s.Wire.Service(&ecsapi.API)
 	s.ECS.Register(api)
 	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint,
 		wire.Note("", "every agent is told the same endpoints"))
 	s.Dispatch.Routes(s.Wire.Handle)
-	s.SSM.Register(s.Wire.Service(&ssmapi.API))
+	systems := s.Wire.Service(&ssmapi.API)
+	s.SSM.Register(systems)
+	s.Secrets.Parameters.Register(systems)
 	s.SSM.Routes(s.Wire.Open, s.Wire.Handle)
 	s.Wire.Handle(operator.PathEvents, ownersOnly(operator.EventsHandler(s)))
 	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
@@ -117,12 +129,16 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.config.DB.Start(ctx); err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
+	if err := s.Secrets.Start(ctx); err != nil {
+		return err
+	}
 	if err := s.VPC.EnsureDefault(ctx, s.scope()); err != nil {
 		return fmt.Errorf("make the default VPC: %w", err)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.Logs.Run(running) })
+	s.done.Go(func() { s.Secrets.Run(running) })
 	s.done.Go(func() {
 		s.Wire.Unsupported.Run(running, func(err error) { s.config.Log.Warn("the record of what is not done", "error", err) })
 	})

@@ -19,7 +19,7 @@ import (
 func OpenFile(path string) (*Key, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return draw(path)
+		return drawn(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the key of the secrets: %w", err)
@@ -43,7 +43,8 @@ func OpenFile(path string) (*Key, error) {
 	return k, nil
 }
 
-func draw(path string) (*Key, error) {
+// drawn is a new key, which is still to be written.
+func drawn(path string) (*Key, error) {
 	handle, err := keyset.NewHandle(aead.XChaCha20Poly1305KeyTemplate())
 	if err != nil {
 		return nil, fmt.Errorf("draw a key: %w", err)
