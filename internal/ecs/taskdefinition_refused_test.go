@@ -34,7 +34,6 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 		definitionOf(onHost+`, "requiresCompatibilities": ["MANAGED_INSTANCES"]`, small),
 		definitionOf(onHost+`, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}`, small),
 		definitionOf("", small),
-		definitionOf(onHost+`, "executionRoleArn": "r"`, small+`, "secrets": [{"name": "a", "valueFrom": "b"}]`),
 		definitionOf(onHost, small+`, "healthCheck": {"command": ["CMD", "true"]}`),
 		definitionOf(onHost, small+`, "restartPolicy": {"enabled": true}`),
 	} {

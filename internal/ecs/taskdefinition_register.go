@@ -34,12 +34,10 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
 
-	wire.Refuse("containerDefinitions.repositoryCredentials", "registry credentials of Secrets Manager are not there"),
 	wire.Refuse("containerDefinitions.links", "links need network mode bridge, which is not there"),
 	wire.Refuse("containerDefinitions.portMappings.containerPortRange", "ports are mapped one by one"),
 	wire.Refuse("containerDefinitions.restartPolicy.enabled", "containers are not restarted"),
 	wire.Refuse("containerDefinitions.environmentFiles", "environment files are not read"),
-	wire.Refuse("containerDefinitions.secrets", "Secrets Manager and Parameter Store are not there"),
 	wire.Refuse("containerDefinitions.disableNetworking", "network mode none does it for the whole task"),
 	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
 	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
@@ -53,7 +51,7 @@ var registerTaskDefinitionRefused = []wire.Option{
 
 var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
-	wire.Note("executionRoleArn", "logs are shipped with it; images are pulled without it"),
+	wire.Note("executionRoleArn", "logs are shipped, secrets and registry logins read with it; images of ECR are pulled without it"),
 	wire.Note("cpu", "on FARGATE a weight and a ceiling, which reserves nothing of the machine unless Berth runs with --strict-capacity"),
 	wire.Note("volumes.dockerVolumeConfiguration.driver", "Berth's own engine has local alone, with the options type, device and o, and without size; berth volume lists shared volumes and removes them"),
 	wire.Note("volumes.efsVolumeConfiguration.fileSystemId", "stands for a directory or an NFS export of the machine's choosing: `berth dev --efs fs-0123=/srv/shared`. A task whose file system stands for nothing stops and says so"),
@@ -65,6 +63,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.image", "pulled when neither the machine nor its Docker daemon has it, with the login of ~/.docker/config.json; a name without a registry that is not known to be Docker Hub's is not pulled ([images.md](images.md))"),
 	wire.Note("containerDefinitions.linuxParameters.maxSwap", "on a machine whose kernel does not account swap only 0 can be had"),
 	wire.Note("containerDefinitions.linuxParameters.swappiness", "control groups v2 have no such setting: there it says nothing, as on Docker"),
+	wire.Note("containerDefinitions.secrets", "a parameter of Parameter Store may be given as NAME:VERSION or NAME:LABEL too; a member of a secret's JSON that is no text is given as it is written there; a secret that is binary ends the task ([secrets.md](secrets.md))"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),

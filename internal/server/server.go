@@ -42,8 +42,8 @@ type Config struct {
 	SecretsKey *seal.Key
 	// GiveUpSecrets starts although values were encrypted with a key that is lost.
 	GiveUpSecrets bool
-	Account string // 12 digits
-	Region  string
+	Account       string // 12 digits
+	Region        string
 	// TestUsers may use the well-known key test/test; nobody when empty.
 	TestUsers []uint32
 	// StrictCapacity reserves the CPU of Fargate tasks.

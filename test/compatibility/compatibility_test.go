@@ -18,6 +18,8 @@ import (
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/api/schema"
+	"github.com/berth-dev/berth/api/secretsmanager"
+	"github.com/berth-dev/berth/api/ssm"
 	"github.com/berth-dev/berth/internal/wire/client"
 	"github.com/berth-dev/berth/test/plane"
 )
@@ -46,7 +48,7 @@ func TestTheControlPlaneDoesWhatThePageSays(t *testing.T) {
 	c := client.New(http.URL, client.Static(key.ID, key.Secret, ""), "us-east-1")
 	c.Attempts = 1
 	operations, valid := s.Wire.Operations(), validInputs(t)
-	for _, api := range []*schema.Service{&ecs.API, &logs.API} {
+	for _, api := range []*schema.Service{&ecs.API, &logs.API, &secretsmanager.API, &ssm.API} {
 		for _, op := range operations {
 			if op.Service != api.Package {
 				continue
