@@ -70,17 +70,11 @@ func (x *execution) wait() (int, error) {
 // enter starts the process in the container's namespaces and control group, with its capabilities and system call filter,
 // and returns the files for the agent.
 func (c *container) enter(e *shim.Exec) (*libcontainer.Process, []*os.File, error) {
-	c.mu.Lock()
-	l := c.latest
-	c.mu.Unlock()
-	if l == nil {
-		return nil, nil, shim.Errorf(shim.Failed, "container %s is not running", c.spec.Name)
+	l, leave, err := c.running()
+	if err != nil {
+		return nil, nil, err
 	}
-	l.entering.RLock()
-	defer l.entering.RUnlock()
-	if l.ending || l.over() {
-		return nil, nil, shim.Errorf(shim.Failed, "container %s is not running", c.spec.Name)
-	}
+	defer leave()
 	p, user, err := c.further(e)
 	if err != nil {
 		return nil, nil, err
@@ -107,6 +101,21 @@ func (c *container) enter(e *shim.Exec) (*libcontainer.Process, []*os.File, erro
 		return nil, nil, err
 	}
 	return p, files, nil
+}
+
+// running returns the run that goes on, whose process stays what it is until leave is called.
+func (c *container) running() (l *life, leave func(), err error) {
+	c.mu.Lock()
+	l = c.latest
+	c.mu.Unlock()
+	if l != nil {
+		l.entering.RLock()
+		if !l.ending && !l.over() {
+			return l, l.entering.RUnlock, nil
+		}
+		l.entering.RUnlock()
+	}
+	return nil, nil, shim.Errorf(shim.Failed, "container %s is not running", c.spec.Name)
 }
 
 // further is the container's process but for what is asked to be different.

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-dev/berth/internal/shim"
 )
 
 // openNetwork opens the network namespace that the containers join, and the task's listener in it, or in each of those
@@ -64,6 +67,49 @@ func (c *container) netnsPath() string {
 		return ""
 	}
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), c.task.netns.Fd())
+}
+
+// Dial connects from inside a container's network namespace.
+func (t *task) Dial(ctx context.Context, d *shim.Connect) (*os.File, error) {
+	c := t.find(d.Name)
+	if c == nil {
+		return nil, shim.Errorf(shim.NotFound, "the task has no container %q", d.Name)
+	}
+	address, err := netip.ParseAddrPort(d.Address) // names would be looked up from here
+	if err != nil {
+		return nil, shim.Errorf(shim.Invalid, "%q is not an IP address and port", d.Address)
+	}
+	ns, err := c.openNetns()
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	return dialIn(ctx, ns, address)
+}
+
+// openNetns opens the network namespace of a running container.
+func (c *container) openNetns() (*os.File, error) {
+	l, leave, err := c.running()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return os.Open(fmt.Sprintf("/proc/%d/ns/net", l.process.Pid))
+}
+
+func dialIn(ctx context.Context, ns *os.File, address netip.AddrPort) (socket *os.File, err error) {
+	onThread(func() {
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			return
+		}
+		var conn net.Conn
+		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", address.String()); err != nil {
+			return
+		}
+		defer conn.Close()
+		socket, err = conn.(*net.TCPConn).File()
+	})
+	return socket, err
 }
 
 // loopbackOnly makes a namespace with nothing but its loopback interface, which is up.

@@ -125,6 +125,22 @@ func (c *Conn) Listener(ctx context.Context, index int) (net.Listener, error) {
 	return net.FileListener(files[0])
 }
 
+// Dial connects from inside a container's network namespace; see Connect for how.
+func (c *Conn) Dial(ctx context.Context, name, address string) (net.Conn, error) {
+	if err := c.since(2, "connect from inside its containers"); err != nil {
+		return nil, err
+	}
+	if _, err := c.call(ctx, Request{Connect: &Connect{Name: name, Address: address}}); err != nil {
+		return nil, err
+	}
+	files, err := c.files(ctx, 1)
+	if err != nil {
+		return nil, fmt.Errorf("receive the connection: %w", err)
+	}
+	defer files[0].Close()
+	return net.FileConn(files[0])
+}
+
 func (c *Conn) stateOf(ctx context.Context, req Request) (TaskState, error) {
 	resp, err := c.call(ctx, req)
 	return state(resp, err)

@@ -25,6 +25,7 @@ type Request struct {
 	Listener *Listener  `json:"listener,omitzero"`
 	Restart  *Restart   `json:"restart,omitzero"`
 	Exec     *Exec      `json:"exec,omitzero"`
+	Connect  *Connect   `json:"connect,omitzero"`
 	Shutdown *Empty     `json:"shutdown,omitzero"`
 }
 
@@ -59,6 +60,13 @@ type Exec struct {
 // Exit tells how a process ended: its exit code, or 128 and the number of the signal that ended it.
 type Exit struct {
 	Code int `json:"code"`
+}
+
+// Connect connects to a TCP address, "127.0.0.1:80", from inside a running container's network namespace. The socket follows
+// the answer.
+type Connect struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
 }
 
 // Stop sends the stop signal, and SIGKILL to all of the container after so many milliseconds. It is answered once the

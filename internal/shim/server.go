@@ -28,6 +28,8 @@ type Handler interface {
 	// Exec runs a process in a container until it or ctx ends, and returns its exit code. It calls started when the process
 	// runs, with the files for the agent, and closes them.
 	Exec(ctx context.Context, e *Exec, started func(files []*os.File) error) (code int, err error)
+	// Dial opens a connection from where a container is; the caller closes it.
+	Dial(ctx context.Context, d *Connect) (*os.File, error)
 	// Shutdown removes all that the shim made. The shim ends after the answer is sent.
 	Shutdown() error
 }
@@ -108,6 +110,8 @@ func (s *Server) answer(conn *net.UnixConn, req Request) (ended bool, err error)
 		resp.Error = asError(s.Handler.Restart(req.Restart.Name, req.Restart.Run))
 	case req.Exec != nil:
 		return false, s.exec(conn, req.Exec)
+	case req.Connect != nil:
+		return false, s.dial(conn, req.Connect)
 	case req.Stop != nil:
 		err := whileThere(conn, func(ctx context.Context) error {
 			return s.Handler.Stop(ctx, req.Stop.Name, time.Duration(req.Stop.Grace)*time.Millisecond)
@@ -170,6 +174,19 @@ func (s *Server) exec(conn *net.UnixConn, req *Exec) error {
 		return WriteFrame(conn, Response{Error: asError(err)})
 	}
 	return WriteFrame(conn, Response{Exit: &Exit{Code: code}}) // the agent may speak again: nobody listens for its end now
+}
+
+func (s *Server) dial(conn *net.UnixConn, req *Connect) error {
+	var f *os.File
+	err := whileThere(conn, func(ctx context.Context) (err error) {
+		f, err = s.Handler.Dial(ctx, req)
+		return err
+	})
+	if writeErr := WriteFrame(conn, Response{Error: asError(err)}); writeErr != nil || err != nil {
+		CloseFiles([]*os.File{f})
+		return writeErr
+	}
+	return errors.Join(SendFiles(conn, f), f.Close())
 }
 
 // whileThere runs a long call with a context that ends when the agent closes its end, or speaks out of turn.

@@ -70,6 +70,15 @@ func (s *scripted) Exec(ctx context.Context, e *Exec, started func([]*os.File) e
 	return 7, err
 }
 
+func (s *scripted) Dial(_ context.Context, d *Connect) (*os.File, error) {
+	conn, err := net.Dial("tcp", d.Address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.(*net.TCPConn).File()
+}
+
 func (s *scripted) Stop(ctx context.Context, name string, grace time.Duration) error {
 	s.stopping <- ctx
 	<-ctx.Done()

@@ -101,6 +101,8 @@ func Run(t *testing.T, s Suite) {
 		{"a further process ends when it is closed", execClosed},
 		{"a further process ends with the agent", execAgent},
 		{"what can't be run further says why", execFails},
+		{"connections from inside a container", dials},
+		{"what runs is measured", measures},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}

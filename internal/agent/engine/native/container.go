@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -107,6 +108,15 @@ func (e *Engine) RestartContainer(ctx context.Context, id, name string, run int)
 		return &engine.Error{Kind: engine.CannotStartContainer, Err: err}
 	}
 	return nil
+}
+
+// Dial has the shim open the socket.
+func (e *Engine) Dial(ctx context.Context, id, name, address string) (conn net.Conn, err error) {
+	err = e.callShim(ctx, id, func(c *shim.Conn) (err error) {
+		conn, err = c.Dial(ctx, name, address)
+		return err
+	})
+	return conn, err
 }
 
 // StopContainer stops the container; one whose shim died is stopped already.

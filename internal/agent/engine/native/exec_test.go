@@ -28,3 +28,19 @@ func BenchmarkExec(b *testing.B) {
 	}
 	must(b, e.RemoveTask(b.Context(), task))
 }
+
+// The sampler reads all that runs every few seconds.
+func BenchmarkStats(b *testing.B) {
+	m := newMachine(b)
+	e := m.open(b)
+	task := randomID(16)
+	must(b, e.CreateTask(b.Context(), engine.TaskSpec{Task: task, NoNetwork: true}))
+	must(b, e.CreateContainer(b.Context(), task, m.container(task, "app", "sleep")))
+	must(b, e.StartContainer(b.Context(), task, "app"))
+	for b.Loop() {
+		if _, err := e.Stats(b.Context(), task); err != nil {
+			b.Fatal(err)
+		}
+	}
+	must(b, e.RemoveTask(b.Context(), task))
+}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"runtime"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/shim"
 )
@@ -19,13 +17,12 @@ const (
 
 // Info tells what the machine has. The version is the shim protocol's.
 func (e *Engine) Info(context.Context) (engine.Info, error) {
-	var machine unix.Sysinfo_t
-	if err := unix.Sysinfo(&machine); err != nil {
-		return engine.Info{}, fmt.Errorf("read the machine's memory: %w", err)
+	memory, err := machineMemory()
+	if err != nil {
+		return engine.Info{}, err
 	}
 	info := engine.Info{
-		Name: "native", Version: fmt.Sprint(shim.Version), CPUs: runtime.NumCPU(),
-		Memory:       int64(machine.Totalram) * int64(machine.Unit),
+		Name: "native", Version: fmt.Sprint(shim.Version), CPUs: runtime.NumCPU(), Memory: memory,
 		Capabilities: []string{"com.amazonaws.ecs.capability.privileged-container"},
 	}
 	for v := oldestDockerAPI; v <= newestDockerAPI; v++ {

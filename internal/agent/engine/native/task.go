@@ -26,6 +26,7 @@ type task struct {
 	idle    chan *shim.Conn // holds one that is between two calls
 
 	mu      sync.Mutex
+	samples map[string]sample // the last of each container
 	state   shim.TaskState
 	lost    string // why the task is lost
 	ending  bool   // RemoveTask has begun: that the shim ends is no loss
@@ -34,7 +35,7 @@ type task struct {
 }
 
 func newTask(e *Engine, id string) *task {
-	return &task{engine: e, id: id, dir: e.dir(id), known: make(chan struct{}), dead: make(chan struct{}), idle: make(chan *shim.Conn, 1), changed: make(chan struct{})}
+	return &task{engine: e, id: id, dir: e.dir(id), known: make(chan struct{}), dead: make(chan struct{}), idle: make(chan *shim.Conn, 1), changed: make(chan struct{}), samples: map[string]sample{}}
 }
 
 var errShimDied = errors.New("the process that kept the task died; the exit codes and last output of its running containers died with it")

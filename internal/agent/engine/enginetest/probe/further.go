@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,5 +49,25 @@ func terminal([]string) {
 			fmt.Println("typed", word)
 			return
 		}
+	}
+}
+
+// listen ADDRESS says where it listens and echoes what comes.
+func listen(args []string) {
+	l, err := net.Listen("tcp", args[0])
+	check(err)
+	fmt.Println(l.Addr())
+	for {
+		conn, err := l.Accept()
+		check(err)
+		go io.Copy(conn, conn)
+	}
+}
+
+// burn MILLISECONDS takes so much of a processor's time.
+func burn(args []string) {
+	var used unix.Timespec
+	for used.Nano() < int64(number(args[0]))*int64(time.Millisecond) {
+		check(unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &used))
 	}
 }

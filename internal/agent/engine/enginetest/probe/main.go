@@ -21,7 +21,7 @@ func main() {
 		"exit": exit, "sleep": sleep, "stubborn": stubborn, "print": print, "count": count, "eat": eat, "env": env, "cat": cat,
 		"write": write, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
 		"status": status, "unshare": unshare, "kill": kill, "late": late,
-		"copy": copyInput, "others": others, "terminal": terminal,
+		"listen": listen, "burn": burn, "copy": copyInput, "others": others, "terminal": terminal,
 	}[os.Args[1]]
 	if !ok {
 		fail("probe: can't " + os.Args[1])
