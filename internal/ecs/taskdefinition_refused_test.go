@@ -30,10 +30,8 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 		definitionOf(onHost+`, "volumes": [{"name": "v", "configuredAtLaunch": true}]`, small+`, "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]`),
 		definitionOf(onHost+`, "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "transitEncryption": "ENABLED", "authorizationConfig": {"accessPointId": "fsap-1"}}}]`, small),
 		definitionOf(onHost+`, "taskRoleArn": "r", "volumes": [{"name": "v", "s3filesVolumeConfiguration": {"fileSystemArn": "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1"}}]`, small),
-		definitionOf(`"networkMode": "bridge"`, small),
 		definitionOf(onHost+`, "requiresCompatibilities": ["MANAGED_INSTANCES"]`, small),
 		definitionOf(onHost+`, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}`, small),
-		definitionOf("", small),
 		definitionOf(onHost, small+`, "healthCheck": {"command": ["CMD", "true"]}`),
 		definitionOf(onHost, small+`, "restartPolicy": {"enabled": true}`),
 	} {

@@ -11,7 +11,7 @@ import (
 // registerTaskDefinitions gives the operations on task definitions to a server.
 func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition,
-		slices.Concat([]wire.Option{wire.Validate(definition.Validate), wire.RefuseWhere(refuse)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+		slices.Concat([]wire.Option{wire.Validate(definition.Validate)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
 	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
@@ -21,7 +21,6 @@ func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 }
 
 var registerTaskDefinitionRefused = []wire.Option{
-	wire.Refuse("networkMode", "network modes are awsvpc, host and none. Absent it is bridge, as on AWS", "awsvpc", "host", "none"),
 	wire.Refuse("requiresCompatibilities", "tasks run as EC2 and FARGATE", "EC2", "FARGATE", "EXTERNAL"),
 	wire.Refuse("volumes.efsVolumeConfiguration.authorizationConfig.accessPointId", "access points of EFS are not there"),
 	wire.Refuse("volumes.fsxWindowsFileServerVolumeConfiguration", "containers run on Linux"),
@@ -34,11 +33,8 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
 
-	wire.Refuse("containerDefinitions.links", "links need network mode bridge, which is not there"),
-	wire.Refuse("containerDefinitions.portMappings.containerPortRange", "ports are mapped one by one"),
 	wire.Refuse("containerDefinitions.restartPolicy.enabled", "containers are not restarted"),
 	wire.Refuse("containerDefinitions.environmentFiles", "environment files are not read"),
-	wire.Refuse("containerDefinitions.disableNetworking", "network mode none does it for the whole task"),
 	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
 	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
 	wire.Refuse("containerDefinitions.pseudoTerminal", "containers have no terminal"),
@@ -64,6 +60,8 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.linuxParameters.maxSwap", "on a machine whose kernel does not account swap only 0 can be had"),
 	wire.Note("containerDefinitions.linuxParameters.swappiness", "control groups v2 have no such setting: there it says nothing, as on Docker"),
 	wire.Note("containerDefinitions.secrets", "a parameter of Parameter Store may be given as NAME:VERSION or NAME:LABEL too; a member of a secret's JSON that is no text is given as it is written there; a secret that is binary ends the task ([secrets.md](secrets.md))"),
+	wire.Note("networkMode", "bridge is a bridge of this instance's, on which containers have IPv4; what a container sends to its gateway reaches the host, but never the host's loopback addresses. Link-local addresses, where clouds answer for a machine, are not reached from it"),
+	wire.Note("containerDefinitions.links", "a container finds by them addresses and single ports, not, as Docker has it, the other's environment variables"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),

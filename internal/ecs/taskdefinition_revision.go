@@ -8,7 +8,6 @@ import (
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/internal/ecs/definition"
 	"github.com/berth-dev/berth/internal/store"
-	"github.com/berth-dev/berth/internal/wire"
 )
 
 // revise makes the revision that a valid request registers.
@@ -20,14 +19,6 @@ func revise(scope store.Scope, r *api.RegisterTaskDefinitionRequest, revision Re
 	d.TaskRoleArn, d.ExecutionRoleArn = roleARN(scope, r.TaskRoleArn), roleARN(scope, r.ExecutionRoleArn)
 	d.RegisteredAt, d.RegisteredBy = schema.At(now), by
 	return d
-}
-
-// refuse finds what AWS registers and Berth does not do yet, where the member alone does not tell.
-func refuse(r *api.RegisterTaskDefinitionRequest) (found []wire.Refusal) {
-	if r.NetworkMode == "" {
-		found = append(found, wire.Refusal{Where: "networkMode", Why: "without it a task runs in network mode bridge, which is not there. Set it to awsvpc, host or none"})
-	}
-	return found
 }
 
 func isSet(b *bool) bool { return b != nil && *b }

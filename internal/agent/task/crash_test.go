@@ -8,12 +8,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
 )
 
 // fate is a task's story and what is true at its end, however often the agent died on the way.
 type fate struct {
 	name     string
+	change   func(*acs.Task) // of the payload
 	scripts  map[string]fake.Behaviour
 	stop     bool // the control plane stops it after ten seconds
 	statuses []string
@@ -50,6 +52,11 @@ var fates = []fate{{
 	stop:     true,
 	statuses: []string{running, stopped}, starts: map[string]int{idA + "/web": 1}, exits: map[string]int{"web": 0},
 	reasons: map[string]string{"side": "CannotStartContainerError: exec: no such file"},
+}, {
+	name:   "has a network for each container",
+	change: inBridgeMode,
+	stop:   true, statuses: []string{running, stopped}, starts: map[string]int{idA + "/web": 1, idA + "/side": 1},
+	exits: map[string]int{"web": 0, "side": 0},
 }, {
 	name:     "is stopped while its image is pulled",
 	scripts:  map[string]fake.Behaviour{"web:1": {PullTakes: time.Hour}},
@@ -130,7 +137,11 @@ func (f fate) unfold(t *testing.T, kill *executioner) {
 		}
 		return a
 	}
-	for alive().apply(payload()) != nil { // sent until it is acknowledged
+	change := f.change
+	if change == nil {
+		change = func(*acs.Task) {}
+	}
+	for alive().apply(payload(change)) != nil { // sent until it is acknowledged
 	}
 	end := time.Now().Add(10 * time.Second)
 	for time.Now().Before(end) {
@@ -138,7 +149,7 @@ func (f fate) unfold(t *testing.T, kill *executioner) {
 		alive()
 	}
 	if f.stop {
-		for alive().apply(payload(toStop)) != nil {
+		for alive().apply(payload(change, toStop)) != nil {
 		}
 	}
 	deadline := time.Now().Add(2 * time.Minute)

@@ -74,7 +74,7 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 	known := metadata.Container{
 		ID: t.metadataID(c.Name), Name: c.Name, DockerName: t.dockerName(c.Name), Image: c.Image, ContainerARN: c.ContainerArn,
 		Labels: labels(&t.payload, c, t.cluster()), KnownStatus: pulled, Type: "NORMAL",
-		Limits: metadata.Limits{CPU: &cpu, Memory: &c.Memory}, Networks: t.networks(),
+		Limits: metadata.Limits{CPU: &cpu, Memory: &c.Memory}, Networks: t.networks(c, s),
 	}
 	if t.payload.LaunchType == "FARGATE" { // there no container is without a share, and only a limit that was set is told
 		if cpu = max(cpu, minCPUShares); c.Memory == 0 {
@@ -87,7 +87,7 @@ func (t *task) describeContainer(c *acs.Container, s *engine.ContainerStatus) me
 	}
 	known.DockerID, known.ImageID, known.KnownStatus = s.RuntimeID, s.ImageDigest, created
 	known.CreatedAt, known.StartedAt, known.FinishedAt = s.CreatedAt.UTC(), s.StartedAt.UTC(), s.FinishedAt.UTC()
-	known.Ports, known.Health = t.ports(c), t.describeHealth(c, s)
+	known.Ports, known.Health = t.ports(c, s), t.describeHealth(c, s)
 	known.Volumes = t.describeVolumes(c)
 	if r := restarts(c, s); r != nil {
 		known.RestartCount = r
@@ -129,8 +129,17 @@ func restarts(c *acs.Container, s *engine.ContainerStatus) *int {
 }
 
 // ports are a container's ports as its metadata shows them. Where the task has its own address, each is the task's own.
-func (t *task) ports(c *acs.Container) []metadata.Port {
+func (t *task) ports(c *acs.Container, s *engine.ContainerStatus) []metadata.Port {
 	var ports []metadata.Port
+	if t.payload.NetworkMode == "bridge" {
+		for _, b := range t.bindings(c, s) {
+			if b.ContainerPort != nil {
+				ports = append(ports, metadata.Port{ContainerPort: uint16(*b.ContainerPort), HostPort: uint16(*b.HostPort),
+					HostIP: b.BindIP, Protocol: string(b.Protocol)})
+			}
+		}
+		return ports
+	}
 	for _, m := range c.PortMappings {
 		if m.ContainerPort == nil {
 			continue
@@ -141,9 +150,15 @@ func (t *task) ports(c *acs.Container) []metadata.Port {
 	return ports
 }
 
-// networks is where the task's containers are reached.
-func (t *task) networks() []metadata.Network {
+// networks is where a container is reached.
+func (t *task) networks(c *acs.Container, s *engine.ContainerStatus) []metadata.Network {
 	n := metadata.Network{NetworkMode: t.payload.NetworkMode}
+	switch own := t.ownOf(c.Name); {
+	case own != nil && own.Address.IsValid():
+		n.IPv4Addresses, n.MACAddress = []string{own.Address.String()}, own.MAC
+	case s != nil && s.Address.IsValid():
+		n.IPv4Addresses = []string{s.Address.String()}
+	}
 	first := 0
 	for _, eni := range t.payload.ElasticNetworkInterfaces {
 		n.MACAddress, n.PrivateDNSName, n.AttachmentIndex = eni.MacAddress, eni.PrivateDnsName, &first

@@ -54,10 +54,10 @@ func (t *task) stoppedAt(s engine.TaskStatus) time.Time {
 }
 
 func (t *task) detach(ctx context.Context) error {
-	if t.payload.NetworkMode != "awsvpc" {
-		return nil
+	if t.payload.NetworkMode == "awsvpc" {
+		return t.Network.Detach(ctx, t.id)
 	}
-	return t.Network.Detach(ctx, t.id)
+	return t.Network.Unbridge(ctx, t.id)
 }
 
 // remove waits until the end is acknowledged and everything that was printed is shipped; then it removes what is left

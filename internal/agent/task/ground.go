@@ -15,6 +15,9 @@ import (
 // groundwork is what a task's containers share, once it is made.
 type groundwork struct {
 	endpoint string // URL of the task's own listener; empty without one
+	// own are the networks that containers have for themselves; failed are the containers that cannot have theirs.
+	own    map[string]*ownNetwork
+	failed map[string]error
 }
 
 // layGround makes what the task's containers share: its network, its files, its place in the engine, its listener.
@@ -51,11 +54,14 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 			return nil, initialization(err)
 		}
 	}
+	ground := &groundwork{}
+	if err := t.layOwnNetworks(ground, &spec); err != nil {
+		return nil, initialization(err)
+	}
 	spec.PIDMode, spec.IPCMode = engine.NamespaceMode(t.payload.PidMode), engine.NamespaceMode(t.payload.IpcMode)
 	if err := t.patiently(t.life, "create the task", func() error { return t.Engine.CreateTask(t.life, spec) }); err != nil {
 		return nil, initialization(err)
 	}
-	ground := &groundwork{}
 	if !t.progress.Running { // or all that mount them have them
 		if err := t.provideVolumes(t.life); err != nil {
 			return ground, err
@@ -66,7 +72,7 @@ func (t *task) layGround(attached chan<- struct{}) (*groundwork, error) {
 		if err != nil {
 			return ground, initialization(fmt.Errorf("open the task's metadata endpoint: %w", err))
 		}
-		if ground.endpoint = "http://" + l.Addr().String(); t.payload.NetworkMode == "awsvpc" {
+		if ground.endpoint = "http://" + l.Addr().String(); spec.Listen == metadataListen {
 			ground.endpoint = metadataURL
 		}
 		t.Metadata.Serve(t.description(), l)
@@ -94,7 +100,7 @@ func (t *task) attach(spec *engine.TaskSpec) error {
 	if err != nil {
 		return initialization(fmt.Errorf("attach network interface %s: %w", eni.Ec2Id, err))
 	}
-	spec.NetNS, spec.Hostname, spec.Listen = attached.NetNS, net.Hostname(), netip.AddrPortFrom(network.MetadataAddress, network.MetadataPort).String()
+	spec.NetNS, spec.Hostname, spec.Listen = attached.NetNS, net.Hostname(), metadataListen
 	if spec.ResolvConf, err = t.file("resolv.conf", net.ResolvConf()); err != nil {
 		return initialization(err)
 	}

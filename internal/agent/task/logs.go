@@ -172,11 +172,19 @@ func size(s string) (int64, bool) {
 
 // containerSpec is what the engine makes a container from.
 func (t *task) containerSpec(c *acs.Container) (engine.ContainerSpec, error) {
-	env := environment(&t.payload, c, t.Region, t.endpoint, t.metadataID(c.Name))
+	endpoint := t.endpoint
+	if dockerSaysOf(c).NetworkDisabled { // nothing answers there
+		endpoint = ""
+	}
+	env := t.linkVariables(c)
+	maps.Copy(env, environment(&t.payload, c, t.Region, endpoint, t.metadataID(c.Name)))
 	maps.Copy(env, t.secretVariables(c))
 	cfg, host, err := config(&t.payload, c, t.cluster(), env)
 	spec := engine.ContainerSpec{Name: c.Name, DockerName: t.dockerName(c.Name), Image: c.Image, Config: cfg, Host: host, Log: t.logSpec(c),
 		Restarts: restartable(c)}
+	if err == nil {
+		err = t.joinNetwork(c, &spec)
+	}
 	if err == nil {
 		err = t.mount(c, &spec.Host)
 	}

@@ -56,6 +56,7 @@ func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
 
 	if ground != nil {
 		t.progress.Created, t.endpoint = true, ground.endpoint
+		t.setOwn(ground.own)
 	}
 	if err := context.Cause(ctx); err != nil && err != errEssential {
 		return err
@@ -64,8 +65,12 @@ func (t *task) prepare(ctx context.Context, status engine.TaskStatus) error {
 		t.progress.PullStoppedAt = time.Now()
 	}
 	for _, c := range missing {
-		if err := failed[c.Name]; err != nil {
-			if err := t.cannot(c.Name, c.Essential, engine.CannotPullContainer, err); err != nil {
+		kind, err := engine.CannotPullContainer, failed[c.Name]
+		if err == nil && ground != nil {
+			kind, err = engine.CannotStartContainer, ground.failed[c.Name]
+		}
+		if err != nil {
+			if err := t.cannot(c.Name, c.Essential, kind, err); err != nil {
 				return err
 			}
 		}

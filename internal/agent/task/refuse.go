@@ -19,7 +19,7 @@ func refusal(t *acs.Task) string {
 	switch t.NetworkMode {
 	case "awsvpc":
 		ask(len(t.ElasticNetworkInterfaces) != 1, "network mode awsvpc with %d network interfaces", len(t.ElasticNetworkInterfaces))
-	case "host", "none":
+	case "bridge", "host", "none":
 	default:
 		ask(true, "network mode %q", t.NetworkMode)
 	}
@@ -34,7 +34,7 @@ func refusal(t *acs.Task) string {
 	for _, c := range t.Containers {
 		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
 		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
-		in(len(c.Links) > 0, "links")
+		in(len(c.Links) > 0 && t.NetworkMode != "bridge", "links")
 		in(c.FirelensConfiguration != nil, "firelensConfiguration")
 		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
 		in(c.RegistryAuthentication != nil && c.RegistryAuthentication.AsmAuthData == nil, "registryAuthentication")

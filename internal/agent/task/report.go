@@ -100,8 +100,8 @@ func (t *task) change(s engine.TaskStatus, status string) ecs.SubmitTaskStateCha
 		if reported.Status == "" {
 			continue
 		}
-		if reported.RuntimeId != "" && t.payload.NetworkMode == "host" {
-			reported.NetworkBindings = bindings(c.PortMappings)
+		if reported.RuntimeId != "" {
+			reported.NetworkBindings = t.bindings(&c, find(s, c.Name))
 		}
 		change.Containers = append(change.Containers, reported)
 		for _, a := range c.ManagedAgents { // what executes commands is this agent: it can wherever the container runs
@@ -144,16 +144,6 @@ func (t *task) failed(name string, c *engine.ContainerStatus) string {
 		return reasonOf(engine.CannotStartContainer, errors.New(c.Error))
 	}
 	return ""
-}
-
-// bindings are a container's ports in host mode, where each is the host's own.
-func bindings(mappings []acs.PortMapping) []ecs.NetworkBinding {
-	var bindings []ecs.NetworkBinding
-	for _, m := range mappings {
-		bindings = append(bindings, ecs.NetworkBinding{BindIP: "0.0.0.0", ContainerPort: m.ContainerPort, HostPort: m.ContainerPort,
-			ContainerPortRange: m.ContainerPortRange, HostPortRange: m.ContainerPortRange, Protocol: ecs.TransportProtocol(m.Protocol)})
-	}
-	return bindings
 }
 
 // find returns a container of a task, nil when the engine does not have it.

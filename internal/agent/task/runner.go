@@ -35,6 +35,8 @@ type Runner struct {
 	life   context.Context
 	outbox *outbox
 	wg     sync.WaitGroup
+	// engineBridges says that the engine makes the networks of containers in network mode bridge.
+	engineBridges bool
 
 	mu          sync.Mutex
 	tasks       map[string]*task
@@ -53,7 +55,11 @@ func Start(ctx context.Context, cfg Config) (*Runner, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of tasks: %w", err)
 	}
-	var err error
+	info, err := cfg.Engine.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the engine what it can do: %w", err)
+	}
+	r.engineBridges = info.Bridges
 	if r.ended, err = cfg.DB.Ended(); err != nil {
 		return nil, err
 	}

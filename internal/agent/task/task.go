@@ -43,6 +43,7 @@ type task struct {
 
 	mu    sync.Mutex // guards what the metadata endpoint reads
 	seen  engine.TaskStatus
+	own   map[string]*ownNetwork // of its containers, by name, once they stand
 	pulls struct{ started, stopped time.Time }
 	paths map[string]string // of the engine's volumes, once they were asked for
 }

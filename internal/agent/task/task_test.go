@@ -170,8 +170,8 @@ func TestWhyATaskFails(t *testing.T) {
 		}, nil, "ResourceInitializationError: failed to validate logger args: ResourceNotFoundException: The specified log group does not exist: /none", ""},
 		{"its network cannot be made", nil, func(w *world) { w.net.Fail(errors.New("no room")) }, "ResourceInitializationError: attach network interface eni-1: no room", ""},
 		{"it asks for what this agent does not do", func(task *acs.Task) {
-			task.NetworkMode, task.ProxyConfiguration = "bridge", &acs.ProxyConfiguration{}
-		}, nil, `ResourceInitializationError: this agent does not support network mode "bridge", proxyConfiguration`, ""},
+			task.NetworkMode, task.ProxyConfiguration = "nat", &acs.ProxyConfiguration{}
+		}, nil, `ResourceInitializationError: this agent does not support network mode "nat", proxyConfiguration`, ""},
 		{"it has no essential container", func(task *acs.Task) { task.Containers[0].Essential = false }, nil,
 			"UnrecognizedTaskError: none of its containers is essential", ""},
 		{"a name would leave its directory", func(task *acs.Task) { task.Containers[0].Name = "../web" }, nil,

@@ -141,6 +141,9 @@ func (w *world) leftovers() []string {
 	for _, n := range w.net.List() {
 		left = append(left, "network: "+n.Task)
 	}
+	for _, id := range w.net.BridgedTasks() {
+		left = append(left, "networks of containers: "+id)
+	}
 	entries, _ := os.ReadDir(filepath.Join(w.dir, "tasks"))
 	for _, e := range entries {
 		left = append(left, "directory: "+e.Name())
@@ -333,6 +336,15 @@ func (n mortalNetwork) Attach(ctx context.Context, net network.TaskNet) (a netwo
 
 func (n mortalNetwork) Detach(ctx context.Context, task string) error {
 	return n.kill.at("Detach", func() error { return n.Network.Detach(ctx, task) })
+}
+
+func (n mortalNetwork) Bridge(ctx context.Context, net network.ContainerNet) (b network.Bridged, err error) {
+	err = n.kill.at("Bridge", func() error { b, err = n.Network.Bridge(ctx, net); return err })
+	return b, err
+}
+
+func (n mortalNetwork) Unbridge(ctx context.Context, task string) error {
+	return n.kill.at("Unbridge", func() error { return n.Network.Unbridge(ctx, task) })
 }
 
 // logs know one log group, and which container's output was shipped to its end.

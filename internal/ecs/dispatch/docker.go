@@ -15,13 +15,14 @@ import (
 // API, inside strings. The agent reads it over what it has made of the rest, so that only what is set may be there.
 
 type dockerConfig struct {
-	Hostname    string             `json:",omitzero"`
-	User        string             `json:",omitzero"`
-	WorkingDir  string             `json:",omitzero"`
-	Tty         bool               `json:",omitzero"`
-	OpenStdin   bool               `json:",omitzero"`
-	Labels      map[string]string  `json:",omitempty"`
-	Healthcheck *dockerHealthcheck `json:",omitzero"`
+	Hostname        string             `json:",omitzero"`
+	User            string             `json:",omitzero"`
+	WorkingDir      string             `json:",omitzero"`
+	Tty             bool               `json:",omitzero"`
+	OpenStdin       bool               `json:",omitzero"`
+	Labels          map[string]string  `json:",omitempty"`
+	NetworkDisabled bool               `json:",omitzero"`
+	Healthcheck     *dockerHealthcheck `json:",omitzero"`
 }
 
 // dockerHealthcheck has its times in nanoseconds.
@@ -102,6 +103,7 @@ func config(c *api.ContainerDefinition) dockerConfig {
 	out := dockerConfig{
 		Hostname: c.Hostname, User: c.User, WorkingDir: c.WorkingDirectory,
 		Tty: isTrue(c.PseudoTerminal), OpenStdin: isTrue(c.Interactive), Labels: c.DockerLabels,
+		NetworkDisabled: isTrue(c.DisableNetworking),
 	}
 	if h := c.HealthCheck; h != nil {
 		out.Healthcheck = &dockerHealthcheck{
