@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -20,7 +21,7 @@ func logsCommand(flags *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs TASK|FAMILY|CONTAINER",
 		Short: "Print what containers wrote",
-		Long: "Logs prints what the containers of a task, of a family's tasks or of that name wrote to their awslogs streams, in order.\n" +
+		Long: "Logs prints what the containers of a task, of a family's tasks or of that name wrote to their awslogs streams, or into files, in order.\n" +
 			"As JSON each line is an object of its own.",
 		Example: "  berth logs 3f2a\n  berth logs -f hello-web",
 		Args:    exactly("TASK, FAMILY or CONTAINER"),
@@ -99,6 +100,9 @@ func (t *target) printEvents(ctx context.Context, l *tail, out io.Writer) error 
 
 // news reads the stream's events that were not read yet. None while the stream is not made.
 func (t *target) news(ctx context.Context, s *stream) ([]event, error) {
+	if s.file != "" {
+		return t.newLines(ctx, s)
+	}
 	var events []event
 	if s.name == "" {
 		return nil, nil
@@ -124,7 +128,7 @@ func (t *target) news(ctx context.Context, s *stream) ([]event, error) {
 				s.newest, s.seen = at, map[string]bool{}
 			}
 			s.seen[e.EventId] = true
-			events = append(events, event{time.UnixMilli(at).UTC(), s.task, s.container, e.Message})
+			events = append(events, event{time.UnixMilli(at).UTC(), s.task, s.container, strings.TrimSuffix(e.Message, "\n")})
 		}
 		if page.NextToken == "" {
 			return events, nil

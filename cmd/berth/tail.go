@@ -25,13 +25,16 @@ type tail struct {
 	one         string // the ARN of the one task that is meant; empty: more may come
 	streams     map[string]*stream
 	dropped     map[string]bool // those read to their end
+	elsewhere   []string        // where containers log that can't be read here, a sentence each
 	definitions definitions
 	after       uint64 // number of the last state change that was looked at
 }
 
 // stream is one container's log stream.
 type stream struct {
-	group, name     string // no name: the container has not started, and nothing is logged
+	group, name     string                // no name: the container has not started, and nothing is logged
+	file            string                // the task's id, where the container logs into files on its machine; empty: it is a log stream
+	place           operator.OutputCursor // how far those are read
 	task, container string
 	ended           bool            // its task has stopped: what is there is all
 	newest          int64           // unix milliseconds, of the events read so far
@@ -63,7 +66,7 @@ func (t *target) tail(ctx context.Context, word string, follow bool) (*tail, err
 	case len(l.streams) == 0 && gone > 0:
 		return nil, fmt.Errorf("where %s logged is not known any more: its task definition was deleted", word)
 	case len(l.streams) == 0:
-		return nil, fmt.Errorf("%s has no container that logs by the awslogs driver", word)
+		return nil, fmt.Errorf("%s", strings.Join(append([]string{"Berth does not keep what " + word + " prints:"}, l.elsewhere...), "\n  "))
 	}
 	return l, nil
 }
@@ -144,8 +147,14 @@ func (l *tail) add(ctx context.Context, tasks []ecs.Task) (gone int, err error) 
 			return gone, err
 		}
 		for _, c := range definition.ContainerDefinitions {
+			if l.container && c.Name != l.word {
+				continue
+			}
 			s := streamOf(&task, &c)
-			if s == nil || l.container && c.Name != l.word {
+			if s == nil {
+				if where := elsewhere(definition, &task, &c); !slices.Contains(l.elsewhere, where) {
+					l.elsewhere = append(l.elsewhere, where)
+				}
 				continue
 			}
 			key := task.TaskArn + " " + c.Name
@@ -160,9 +169,12 @@ func (l *tail) add(ctx context.Context, tasks []ecs.Task) (gone int, err error) 
 	return gone, nil
 }
 
-// streamOf returns the container's stream, nil when it does not log by awslogs.
+// streamOf returns the container's stream, nil when it logs by a driver that can't be read here.
 func streamOf(task *ecs.Task, c *ecs.ContainerDefinition) *stream {
-	if c.LogConfiguration == nil || c.LogConfiguration.LogDriver != ecs.LogDriverAwslogs {
+	if c.LogConfiguration == nil || c.LogConfiguration.LogDriver == ecs.LogDriverJsonFile {
+		return &stream{file: afterSlash(task.TaskArn), task: shortID(task.TaskArn), container: c.Name}
+	}
+	if c.LogConfiguration.LogDriver != ecs.LogDriverAwslogs {
 		return nil
 	}
 	options := c.LogConfiguration.Options

@@ -119,7 +119,7 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 		return err
 	}
 	secrets := secret.New(secret.Config{Endpoint: a.Endpoint, HTTP: &http.Client{Transport: transport}})
-	files := a.files()
+	files := Files(a.Dir)
 	logs := logship.New(logship.Config{Offsets: d, Drivers: a.logDrivers(files, transport), Ended: files.Ended, Logger: a.Log})
 	defer logs.Close()
 	endpoints := metadata.New(metadata.Config{Endpoint: endpoint, Transport: transport, Region: a.Region, Keyring: keyring, Log: a.Log,
@@ -257,5 +257,5 @@ func (a *Agent) Forget(ctx context.Context) error {
 	if err := os.Remove(a.database()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return errors.Join(os.RemoveAll(a.tasks()), os.RemoveAll(a.files().Dir))
+	return errors.Join(os.RemoveAll(a.tasks()), os.RemoveAll(Files(a.Dir).Dir))
 }

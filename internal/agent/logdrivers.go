@@ -35,14 +35,16 @@ func logCapabilities() []string {
 	if journald.New().Enabled() {
 		drivers = append(drivers, "journald")
 	}
+	drivers = append(drivers, "awsfirelens")
 	for i, name := range drivers {
 		drivers[i] = "com.amazonaws.ecs.capability.logging-driver." + name
 	}
-	return drivers
+	return append(drivers, "ecs.capability.firelens.fluentbit", "ecs.capability.firelens.fluentd", "ecs.capability.firelens.options.config.file",
+		"ecs.capability.logging-driver.awsfirelens.log-driver-buffer-limit")
 }
 
-// files are what containers print that log into files, <data>/agent/logs.
-func (a *Agent) files() *jsonfile.Driver { return &jsonfile.Driver{Dir: filepath.Join(a.Dir, "logs")} }
+// Files are what containers print that log into files, by the agent's directory: whoever is on the machine may read them.
+func Files(dir string) *jsonfile.Driver { return &jsonfile.Driver{Dir: filepath.Join(dir, "logs")} }
 
 // sweepEvery is how often files of tasks that have ended are looked at.
 const sweepEvery = time.Minute

@@ -54,6 +54,24 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 	}
 }
 
+// A FireLens router is taken, and one with a file from S3 refused by its name.
+func TestRouters(t *testing.T) {
+	w := newWorld(t, Config{})
+	_, call := w.wire()
+	definition := func(options string) string {
+		return `{"family": "f", "networkMode": "host", "containerDefinitions": [
+			{"name": "web", "image": "i", "memory": 64, "logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "null"}}},
+			{"name": "router", "image": "i", "memory": 64, "firelensConfiguration": {"type": "fluentbit", "options": {` + options + `}}}]}`
+	}
+	if status, answer := call("RegisterTaskDefinition", definition(`"enable-ecs-log-metadata": "false", "config-file-type": "file", "config-file-value": "/x.conf"`)); status != 200 {
+		t.Errorf("a router is refused: %s", answer)
+	}
+	status, answer := call("RegisterTaskDefinition", definition(`"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/x.conf"`))
+	if _, message := failure(t, answer); status != 400 || !strings.Contains(message, "containerDefinitions[1].firelensConfiguration.options.config-file-type") {
+		t.Errorf("a file from S3: %d %s", status, message)
+	}
+}
+
 // Every log driver of ECS is taken, with options that the agent checks; another is none.
 func TestLogDrivers(t *testing.T) {
 	w := newWorld(t, Config{})

@@ -11,7 +11,7 @@ import (
 // registerTaskDefinitions gives the operations on task definitions to a server.
 func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition,
-		slices.Concat([]wire.Option{wire.Validate(definition.Validate)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+		slices.Concat([]wire.Option{wire.Validate(definition.Validate), wire.RefuseWhere(refuseS3)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
 	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
@@ -41,7 +41,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("containerDefinitions.healthCheck", "container health checks are not run"),
 	wire.Refuse("containerDefinitions.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
 	wire.Refuse("containerDefinitions.resourceRequirements.sharingStrategy", "a GPU is one container's"),
-	wire.Refuse("containerDefinitions.firelensConfiguration", "FireLens is not there"),
 	wire.Refuse("containerDefinitions.credentialSpecs", "credential specifications are not there"),
 }
 
@@ -74,6 +73,8 @@ var registerTaskDefinitionNotes = []wire.Option{
 		"after their task; `berth logs` reads them. journald: tasks are placed on machines that have a journal. A container in mode blocking does not start "+
 		"while its server of fluentd, gelf, splunk or syslog is away, as with Docker; one in mode non-blocking does. What a server does not take is sent again, also after the agent's end, and dropped 10 seconds after the "+
 		"container's. See [logs.md](logs.md)"),
+	wire.Note("containerDefinitions.firelensConfiguration.options", "config-file-type s3 is refused. The router's configuration is written as ECS's agent does, without ec2_instance_id; the agent sends to the router's "+
+		"socket itself, and lets the router stop when it has all that the others printed, 10 seconds later at the latest"),
 	wire.Note("containerDefinitions.logConfiguration.options", "the ECS options of awslogs, and Docker's of the other drivers, which are checked when the task starts, as on AWS. Without mode it is the account setting "+
 		"defaultLogDriverMode, which is blocking by default so that no line is lost (AWS: non-blocking), unless "+
 		"max-buffer-size is set. Without awslogs-stream-prefix the stream is TASK-CONTAINER. fluentd-buffer-limit and log-driver-buffer-limit count events of 1 KiB"),

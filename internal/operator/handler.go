@@ -66,6 +66,7 @@ func Handler(b Backend) http.Handler {
 	mux.HandleFunc("GET "+PathPulls, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, b.Pulls(r.Context()), nil)
 	})
+	mux.HandleFunc("GET "+PathOutput, outputHandler(b))
 	mux.HandleFunc("GET "+PathUnsupported, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, b.Unsupported(r.Context()), nil)
 	})

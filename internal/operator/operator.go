@@ -87,6 +87,8 @@ type Backend interface {
 	PruneImages(ctx context.Context, all bool, unusedFor time.Duration) ([]Image, error)
 	// Pulls lists the images that are being pulled now.
 	Pulls(ctx context.Context) []Pull
+	// Output is what a container of this machine printed that logs into files, from a place on.
+	Output(ctx context.Context, q OutputQuery) (Output, error)
 	// Unsupported is what was asked for so far and refused or ignored.
 	Unsupported(ctx context.Context) unsupported.Record
 	// Reset stops what runs and forgets all state.

@@ -56,6 +56,10 @@ func (o *operated) PullImage(context.Context, string) (operator.Image, error) {
 func (o *operated) RemoveImage(context.Context, string) error { o.asked++; return nil }
 func (o *operated) Pulls(context.Context) []operator.Pull     { o.asked++; return nil }
 func (o *operated) Reset(context.Context) error               { o.asked++; return nil }
+func (o *operated) Output(context.Context, operator.OutputQuery) (operator.Output, error) {
+	o.asked++
+	return operator.Output{}, nil
+}
 func (o *operated) Unsupported(context.Context) unsupported.Record {
 	o.asked++
 	return unsupported.Record{}

@@ -86,8 +86,14 @@ func (s *Server) lastLines(ctx context.Context, c *why.Case, of *ecs.Container) 
 		return log
 	}
 	defined, ok := c.Definition.Container(of.Name)
-	if !ok || defined.LogConfiguration == nil || defined.LogConfiguration.LogDriver != ecsapi.LogDriverAwslogs {
-		log.Missing = "it does not log by awslogs; set logConfiguration in the task definition to see its output here"
+	switch l := defined.LogConfiguration; {
+	case !ok:
+		log.Missing = "its task definition does not have it"
+		return log
+	case l == nil || l.LogDriver == ecsapi.LogDriverJsonFile:
+		return s.lastInFile(ctx, c.Task.ID, of.Name)
+	case l.LogDriver != ecsapi.LogDriverAwslogs:
+		log.Missing = fmt.Sprintf("it logs by %s, which Berth does not keep", l.LogDriver)
 		return log
 	}
 	options := defined.LogConfiguration.Options
@@ -109,6 +115,26 @@ func (s *Server) lastLines(ctx context.Context, c *why.Case, of *ecs.Container) 
 		for _, e := range page.Events {
 			log.Lines = append(log.Lines, cut(strings.TrimRight(e.Message, "\n")))
 		}
+	}
+	return log
+}
+
+// lastInFile are the last lines that a container wrote into files on its machine.
+func (s *Server) lastInFile(ctx context.Context, task, container string) why.Log {
+	log := why.Log{Lines: []string{}}
+	if s.config.Operator == nil {
+		log.Missing = "it logs into files on its machine"
+		return log
+	}
+	out, err := s.config.Operator.Output(ctx, operator.OutputQuery{Task: task, Container: container, Last: linesTold})
+	switch {
+	case err != nil:
+		log.Missing = "its output can't be read: " + err.Error()
+	case len(out.Lines) == 0:
+		log.Missing = "it wrote nothing, or its files are gone: they are kept for three hours"
+	}
+	for _, l := range out.Lines {
+		log.Lines = append(log.Lines, cut(l.Text))
 	}
 	return log
 }

@@ -47,6 +47,9 @@ func (t *task) stopContainers(ctx context.Context, s engine.TaskStatus) {
 					<-stopped
 				}
 			}
+			if c.State == engine.Running {
+				t.settle(ctx, c.Name)
+			}
 			_ = t.until(ctx, "stop container "+c.Name, func(ctx context.Context) error {
 				err := t.Engine.StopContainer(ctx, t.id, c.Name, t.grace(c.Name))
 				if errors.Is(err, engine.ErrNotFound) {

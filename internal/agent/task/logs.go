@@ -52,6 +52,9 @@ func (t *task) logOf(c *acs.Container) (s logdriver.Source, ok bool) {
 	if prefix := cfg.Config["awslogs-stream-prefix"]; prefix != "" {
 		s.Stream = prefix + "/" + c.Name + "/" + t.id
 	}
+	if routed(c) && routerIn(t.payload.Containers) != nil {
+		s = t.toRouter(s)
+	}
 	return s, true
 }
 
@@ -190,6 +193,9 @@ func (t *task) containerSpec(c *acs.Container) (engine.ContainerSpec, error) {
 	}
 	if err == nil {
 		err = t.etcFiles(&spec)
+	}
+	if err == nil {
+		err = t.routing(c, &spec)
 	}
 	return spec, err
 }

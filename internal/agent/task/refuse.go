@@ -35,7 +35,7 @@ func refusal(t *acs.Task) string {
 		in := func(is bool, what string) { ask(is, "%s of container %s", what, c.Name) }
 		in(len(c.EnvironmentFiles) > 0, "environmentFiles")
 		in(len(c.Links) > 0 && t.NetworkMode != "bridge", "links")
-		in(c.FirelensConfiguration != nil, "firelensConfiguration")
+		in(c.FirelensConfiguration != nil && c.FirelensConfiguration.Options["config-file-type"] == "s3", "firelensConfiguration with a file from S3")
 		in(len(c.CredentialSpecs) > 0, "credentialSpecs")
 		in(c.RegistryAuthentication != nil && c.RegistryAuthentication.AsmAuthData == nil, "registryAuthentication")
 	}

@@ -226,6 +226,7 @@ func rank(a Assignment) int {
 
 // newTask makes a task, which has yet to begin.
 func (r *Runner) newTask(a Assignment, identity string) *task {
+	awaitRouter(a.Task.Containers)
 	return &task{Runner: r, id: a.ID, identity: identity, payload: a.Task, raw: a.Payload, broken: a.Broken, log: r.Log.With("task", a.ID),
 		stop: make(chan struct{}), acknowledged: make(chan struct{}), progress: db.Progress{ID: a.ID}}
 }

@@ -57,7 +57,7 @@ func advise(c *Case) (found, bool) {
 
 // possible are those of the commands that can succeed: a log is only read where there is one.
 func (f *facts) possible(next []string) []string {
-	if of := f.subject(); of == nil || f.c.Logs[of.Name].Group != "" || !slices.Contains(next, seeLog) {
+	if of := f.subject(); of == nil || f.c.Logs[of.Name].Group != "" || len(f.c.Logs[of.Name].Lines) > 0 || !slices.Contains(next, seeLog) {
 		return next
 	}
 	next = slices.DeleteFunc(slices.Clone(next), func(command string) bool { return command == seeLog })

@@ -111,6 +111,34 @@ func TestEachLineIsThereOnce(t *testing.T) {
 	})
 }
 
+func TestReadingGoesOnWhereItEnded(t *testing.T) {
+	d := &Driver{Dir: t.TempDir()}
+	s := logdrivertest.Source("json-file", nil)
+	sink, err := d.Open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	const lines = 5000 // several times what is read at once
+	b := logdriver.Batch{}
+	for i := range uint64(lines) {
+		b.Events = append(b.Events, logdriver.Event{First: i, End: i + 1, Time: time.Unix(1_700_000_000, int64(i/3)), Text: fmt.Sprint(i, strings.Repeat("x", 100))})
+	}
+	if _, err := sink.Send(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.all(t); len(got) != lines || !strings.HasPrefix(got[lines-1], "4999x") {
+		t.Errorf("%d lines", len(got))
+	}
+	last, err := d.Last("t1", "web", 3)
+	if err != nil || len(last) != 3 || !strings.HasPrefix(last[0].Text, "4997x") || !strings.HasPrefix(last[2].Text, "4999x") {
+		t.Errorf("%v, %v", last, err)
+	}
+	if _, _, err := d.Read("../t1", "web", Cursor{}, 1); err == nil {
+		t.Error("a task's name leads out of the directory")
+	}
+}
+
 func TestWhatIsWrongIsToldInDockersWords(t *testing.T) {
 	d := &Driver{Dir: t.TempDir()}
 	for _, c := range []struct{ name, value, want string }{
