@@ -109,7 +109,7 @@ var services = []service{
 			"PutParameter", "RemoveTagsFromResource", "ResumeSession", "StartSession", "TerminateSession",
 			"UnlabelParameterVersion",
 		},
-		always: []string{"Tag.Value"},
+		pointers: []string{"Tag.Value"},
 	},
 	{
 		model: "sts", doc: "what Berth answers of AWS STS",

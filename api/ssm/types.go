@@ -301,8 +301,8 @@ type StartSessionResponse struct {
 
 // Tag is a structure of SSM.
 type Tag struct {
-	Key   string `json:"Key,omitzero"` // required
-	Value string `json:"Value"`        // required
+	Key   string  `json:"Key,omitzero"`   // required
+	Value *string `json:"Value,omitzero"` // required
 }
 
 // TerminateSessionRequest is the input of TerminateSession.

@@ -45,6 +45,9 @@ func (l *launch) setOverrides(r *api.RunTaskRequest, d *api.TaskDefinition) erro
 		if err := definition.Environment(o.Name, o.Environment); err != nil {
 			return err
 		}
+		if err := definition.ApartFromSecrets(d, o.Name, o.Environment); err != nil {
+			return err
+		}
 		for _, n := range []struct {
 			name string
 			from *int32

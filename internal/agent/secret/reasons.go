@@ -7,7 +7,12 @@ import (
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
-// The reasons for which a task stops when its secrets can't be had. Those of Fargate count the attempts.
+// reason is why a task stops whose secrets can't be had, as DescribeTasks shows it. Those of Fargate count the attempts.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+func reasonf(format string, args ...any) error { return reason(fmt.Sprintf(format, args...)) }
 
 const fargatePrefix = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
 
@@ -17,11 +22,11 @@ func (a *attempt) fargate() bool { return a.of.LaunchType == "FARGATE" }
 func (a *attempt) ofParameters(err error) error {
 	switch {
 	case a.fargate():
-		return fmt.Errorf(fargatePrefix+"unable to retrieve secrets from ssm: service call has been retried %d time(s): %s", a.tries, words(err))
+		return reasonf(fargatePrefix+"unable to retrieve secrets from ssm: service call has been retried %d time(s): %s", a.tries, words(err))
 	case errors.Is(err, errNoRole):
-		return fmt.Errorf("ssm secret resource: %w", err)
+		return reasonf("ssm secret resource: %v", err)
 	}
-	return fmt.Errorf("Fetching secret data from SSM Parameter Store in %s: %s", a.region, words(err))
+	return reasonf("Fetching secret data from SSM Parameter Store in %s: %s", a.region, words(err))
 }
 
 // ofSecret is an error of Secrets Manager as a reason.
@@ -30,9 +35,9 @@ func (a *attempt) ofSecret(id string, err error) error {
 	case a.fargate():
 		return a.ofFargateSecret(id, err)
 	case errors.Is(err, errNoRole):
-		return fmt.Errorf("asm secret resource: %w", err)
+		return reasonf("asm secret resource: %v", err)
 	}
-	return fmt.Errorf("Fetching secret data from AWS Secrets Manager in region %s: secret %s: %s", a.region, id, words(err))
+	return reasonf("Fetching secret data from AWS Secrets Manager in region %s: secret %s: %s", a.region, id, words(err))
 }
 
 // ofLogin is why a registry's login can't be had.
@@ -41,13 +46,13 @@ func (a *attempt) ofLogin(id string, err error) error {
 	case a.fargate():
 		return a.ofFargateSecret(id, err)
 	case errors.Is(err, errNoRole):
-		return fmt.Errorf("asm auth resource: %w", err)
+		return reasonf("asm auth resource: %v", err)
 	}
-	return fmt.Errorf("asm fetching secret from the service for %s: %s", id, words(err))
+	return reasonf("asm fetching secret from the service for %s: %s", id, words(err))
 }
 
 func (a *attempt) ofFargateSecret(id string, err error) error {
-	return fmt.Errorf(fargatePrefix+"unable to retrieve secret from asm: service call has been retried %d time(s): failed to fetch secret %s from secrets manager: %s",
+	return reasonf(fargatePrefix+"unable to retrieve secret from asm: service call has been retried %d time(s): failed to fetch secret %s from secrets manager: %s",
 		a.tries, id, words(err))
 }
 

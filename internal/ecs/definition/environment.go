@@ -2,6 +2,7 @@ package definition
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	api "github.com/berth-dev/berth/api/ecs"
@@ -42,6 +43,22 @@ func environmentFiles(_ *request, c *container) error {
 	return nil
 }
 
+// ApartFromSecrets checks that the variables by which a run overrides a container's are called as none of its secrets.
+func ApartFromSecrets(d *api.TaskDefinition, container string, variables []api.KeyValuePair) error {
+	for _, c := range d.ContainerDefinitions {
+		for _, s := range c.Secrets {
+			if c.Name == container && slices.ContainsFunc(variables, func(v api.KeyValuePair) bool { return v.Name == s.Name }) {
+				return sharedName(s.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func sharedName(name string) error {
+	return invalid("The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '%s'.", name)
+}
+
 // secrets checks what is injected from Secrets Manager and Parameter Store, into the environment and the log driver.
 func secrets(r *request, c *container) error {
 	set := map[string]bool{}
@@ -50,8 +67,7 @@ func secrets(r *request, c *container) error {
 	}
 	for _, s := range c.Secrets {
 		if set[s.Name] {
-			return invalid("The secret name must be unique and not shared with any new or existing environment variables set on the "+
-				"container, such as '%s'.", s.Name)
+			return sharedName(s.Name)
 		}
 		set[s.Name] = true
 	}

@@ -22,7 +22,7 @@ func merge(tags map[string]string, more []api.Tag) (map[string]string, error) {
 		if strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
 			return nil, validation("Tag keys that begin with aws: are reserved: %s", t.Key)
 		}
-		all[t.Key] = t.Value
+		all[t.Key] = deref(t.Value)
 	}
 	if len(all) > maxTags {
 		return nil, wire.Errorf(api.TooManyTagsError, "A resource can have at most %d tags.", maxTags)
@@ -65,7 +65,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	}
 	out := &api.ListTagsForResourceResult{TagList: []api.Tag{}}
 	for _, key := range slices.Sorted(maps.Keys(f.row.Tags)) {
-		out.TagList = append(out.TagList, api.Tag{Key: key, Value: f.row.Tags[key]})
+		out.TagList = append(out.TagList, api.Tag{Key: key, Value: new(f.row.Tags[key])})
 	}
 	return out, nil
 }
