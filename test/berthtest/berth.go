@@ -217,6 +217,21 @@ func (b *Berth) Try(args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// Background runs `berth ARGS` until stop, or the test's end.
+func (b *Berth) Background(args ...string) (stop func()) {
+	b.t.Helper()
+	cmd := b.command(args...)
+	if err := cmd.Start(); err != nil {
+		b.t.Fatalf("berth %s: %v", strings.Join(args, " "), err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait() // by a signal: no success
+	})
+	b.t.Cleanup(stop)
+	return stop
+}
+
 // Env is the environment in which clients talk to this Berth.
 func (b *Berth) Env() []string {
 	b.t.Helper()

@@ -20,6 +20,8 @@ import (
 func main() {
 	args := append(os.Args[1:], "", "", "")
 	switch args[0] {
+	case "shell":
+		shell()
 	case "exit": // at once, with a code
 		os.Exit(number(args[1]))
 	case "run": // until SIGTERM, then with a code
