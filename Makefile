@@ -10,7 +10,7 @@ export CGO_ENABLED = 0
 RELEASE  ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null | sed 's/^v//' | grep . || git log -1 --format=0.0.0-%cd.%h --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0.0.0-dev)
 RELEASED ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: demo build test bench scale tools vet generate clean seccomp package
+.PHONY: demo build test test-vm bench scale tools vet generate clean seccomp package
 
 # The image's first task, from nothing to a page that answers; Berth stays up (`bin/berth down` ends it).
 demo: build
@@ -34,6 +34,10 @@ seccomp:
 
 test: build tools vet
 	$(GO) test -timeout 20m ./...
+
+# The native engine under cgroup v2, in a virtual machine in software: a quarter of an hour.
+test-vm: seccomp
+	@./test/vm/run.sh
 
 tools:
 	@./test/tools.sh
