@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,8 +34,8 @@ type Docker struct {
 }
 
 // StartDocker runs a dockerd until the end of the test, on a host of one's own (OnOwnHost): what it does to the host's
-// firewall is undone after it.
-func StartDocker(t testing.TB) *Docker {
+// firewall is undone after it. Arguments come after those that it is started with by itself.
+func StartDocker(t testing.TB, args ...string) *Docker {
 	t.Helper()
 	dockerd, iptables := Tool(t, "dockerd"), Tool(t, "iptables")
 	dir, err := os.MkdirTemp("/run", "docker")
@@ -46,8 +47,11 @@ func StartDocker(t testing.TB) *Docker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(dockerd, "--host", "unix://"+socket, "--data-root", filepath.Join(dir, "data"),
-		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "--storage-driver", "vfs")
+	if !slices.Contains(args, "--storage-driver") {
+		args = append(args, "--storage-driver", "vfs")
+	}
+	cmd := exec.Command(dockerd, append([]string{"--host", "unix://" + socket, "--data-root", filepath.Join(dir, "data"),
+		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid")}, args...)...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
