@@ -204,24 +204,39 @@ func get(t testing.TB, c *http.Client, url string) string {
 	}
 }
 
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // dialIn dials from inside a namespace.
-func (h *host) dialIn(path string) func(context.Context, string, string) (net.Conn, error) {
+func (h *host) dialIn(path string) dialer {
 	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			runtime.LockOSThread() // the thread ends with the goroutine: it is never unlocked
-			ns, nsErr := netns.GetFromPath(path)
-			if nsErr != nil {
-				err = nsErr
-				return
-			}
-			defer ns.Close()
-			if err = netns.Set(ns); err == nil {
-				conn, err = (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, network, address)
-			}
-		}()
-		<-done
+		err = within(path, func() (err error) {
+			conn, err = (&net.Dialer{FallbackDelay: -1}).DialContext(ctx, network, address)
+			return err
+		})
 		return conn, err
 	}
+}
+
+// listenIn listens inside a namespace.
+func listenIn(path, address string) (ln net.Listener, err error) {
+	err = within(path, func() (err error) { ln, err = net.Listen("tcp4", address); return err })
+	return ln, err
+}
+
+// within does something inside a namespace.
+func within(path string, do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine: it is never unlocked
+		ns, err := netns.GetFromPath(path)
+		if err == nil {
+			defer ns.Close()
+			err = netns.Set(ns)
+		}
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	return <-done
 }

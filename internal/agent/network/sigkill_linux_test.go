@@ -3,6 +3,7 @@ package network
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -40,9 +41,13 @@ func attachUntilKilled() int {
 					fmt.Println("failed:", err)
 					return
 				}
+				if _, err := n.Bridge(context.Background(), web(1+worker*1000+i%900, 0)); err != nil {
+					fmt.Println("failed:", err)
+					return
+				}
 				fmt.Println("attached")
 				if i%3 == 0 {
-					if err := n.Detach(context.Background(), t.Task); err != nil {
+					if err := errors.Join(n.Detach(context.Background(), t.Task), n.Unbridge(context.Background(), t.Task)); err != nil {
 						fmt.Println("failed:", err)
 						return
 					}
@@ -125,11 +130,15 @@ func checkAdopted(t *testing.T, n *Network) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if !known[entry.Name()] && !strings.HasPrefix(entry.Name(), vpcPrefix) {
+		if _, isContainer := n.bridged[entry.Name()]; !isContainer && !known[entry.Name()] && !strings.HasPrefix(entry.Name(), vpcPrefix) {
 			t.Errorf("namespace %s belongs to no task", entry.Name())
 		}
 	}
-	t.Logf("%d tasks adopted", len(known))
+	t.Logf("%d tasks and %d containers adopted", len(known), len(n.bridged))
+	for key, b := range n.bridged {
+		serve(t, b.Is.NetNS, key)
+		getAt(t, hostNS, fmt.Sprintf("127.0.0.1:%d", b.Is.Ports[0].Host.First), key+" to")
+	}
 	for i, adopted := range n.List() {
 		if i%10 != 0 {
 			continue
