@@ -594,6 +594,8 @@ type Task struct {
 	Zone                     string                    `json:"zone,omitzero"`
 	TaskDefinitionAccountId  string                    `json:"taskDefinitionAccountId,omitzero"`
 	EnableFaultInjection     *bool                     `json:"enableFaultInjection,omitzero"`
+	BerthCpuArchitecture     string                    `json:"berthCpuArchitecture,omitzero"`
+	BerthEphemeralStorageGiB *int32                    `json:"berthEphemeralStorageGiB,omitzero"`
 }
 
 // TaskIdentifier is a structure of ACS.

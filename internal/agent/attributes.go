@@ -40,6 +40,7 @@ var capabilities = []string{
 	"ecs.capability.execute-command",
 	"ecs.capability.execution-role-awslogs",
 	"ecs.capability.execution-role-ecr-pull",
+	"ecs.capability.extensible-ephemeral-storage",
 	"ecs.capability.network.container-port-range",
 	"ecs.capability.private-registry-authentication.secretsmanager",
 	"ecs.capability.secrets.asm.bootstrap.log-driver",

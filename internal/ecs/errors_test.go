@@ -60,6 +60,8 @@ func TestErrorsInTheWordsOfECS(t *testing.T) {
 		{"RunTask", `{"taskDefinition": "host", "platformVersion": "1.4.0"}`, "InvalidParameterException", "The platform version must be null when specifying an EC2 launch type."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "FARGATE", "platformVersion": "0.1", ` + awsvpc + `}`, "PlatformUnknownException", "The specified platform does not exist."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "FARGATE", "overrides": {"containerOverrides": [{"name": "x"}]}, ` + awsvpc + `}`, "InvalidParameterException", "Override for container named x is not a container in the TaskDefinition."},
+		{"RunTask", `{"taskDefinition": "web", "launchType": "FARGATE", "overrides": {"ephemeralStorage": {"sizeInGiB": 20}}, ` + awsvpc + `}`, "InvalidParameterException", "EphemeralStorage size should be at least 21."},
+		{"RunTask", `{"taskDefinition": "host", "overrides": {"ephemeralStorage": {"sizeInGiB": 30}}}`, "InvalidParameterException", "Tasks using the EC2 launch type do not support EphemeralStorage."},
 		{"RunTask", `{"taskDefinition": "web", "launchType": "FARGATE", "overrides": {"cpu": "300"}, ` + awsvpc + `}`, "InvalidParameterException", "No Fargate configuration exists for given values: 300 CPU, 512 memory."},
 		{"RunTask", `{"taskDefinition": "host", "overrides": {"containerOverrides": [{"name": "app", "command": ["` + strings.Repeat("x", 8192) + `"]}]}}`, "InvalidParameterException", "Container Overrides length must be at most 8192"},
 		{"RunTask", `{"taskDefinition": "web", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}}`, "InvalidParameterException", "Assign public IP is not supported for this launch type."},

@@ -56,7 +56,7 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	l := &launch{first: Pending, template: Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode,
 		LaunchType: r.LaunchType, Group: r.Group, StartedBy: r.StartedBy, ReferenceID: r.ReferenceId, Executable: r.EnableExecuteCommand, CreatedAt: time.Now().UTC(), Version: 1}}
 	for _, step := range []func(*api.RunTaskRequest, *api.TaskDefinition) error{
-		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize,
+		l.setNames, l.setPlatform, l.setNetwork, l.setOverrides, l.setSize, l.setStorage,
 	} {
 		if err := step(r, d); err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ func (l *launch) setPlatform(r *api.RunTaskRequest, d *api.TaskDefinition) error
 		}
 		return nil
 	}
-	t.PlatformFamily, t.EphemeralGiB = "Linux", 20
+	t.PlatformFamily = "Linux"
 	switch r.PlatformVersion {
 	case "", "LATEST", "1.4.0":
 		t.PlatformVersion = "1.4.0"

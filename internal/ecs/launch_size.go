@@ -155,3 +155,24 @@ func (t *Task) size() placement.Capacity {
 	}
 	return size
 }
+
+// setStorage works out the disk of a task on Fargate.
+func (l *launch) setStorage(_ *api.RunTaskRequest, d *api.TaskDefinition) error {
+	t := &l.template
+	if t.LaunchType != api.LaunchTypeFargate {
+		if t.Overrides.EphemeralStorage != nil {
+			return invalidParameter("Tasks using the %s launch type do not support EphemeralStorage.", t.LaunchType)
+		}
+		return nil
+	}
+	if problem := definition.Storage(t.Overrides.EphemeralStorage); problem != "" {
+		return invalidParameter("%s", problem)
+	}
+	t.EphemeralGiB = definition.DefaultStorage
+	for _, s := range []*api.EphemeralStorage{d.EphemeralStorage, t.Overrides.EphemeralStorage} {
+		if s != nil {
+			t.EphemeralGiB = s.SizeInGiB
+		}
+	}
+	return nil
+}

@@ -22,7 +22,6 @@ func (s *Service) registerTasks(svc *wire.Service) {
 // launchRefused is refused of RunTask and of StartTask.
 var launchRefused = []wire.Option{
 	wire.Refuse("volumeConfigurations", "EBS volumes are not there"),
-	wire.Refuse("overrides.ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("overrides.inferenceAcceleratorOverrides", "accelerators are not there"),
 	wire.Refuse("overrides.containerOverrides.environmentFiles", "environment files are not read"),
 	wire.Refuse("overrides.containerOverrides.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
@@ -42,6 +41,7 @@ var launchNotes = []wire.Option{
 	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
 	wire.Note("networkConfiguration.awsvpcConfiguration.subnets", "restrict the task to machines of their availability zones; a machine that doesn't say where it is, is in all of them"),
 	wire.Note("overrides.taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
+	wire.Note("overrides.ephemeralStorage", "kept and shown; what a task writes is not limited to it"),
 	wire.Note("referenceId", "kept with the task; as on AWS, no answer shows it"),
 }
 

@@ -29,7 +29,6 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("pidMode", "each container has a PID namespace of its own"),
 	wire.Refuse("ipcMode", "each container has an IPC namespace of its own"),
 	wire.Refuse("proxyConfiguration", "App Mesh is not there"),
-	wire.Refuse("ephemeralStorage", "the disk of a task is not limited"),
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
 
@@ -53,6 +52,8 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("volumes.efsVolumeConfiguration.transitEncryption", "ENABLED asks of an NFS export that its URL has the option xprtsec=tls; of a directory nothing crosses a network"),
 	wire.Note("volumes.efsVolumeConfiguration.transitEncryptionPort", "kept; there is no proxy whose port it would be"),
 	wire.Note("volumes.efsVolumeConfiguration.authorizationConfig.iam", "kept: roles are not kept and policies not evaluated"),
+	wire.Note("ephemeralStorage", "kept and shown; what a task writes is not limited to it"),
+	wire.Note("runtimePlatform.cpuArchitecture", "absent means the machine's own (AWS: X86_64); another than the machine's runs where binfmt_misc has an emulator with the flag F, and else the stopped reason says what is missing"),
 	wire.Note("inferenceAccelerators", "refused by ClientException, as AWS does since it has retired them"),
 	wire.Note("containerDefinitions.resourceRequirements.value", "GPUs are those that agents register: Amazon's does, Berth's own registers none"),
 	wire.Note("containerDefinitions.image", "pulled when neither the machine nor its Docker daemon has it, with the login of ~/.docker/config.json; a name without a registry that is not known to be Docker Hub's is not pulled ([images.md](images.md))"),

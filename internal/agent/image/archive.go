@@ -66,10 +66,10 @@ func (s *Store) importArchive(ctx context.Context, r io.Reader, report func(engi
 	report(engine.PullProgress{Status: "unpacking"})
 	// All are unpacked before the first gets its name: an archive is imported whole or not at all.
 	for _, t := range targets {
-		if err := s.unpack(ctx, t.target, isHere, newProgress()); err != nil {
+		if err := s.unpack(ctx, t.target, s.platform, isHere, newProgress()); err != nil {
 			return nil, archiveError(err)
 		}
-		if err := s.unpacked(ctx, t.target); err != nil {
+		if err := s.unpacked(ctx, t.target, s.platform); err != nil {
 			return nil, archiveError(err)
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Store) importArchive(ctx context.Context, r io.Reader, report func(engi
 		if err := s.setName(ctx, record); err != nil {
 			return nil, err
 		}
-		image, err := s.find(ctx, t.name)
+		image, err := s.find(ctx, t.name, s.platform)
 		if err != nil {
 			return nil, err
 		}
@@ -134,8 +134,8 @@ func archiveError(err error) error {
 		return errNotArchive
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return errCutShort
-	case errors.Is(err, errPlatform):
-		return errPlatform
+	case errors.As(err, new(*platformError)):
+		return err
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("the archive lacks content that it refers to, or holds it damaged: %w", err)
 	}

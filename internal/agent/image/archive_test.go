@@ -56,7 +56,7 @@ func TestImport(t *testing.T) {
 			if last.Status != "done" {
 				t.Errorf("last progress %+v", last)
 			}
-			root, err := s.Prepare(t.Context(), "t1", "c", c.image)
+			root, err := s.Prepare(t.Context(), "t1", "c", c.image, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +162,7 @@ func FuzzImport(f *testing.F) {
 			t.Error("neither an image nor an error")
 		}
 		for _, i := range imported {
-			if _, err := s.Prepare(t.Context(), "t1", "c", i.Name); err != nil {
+			if _, err := s.Prepare(t.Context(), "t1", "c", i.Name, ""); err != nil {
 				t.Errorf("an imported image cannot be used: %v", err)
 			}
 			if err := s.Release(t.Context(), "t1"); err != nil {

@@ -140,7 +140,7 @@ func TestPrune(t *testing.T) {
 func TestWhenAnImageWasUsedSurvivesTheProcess(t *testing.T) {
 	s, ref := cleaned(t)
 	before := time.Now().Add(-time.Second)
-	if _, err := s.Prepare(t.Context(), "t2", "app", ref("a")); err != nil {
+	if _, err := s.Prepare(t.Context(), "t2", "app", ref("a"), ""); err != nil {
 		t.Fatal(err)
 	}
 	name, err := Normalize(ref("a"))
@@ -197,7 +197,7 @@ func TestCleanUpBesideStarts(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				root, err := s.Prepare(t.Context(), task, "app", ref)
+				root, err := s.Prepare(t.Context(), task, "app", ref, "")
 				if err != nil || root.Digest != digests[ref].String() {
 					t.Errorf("%s: %+v, %v", ref, root, err)
 				}

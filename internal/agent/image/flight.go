@@ -15,7 +15,8 @@ type flights struct {
 
 type flightKey struct {
 	name   string
-	short  bool // it was named without a registry
+	short  bool   // it was named without a registry
+	of     string // the platform asked for
 	policy engine.PullPolicy
 	login  engine.RegistryAuth
 }

@@ -34,27 +34,27 @@ type dockerHealth struct {
 // local returns the image that this machine has under a name: the store's, or Docker's, which is copied if it is not the
 // one that the store has. ErrNotFound when there is none; any other error says that Docker may have one, and why that is
 // not known.
-func (s *Store) local(ctx context.Context, name string, p *progress) (engine.Image, error) {
+func (s *Store) local(ctx context.Context, name string, of platform, p *progress) (engine.Image, error) {
 	here, err := s.images.Get(ctx, name)
-	present := err == nil
-	there, err := s.inDocker(ctx, name)
+	present := err == nil && s.unpacked(ctx, here.Target, of) == nil
+	there, err := s.inDocker(ctx, name, of)
 	switch {
 	case err == nil && (!present || s.supersedes(there, here)):
-		image, err := s.copyFromDocker(ctx, name, there, p)
+		image, err := s.copyFromDocker(ctx, name, there, of, p)
 		if err != nil {
 			return engine.Image{}, fmt.Errorf("copy %s from Docker: %w", name, s.explain(err))
 		}
 		return image, nil
 	case present:
-		return s.describe(ctx, here)
+		return s.describeFor(ctx, here, of)
 	case err == nil, errors.Is(err, docker.ErrNoDaemon), errors.Is(err, docker.ErrNoImage):
 		return engine.Image{}, engine.ErrNotFound
 	}
 	return engine.Image{}, err
 }
 
-// inDocker asks Docker for an image that this machine can run.
-func (s *Store) inDocker(ctx context.Context, name string) (docker.Image, error) {
+// inDocker asks Docker for an image for a platform.
+func (s *Store) inDocker(ctx context.Context, name string, of platform) (docker.Image, error) {
 	if s.config.Docker == nil {
 		return docker.Image{}, docker.ErrNoDaemon
 	}
@@ -75,7 +75,7 @@ func (s *Store) inDocker(ctx context.Context, name string) (docker.Image, error)
 		return image, err
 	case ok && image.Digest != pinned.Digest():
 		return image, docker.ErrNoImage // what Docker gives out has another digest
-	case !s.platform.Match(image.Platform):
+	case !of.Match(image.Platform):
 		return image, docker.ErrNoImage
 	}
 	return image, nil
@@ -105,7 +105,7 @@ func (s *Store) supersedes(there docker.Image, here images.Image) bool {
 	return there.TaggedAt.After(came(here))
 }
 
-func (s *Store) copyFromDocker(ctx context.Context, name string, there docker.Image, p *progress) (engine.Image, error) {
+func (s *Store) copyFromDocker(ctx context.Context, name string, there docker.Image, of platform, p *progress) (engine.Image, error) {
 	ctx, drop, err := s.hold(ctx)
 	if err != nil {
 		return engine.Image{}, err
@@ -134,17 +134,20 @@ func (s *Store) copyFromDocker(ctx context.Context, name string, there docker.Im
 		}
 	}
 	p.change(func(at *engine.PullProgress) { at.Status = "unpacking" })
-	if err := s.unpack(ctx, target, isHere, newProgress()); err != nil {
+	if err := s.unpack(ctx, target, of, isHere, newProgress()); err != nil {
 		return engine.Image{}, archiveError(err)
 	}
 	image := images.Image{Name: name, Target: target, Labels: map[string]string{
 		labelOrigin: string(engine.FromDocker), labelDockerID: there.ID,
 	}}
-	if err := s.name(ctx, image); err != nil {
+	if of.foreign != "" {
+		image.Labels[labelPlatform] = of.foreign
+	}
+	if err := s.name(ctx, image, of); err != nil {
 		return engine.Image{}, err
 	}
 	p.change(func(at *engine.PullProgress) { at.Status, at.Done, at.Complete = "done", at.Layers, at.Bytes })
-	return s.find(ctx, name)
+	return s.find(ctx, name, of)
 }
 
 // load reads an archive of one image, whatever names it has there.

@@ -128,7 +128,7 @@ func obtain(t testing.TB, s *Store, ref string) (engine.Image, error) {
 // version reads the file of that name in a container's root file system.
 func version(t testing.TB, s *Store, task, ref string) string {
 	t.Helper()
-	root, err := s.Prepare(t.Context(), task, "app", ref)
+	root, err := s.Prepare(t.Context(), task, "app", ref, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type hello struct {
 func (s *Store) makeHello(ctx context.Context, p *progress) (engine.Image, error) {
 	s.hello.mu.Lock()
 	defer s.hello.mu.Unlock()
-	present, err := s.find(ctx, helloName)
+	present, err := s.find(ctx, helloName, s.platform)
 	if err == nil && present.Digest == s.hello.digest {
 		return present, nil
 	}
@@ -63,7 +63,7 @@ func (s *Store) importBlobs(ctx context.Context, name string, target ocispec.Des
 			return engine.Image{}, err
 		}
 	}
-	return s.keep(ctx, name, target, isHere, p)
+	return s.keep(ctx, name, target, s.platform, isHere, p)
 }
 
 type blob struct {

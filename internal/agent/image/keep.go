@@ -12,41 +12,43 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/unpack"
 	"github.com/containerd/errdefs"
-	"github.com/containerd/platforms"
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
-// keep unpacks the image that target describes for this machine's platform and gives it its name. bring makes content
+// keep unpacks the image that target describes for a platform and gives it its name. bring makes content
 // present and is called before it is read.
-func (s *Store) keep(ctx context.Context, name string, target ocispec.Descriptor, bring images.HandlerFunc, p *progress) (engine.Image, error) {
-	if err := s.unpack(ctx, target, bring, p); err != nil {
+func (s *Store) keep(ctx context.Context, name string, target ocispec.Descriptor, of platform, bring images.HandlerFunc, p *progress) (engine.Image, error) {
+	if err := s.unpack(ctx, target, of, bring, p); err != nil {
 		return engine.Image{}, err
 	}
 	image := images.Image{Name: name, Target: target, Labels: map[string]string{labelOrigin: string(engine.FromRegistry)}}
-	if err := s.name(ctx, image); err != nil {
+	if of.foreign != "" {
+		image.Labels[labelPlatform] = of.foreign
+	}
+	if err := s.name(ctx, image, of); err != nil {
 		return engine.Image{}, err
 	}
 	p.finish()
-	return s.find(ctx, name)
+	return s.find(ctx, name, of)
 }
 
-// name gives an unpacked image its name, once it is sure that this machine can run it.
-func (s *Store) name(ctx context.Context, image images.Image) error {
-	if err := s.unpacked(ctx, image.Target); err != nil {
+// name gives an unpacked image its name, once it is sure that it is one for the platform.
+func (s *Store) name(ctx context.Context, image images.Image, of platform) error {
+	if err := s.unpacked(ctx, image.Target, of); err != nil {
 		return err
 	}
 	return s.setName(ctx, image)
 }
 
-func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, bring images.HandlerFunc, p *progress) error {
+func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, of platform, bring images.HandlerFunc, p *progress) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	unpacker, err := unpack.NewUnpacker(ctx, s.content,
 		unpack.WithUnpackPlatform(unpack.Platform{
-			Platform:       s.platform,
+			Platform:       of,
 			Snapshotter:    s.snaps,
 			SnapshotterKey: snapshotter,
 			Applier:        s.applier,
@@ -61,13 +63,13 @@ func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, bring ima
 	}
 	children := images.ChildrenHandler(s.content)
 	children = images.SetChildrenMappedLabels(s.content, children, images.ChildGCLabelsFilterLayers)
-	children = images.LimitManifests(images.FilterPlatforms(children, s.platform), s.platform, 1)
+	children = images.LimitManifests(images.FilterPlatforms(children, of), of, 1)
 	handler := unpacker.Unpack(images.Handlers(bring, p.manifests(configured(children))))
 	if err := images.Dispatch(ctx, handler, nil, target); err != nil {
 		cancel()
 		_, _ = unpacker.Wait()
 		if strings.Contains(err.Error(), "no match for platform in manifest") {
-			return errPlatform
+			return s.noPlatform(ctx, target, of)
 		}
 		return err
 	}
@@ -75,9 +77,9 @@ func (s *Store) unpack(ctx context.Context, target ocispec.Descriptor, bring ima
 	return err
 }
 
-// unpacked checks that the image has a file system for this platform.
-func (s *Store) unpacked(ctx context.Context, target ocispec.Descriptor) error {
-	config, err := s.configOf(ctx, target)
+// unpacked checks that the image has a file system for a platform.
+func (s *Store) unpacked(ctx context.Context, target ocispec.Descriptor, of platform) error {
+	config, err := s.configOf(ctx, target, of)
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (s *Store) unpacked(ctx context.Context, target ocispec.Descriptor) error {
 	}
 	_, err = s.snaps.Stat(ctx, identity.ChainID(config.RootFS.DiffIDs).String())
 	if errdefs.IsNotFound(err) {
-		return errPlatform
+		return s.noPlatform(ctx, target, of)
 	}
 	return err
 }
@@ -103,9 +105,6 @@ func (s *Store) setName(ctx context.Context, image images.Image) error {
 	s.soil() // the name may have been another image's
 	return err
 }
-
-// errPlatform is worded as AWS words it.
-var errPlatform = fmt.Errorf("image Manifest does not contain descriptor matching platform '%s'", platforms.Format(platforms.DefaultSpec()))
 
 // explain turns what the disk says into a sentence.
 func (s *Store) explain(err error) error {

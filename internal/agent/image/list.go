@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -62,20 +61,37 @@ func (s *Store) Remove(ctx context.Context, ref string) error {
 	return nil
 }
 
-func (s *Store) find(ctx context.Context, name string) (engine.Image, error) {
+// find returns an image that is here for a platform.
+func (s *Store) find(ctx context.Context, name string, of platform) (engine.Image, error) {
 	image, err := s.images.Get(ctx, name)
+	if err == nil {
+		err = s.unpacked(ctx, image.Target, of)
+	}
 	if err != nil {
 		return engine.Image{}, err
 	}
-	return s.describe(ctx, image)
+	return s.describeFor(ctx, image, of)
 }
 
+// describe describes an image by this machine's platform, or else by the one that it was last brought for.
 func (s *Store) describe(ctx context.Context, image images.Image) (engine.Image, error) {
-	size, err := image.Size(ctx, s.content, s.platform)
+	described, err := s.describeFor(ctx, image, s.platform)
+	if foreign := image.Labels[labelPlatform]; errdefs.IsNotFound(err) && foreign != "" {
+		of, parseErr := s.platformOf(foreign)
+		if parseErr != nil {
+			return described, err
+		}
+		return s.describeFor(ctx, image, of)
+	}
+	return described, err
+}
+
+func (s *Store) describeFor(ctx context.Context, image images.Image, of platform) (engine.Image, error) {
+	size, err := image.Size(ctx, s.content, of)
 	if err != nil {
 		return engine.Image{}, err
 	}
-	config, err := s.configOf(ctx, image.Target)
+	config, err := s.configOf(ctx, image.Target, of)
 	if err != nil {
 		return engine.Image{}, err
 	}
@@ -89,11 +105,11 @@ func (s *Store) describe(ctx context.Context, image images.Image) (engine.Image,
 	}, nil
 }
 
-// configOf reads the configuration for this machine's platform of the image that target describes.
-func (s *Store) configOf(ctx context.Context, target ocispec.Descriptor) (ocispec.Image, error) {
-	manifest, err := images.Manifest(ctx, s.content, target, s.platform)
+// configOf reads the configuration for a platform of the image that target describes.
+func (s *Store) configOf(ctx context.Context, target ocispec.Descriptor, of platform) (ocispec.Image, error) {
+	manifest, err := images.Manifest(ctx, s.content, target, of)
 	if errdefs.IsNotFound(err) {
-		return ocispec.Image{}, errors.Join(errPlatform, err)
+		return ocispec.Image{}, s.noPlatform(ctx, target, of)
 	}
 	if err != nil {
 		return ocispec.Image{}, err
@@ -102,7 +118,11 @@ func (s *Store) configOf(ctx context.Context, target ocispec.Descriptor) (ocispe
 	if err != nil {
 		return ocispec.Image{}, err
 	}
-	return decodeConfig(raw)
+	config, err := decodeConfig(raw)
+	if err == nil && of.strict && config.Architecture != "" && !of.Match(ocispec.Platform{OS: "linux", Architecture: config.Architecture, Variant: config.Variant}) {
+		return ocispec.Image{}, s.noPlatform(ctx, target, of)
+	}
+	return config, err
 }
 
 // decodeConfig is as lenient as the programs that make images.

@@ -33,26 +33,30 @@ func (s *Store) Pull(ctx context.Context, req engine.PullRequest, report func(en
 	if err != nil {
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: fmt.Errorf("invalid image reference %w", err)}
 	}
+	of, err := s.platformOf(req.Platform)
+	if err != nil {
+		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: err}
+	}
 	defer s.usage.claim(name)()
-	image, err := s.ensure(ctx, name, req, report)
+	image, err := s.ensure(ctx, name, of, req, report)
 	if err != nil {
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: err}
 	}
 	s.usage.touch(digest.Digest(image.Digest))
 	if req.Task != "" {
-		_, _ = s.prepare(ctx, req.Task, req.Container, req.Reference)
+		_, _ = s.prepare(ctx, req.Task, req.Container, req.Reference, of)
 	}
 	return image, nil
 }
 
-func (s *Store) ensure(ctx context.Context, name string, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
-	key := flightKey{name: name, policy: req.Policy, short: isShort(req.Reference)}
-	if name == helloName {
+func (s *Store) ensure(ctx context.Context, name string, of platform, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
+	key := flightKey{name: name, policy: req.Policy, short: isShort(req.Reference), of: req.Platform}
+	if name == helloName && of.foreign == "" {
 		key.policy = engine.PullIfAbsent
 		return s.join(ctx, key, report, s.makeHello)
 	}
 	if req.Policy == engine.PullIfAbsent && s.config.Docker == nil || req.Policy == engine.PullOnce {
-		if image, err := s.find(ctx, name); err == nil && (req.Policy == engine.PullIfAbsent || image.Origin == engine.FromRegistry) {
+		if image, err := s.find(ctx, name, of); err == nil && (req.Policy == engine.PullIfAbsent || image.Origin == engine.FromRegistry) {
 			return image, nil
 		}
 	}
@@ -60,14 +64,14 @@ func (s *Store) ensure(ctx context.Context, name string, req engine.PullRequest,
 		key.login = *req.Auth
 	}
 	return s.join(ctx, key, report, func(ctx context.Context, p *progress) (engine.Image, error) {
-		return s.obtain(ctx, name, req, p)
+		return s.obtain(ctx, name, of, req, p)
 	})
 }
 
 // obtain returns the image as the request's policy has it: this machine's, or its registry's.
-func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest, p *progress) (engine.Image, error) {
+func (s *Store) obtain(ctx context.Context, name string, of platform, req engine.PullRequest, p *progress) (engine.Image, error) {
 	if req.Policy == engine.PullIfAbsent {
-		image, err := s.local(ctx, name, p)
+		image, err := s.local(ctx, name, of, p)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return image, err
@@ -78,9 +82,9 @@ func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest,
 			s.config.Log.Warn("an image is pulled because it can't be had from Docker", "image", name, "error", err)
 		}
 	}
-	image, err := s.fromRegistry(ctx, name, req, p)
+	image, err := s.fromRegistry(ctx, name, of, req, p)
 	if err != nil && req.Policy == engine.PullOrCached && ctx.Err() == nil {
-		if cached, localErr := s.local(ctx, name, p); localErr == nil {
+		if cached, localErr := s.local(ctx, name, of, p); localErr == nil {
 			s.config.Log.Warn("an image that is here is used because it can't be pulled", "image", name, "error", err)
 			return cached, nil
 		}
@@ -88,12 +92,12 @@ func (s *Store) obtain(ctx context.Context, name string, req engine.PullRequest,
 	return image, err
 }
 
-func (s *Store) fromRegistry(ctx context.Context, name string, req engine.PullRequest, p *progress) (engine.Image, error) {
+func (s *Store) fromRegistry(ctx context.Context, name string, of platform, req engine.PullRequest, p *progress) (engine.Image, error) {
 	if err := s.config.ShortNames.check(req.Reference); err != nil {
 		return engine.Image{}, err
 	}
 	logins := s.loginsFor(name, req.Auth)
-	image, err := s.pull(ctx, name, s.resolver(name, logins), p)
+	image, err := s.pull(ctx, name, of, s.resolver(name, logins), p)
 	if err != nil {
 		return image, logins.explain(err)
 	}
@@ -101,7 +105,7 @@ func (s *Store) fromRegistry(ctx context.Context, name string, req engine.PullRe
 	return image, nil
 }
 
-func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver, p *progress) (engine.Image, error) {
+func (s *Store) pull(ctx context.Context, name string, of platform, registry remotes.Resolver, p *progress) (engine.Image, error) {
 	ctx, done, err := s.holdPull(ctx, name)
 	if err != nil {
 		return engine.Image{}, s.explain(err)
@@ -110,7 +114,7 @@ func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver
 	defer func() { done(finished) }()
 	backoff := s.config.Backoff
 	for try := 1; ; try++ {
-		image, doing, err := s.pullOnce(ctx, name, registry, p)
+		image, doing, err := s.pullOnce(ctx, name, of, registry, p)
 		if err == nil {
 			finished = true
 			return image, nil
@@ -129,7 +133,7 @@ func (s *Store) pull(ctx context.Context, name string, registry remotes.Resolver
 }
 
 // pullOnce returns, with an error, what it was doing.
-func (s *Store) pullOnce(ctx context.Context, name string, registry remotes.Resolver, p *progress) (_ engine.Image, doing string, _ error) {
+func (s *Store) pullOnce(ctx context.Context, name string, of platform, registry remotes.Resolver, p *progress) (_ engine.Image, doing string, _ error) {
 	p.change(func(s *engine.PullProgress) { *s = engine.PullProgress{Status: "resolving"} })
 	_, target, err := registry.Resolve(ctx, name)
 	var status remoteerrors.ErrUnexpectedStatus
@@ -146,7 +150,7 @@ func (s *Store) pullOnce(ctx context.Context, name string, registry remotes.Reso
 	if err != nil {
 		return engine.Image{}, "ref pull", err
 	}
-	image, err := s.keep(ctx, name, target, s.fetch(counting{fetcher, p}, p), p)
+	image, err := s.keep(ctx, name, target, of, s.fetch(counting{fetcher, p}, p), p)
 	return image, "ref pull", err
 }
 

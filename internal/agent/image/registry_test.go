@@ -161,7 +161,7 @@ func TestPullFromARegistry(t *testing.T) {
 			if last.Status != "done" || last.Layers != 2 || last.Done != 2 || last.Bytes == 0 || last.Complete != last.Bytes {
 				t.Errorf("last progress %+v", last)
 			}
-			root, err := s.Prepare(t.Context(), "t1", "app", req.Reference)
+			root, err := s.Prepare(t.Context(), "t1", "app", req.Reference, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +333,7 @@ func TestPullAlwaysSeesATagThatMoved(t *testing.T) {
 	if _, err := pull(t, s, ref); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prepare(t.Context(), "t1", "app", ref); err != nil {
+	if _, err := s.Prepare(t.Context(), "t1", "app", ref, ""); err != nil {
 		t.Fatal(err)
 	}
 	moved := registry.push(t, "app:latest", buildImage(t, thisArch, file{"version", "new"}))
@@ -348,7 +348,7 @@ func TestPullAlwaysSeesATagThatMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for task, want := range map[string]string{"t1": "old", "t2": "new"} {
-		root, err := s.Prepare(t.Context(), task, "app", ref)
+		root, err := s.Prepare(t.Context(), task, "app", ref, "")
 		if err != nil {
 			t.Fatal(err)
 		}

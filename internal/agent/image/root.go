@@ -25,26 +25,31 @@ import (
 const (
 	labelDigest    = "berth.dev/image.digest"
 	labelMediaType = "berth.dev/image.media-type"
+	labelPlatform  = "berth.dev/platform" // of a machine unlike this one; of an image, the latest that it was brought for
 )
 
 // Prepare makes a writable root file system of the image for one container and holds it for the task until [Store.Release].
 // Calling it again for the same task and container returns the same file system, with what was written to it.
-// It mounts nothing. [engine.ErrNotFound] when the image is not present.
-func (s *Store) Prepare(ctx context.Context, task, container, ref string) (native.Rootfs, error) {
-	root, err := s.prepare(inside(ctx), task, container, ref)
+// It mounts nothing. [engine.ErrNotFound] when the image is not present. The platform is as of [engine.PullRequest].
+func (s *Store) Prepare(ctx context.Context, task, container, ref, platform string) (native.Rootfs, error) {
+	of, err := s.platformOf(platform)
+	if err != nil {
+		return native.Rootfs{}, err
+	}
+	root, err := s.prepare(inside(ctx), task, container, ref, of)
 	if err != nil {
 		return native.Rootfs{}, fmt.Errorf("root file system of container %s from image %s: %w", container, ref, s.explain(err))
 	}
 	return root, nil
 }
 
-func (s *Store) prepare(ctx context.Context, task, container, ref string) (native.Rootfs, error) {
+func (s *Store) prepare(ctx context.Context, task, container, ref string, of platform) (native.Rootfs, error) {
 	key := task + "/" + container
 	if made, err := s.snaps.Stat(ctx, key); err == nil {
 		return s.rootfs(ctx, key, ocispec.Descriptor{
 			Digest:    digest.Digest(made.Labels[labelDigest]),
 			MediaType: made.Labels[labelMediaType],
-		})
+		}, of)
 	} else if !errdefs.IsNotFound(err) {
 		return native.Rootfs{}, err
 	}
@@ -65,7 +70,7 @@ func (s *Store) prepare(ctx context.Context, task, container, ref string) (nativ
 		return native.Rootfs{}, err
 	}
 	s.usage.touch(image.Target.Digest)
-	config, err := s.configOf(ctx, image.Target)
+	config, err := s.configOf(ctx, image.Target, of)
 	if err != nil {
 		return native.Rootfs{}, err
 	}
@@ -93,13 +98,13 @@ func (s *Store) lease(ctx context.Context, lease leases.Lease, target ocispec.De
 	})
 }
 
-func (s *Store) rootfs(ctx context.Context, key string, target ocispec.Descriptor) (native.Rootfs, error) {
+func (s *Store) rootfs(ctx context.Context, key string, target ocispec.Descriptor, of platform) (native.Rootfs, error) {
 	info, err := s.content.Info(ctx, target.Digest)
 	if err != nil {
 		return native.Rootfs{}, err
 	}
 	target.Size = info.Size
-	config, err := s.configOf(ctx, target)
+	config, err := s.configOf(ctx, target, of)
 	if err != nil {
 		return native.Rootfs{}, err
 	}
@@ -111,7 +116,7 @@ func (s *Store) rootfs(ctx context.Context, key string, target ocispec.Descripto
 }
 
 func rootfs(mounts []mount.Mount, target ocispec.Descriptor, config ocispec.Image) native.Rootfs {
-	root := native.Rootfs{Digest: target.Digest.String(), Config: config.Config}
+	root := native.Rootfs{Digest: target.Digest.String(), Config: config.Config, Platform: config.Platform}
 	for _, m := range mounts {
 		root.Mounts = append(root.Mounts, shim.Mount{Type: m.Type, Source: m.Source, Options: m.Options})
 	}

@@ -85,7 +85,7 @@ type Store struct {
 	leases   leases.Manager
 	snaps    snapshots.Snapshotter
 	applier  diff.Applier
-	platform platforms.MatchComparer
+	platform platform // this machine's
 	meta     *metadata.DB
 	overlay  io.Closer
 
@@ -127,7 +127,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		config:    config,
-		platform:  platforms.Default(),
+		platform:  platform{MatchComparer: platforms.Default(), spec: platforms.DefaultSpec()},
 		locks:     newKeyLock(),
 		downloads: semaphore.NewWeighted(downloads),
 		flights:   flights{flying: map[flightKey]*flight{}},

@@ -53,7 +53,7 @@ func TestTheBuiltInImage(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", ref, got, err)
 		}
 	}
-	root, err := s.Prepare(t.Context(), "t1", "hello", "berth/hello")
+	root, err := s.Prepare(t.Context(), "t1", "hello", "berth/hello", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestTheBuiltInImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for task, want := range map[string]string{"t1": "#!/hello", "t2": "#!/newer"} {
-			root, err := s.Prepare(t.Context(), task, "hello", "berth/hello")
+			root, err := s.Prepare(t.Context(), task, "hello", "berth/hello", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,17 +93,17 @@ func TestAFileSystemIsKeptUntilItsTaskIsReleased(t *testing.T) {
 	dir := t.TempDir()
 	s := testStore(t, dir)
 	mustImport(t, s, "app", buildImage(t, thisArch, file{"one", "1"}, file{"two", "2"}))
-	first, err := s.Prepare(t.Context(), "t1", "a", "app")
+	first, err := s.Prepare(t.Context(), "t1", "a", "app", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prepare(t.Context(), "t1", "b", "app"); err != nil {
+	if _, err := s.Prepare(t.Context(), "t1", "b", "app", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Remove(t.Context(), "app"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prepare(t.Context(), "t2", "a", "app"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.Prepare(t.Context(), "t2", "a", "app", ""); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("a removed image is prepared: %v", err)
 	}
 	s.Close()
@@ -112,7 +112,7 @@ func TestAFileSystemIsKeptUntilItsTaskIsReleased(t *testing.T) {
 	if err := s.Collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Prepare(t.Context(), "t1", "a", "app")
+	again, err := s.Prepare(t.Context(), "t1", "a", "app", "")
 	if err != nil || !reflect.DeepEqual(again, first) {
 		t.Errorf("prepared again: %+v, %v; want %+v", again, err, first)
 	}
@@ -147,7 +147,7 @@ func TestListAndRemove(t *testing.T) {
 	if err := s.Collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prepare(t.Context(), "t1", "c", "b:v1"); err != nil {
+	if _, err := s.Prepare(t.Context(), "t1", "c", "b:v1", ""); err != nil {
 		t.Errorf("the other name lost its content: %v", err)
 	}
 }
@@ -260,7 +260,7 @@ func BenchmarkPrepare(b *testing.B) {
 	mustImport(b, s, "app", buildImage(b, thisArch, file{"one", "1"}))
 	for i := 0; b.Loop(); i++ {
 		task := string(rune('a'+i%26)) + digestOf(string(rune(i)))[7:]
-		if _, err := s.Prepare(b.Context(), task, "c", "app"); err != nil {
+		if _, err := s.Prepare(b.Context(), task, "c", "app", ""); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Release(b.Context(), task); err != nil {

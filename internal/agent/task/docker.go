@@ -50,6 +50,14 @@ func config(t *acs.Task, c *acs.Container, cluster string, environment map[strin
 	return cfg, host, nil
 }
 
+// platform is whose images the task runs, when its definition says so; empty: the machine's.
+func (t *task) platform() string {
+	if a := t.payload.BerthCpuArchitecture; a != "" {
+		return "linux/" + a
+	}
+	return ""
+}
+
 // labels are those that ECS gives a container, and over them its definition's.
 func labels(t *acs.Task, c *acs.Container, cluster string) map[string]string {
 	all := map[string]string{

@@ -152,7 +152,7 @@ func (t *task) pullImage(ctx context.Context, c *acs.Container) error {
 		return err
 	}
 	return t.patiently(ctx, "pull image "+c.Image, func() error {
-		_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Task: t.id, Container: c.Name}, nil)
+		_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Platform: t.platform(), Task: t.id, Container: c.Name}, nil)
 		return err
 	})
 }

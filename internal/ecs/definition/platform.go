@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -8,10 +9,11 @@ import (
 	"github.com/berth-dev/berth/internal/ecs/placement/query"
 )
 
-// Bounds of a Fargate task's disk, in GiB; without a size it has 20.
+// Bounds of a Fargate task's disk that a definition gives it, and the disk of one that is given none, in GiB.
 const (
-	minStorage = 21
-	maxStorage = 200
+	minStorage     = 21
+	maxStorage     = 200
+	DefaultStorage = 20
 )
 
 // platform checks what the task as a whole runs on.
@@ -22,12 +24,11 @@ func platform(r *request) error {
 	if len(r.InferenceAccelerators) > 0 {
 		return invalid("Unsupported field 'inferenceAccelerators'.")
 	}
-	switch s := r.EphemeralStorage; {
-	case s == nil:
-	case s.SizeInGiB < minStorage:
-		return invalid("EphemeralStorage size should be at least %d.", minStorage)
-	case s.SizeInGiB > maxStorage:
-		return invalid("EphemeralStorage size should be at most %d.", maxStorage)
+	problem := Storage(r.EphemeralStorage)
+	switch {
+	case problem != "":
+		return invalid("%s", problem)
+	case r.EphemeralStorage == nil:
 	case !requires(r, api.CompatibilityFargate):
 		return invalid("Tasks using the EC2 launch type do not support EphemeralStorage.")
 	}
@@ -35,6 +36,19 @@ func platform(r *request) error {
 		return invalid("enableFaultInjection is only supported when networkMode is awsvpc or host.")
 	}
 	return nil
+}
+
+// Storage says what is wrong with the disk that a definition, or an override, asks for; empty when nothing is.
+func Storage(s *api.EphemeralStorage) (problem string) {
+	switch {
+	case s == nil:
+		return ""
+	case s.SizeInGiB < minStorage:
+		return fmt.Sprintf("EphemeralStorage size should be at least %d.", minStorage)
+	case s.SizeInGiB > maxStorage:
+		return fmt.Sprintf("EphemeralStorage size should be at most %d.", maxStorage)
+	}
+	return ""
 }
 
 func windows(r *request) bool {

@@ -55,6 +55,12 @@ func build(row taskRow, def *api.TaskDefinition, protocol int, dockerAPI string)
 		EnableFaultInjection:    def.EnableFaultInjection,
 		TaskDefinitionAccountId: row.Scope.Account,
 	}
+	if protocol > 0 {
+		out.BerthCpuArchitecture = architecture(def.RuntimePlatform)
+		if t.EphemeralGiB > 0 {
+			out.BerthEphemeralStorageGiB = &t.EphemeralGiB
+		}
+	}
 	if service, ok := strings.CutPrefix(t.Group, "service:"); ok {
 		out.ServiceName = service
 	}
@@ -75,6 +81,19 @@ func build(row taskRow, def *api.TaskDefinition, protocol int, dockerAPI string)
 		out.Containers = append(out.Containers, b.container(&c))
 	}
 	return out
+}
+
+// architecture is the one that a definition names, in the words of image platforms; empty when it names none.
+func architecture(p *api.RuntimePlatform) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.CpuArchitecture == api.CPUArchitectureX8664:
+		return "amd64"
+	case p.CpuArchitecture == api.CPUArchitectureArm64:
+		return "arm64"
+	}
+	return ""
 }
 
 // networkMode is the mode, with the default of definitions that name none.

@@ -44,8 +44,11 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	if err := readJSON(filepath.Join(t.dir, specFile), &shared); err != nil {
 		return err
 	}
-	rootfs, err := e.config.Images.Prepare(ctx, id, c.Name, c.Image)
+	rootfs, err := e.config.Images.Prepare(ctx, id, c.Name, c.Image, c.Platform)
 	if err != nil {
+		return err
+	}
+	if err := checkEmulator(binfmtDir, rootfs.Platform); err != nil {
 		return err
 	}
 	dir := shim.ContainerDir(t.dir, c.Name)

@@ -27,8 +27,8 @@ type Images interface {
 
 	// Prepare makes a writable root file system of the image for one container and holds it for the task until Release.
 	// Calling it again for the same task and container returns the same file system, with what was written to it.
-	// It mounts nothing. engine.ErrNotFound when the image is not present.
-	Prepare(ctx context.Context, task, container, reference string) (Rootfs, error)
+	// It mounts nothing. engine.ErrNotFound when the image is not present. The platform is as of engine.PullRequest.
+	Prepare(ctx context.Context, task, container, reference, platform string) (Rootfs, error)
 	// Release lets go of all that Prepare made for the task and deletes what its containers wrote. Nothing of it is
 	// mounted any more. Releasing an unknown task succeeds.
 	Release(ctx context.Context, task string) error
@@ -42,6 +42,8 @@ type Rootfs struct {
 	Mounts []shim.Mount
 	// Digest is that of the image's manifest: "sha256:...".
 	Digest string
+	// Platform is what the image's programs are for; empty where that is not known.
+	Platform ocispec.Platform
 	// Config is the image's: entrypoint, environment, user and so on.
 	Config ocispec.ImageConfig
 }

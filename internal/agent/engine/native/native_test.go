@@ -153,7 +153,7 @@ func (d *dirImages) Pull(ctx context.Context, req engine.PullRequest, _ func(eng
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: fmt.Errorf("no such image %s", req.Reference)}
 	}
 	if req.Task != "" {
-		if _, err := d.Prepare(ctx, req.Task, req.Container, req.Reference); err != nil {
+		if _, err := d.Prepare(ctx, req.Task, req.Container, req.Reference, ""); err != nil {
 			return engine.Image{}, err
 		}
 	}
@@ -174,7 +174,7 @@ func (d *dirImages) Prune(context.Context, engine.PruneRequest) ([]engine.Image,
 	return nil, nil
 }
 
-func (d *dirImages) Prepare(_ context.Context, task, container, reference string) (Rootfs, error) {
+func (d *dirImages) Prepare(_ context.Context, task, container, reference, _ string) (Rootfs, error) {
 	if reference != testImage {
 		return Rootfs{}, fmt.Errorf("image %s: %w", reference, engine.ErrNotFound)
 	}
