@@ -12,7 +12,7 @@ func TestTheDiskOfATask(t *testing.T) {
 	w.cluster("default")
 	w.fargate(4096, 8192)
 	w.define(webDefinition)
-	w.define(strings.NewReplacer(`"web"`, `"large"`, `"cpu":`, `"ephemeralStorage": {"sizeInGiB": 50}, "cpu":`).Replace(webDefinition))
+	w.define(strings.NewReplacer(`"family": "web"`, `"family": "large"`, `"cpu":`, `"ephemeralStorage": {"sizeInGiB": 50}, "cpu":`).Replace(webDefinition))
 	for _, c := range []struct {
 		family   string
 		override *api.EphemeralStorage
