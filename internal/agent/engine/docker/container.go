@@ -161,7 +161,7 @@ func (b *box) start(ctx context.Context, run int) error {
 		return err
 	}
 	b.mu.Lock()
-	seen, halted, lost := b.seen, b.record.Halted, b.lost
+	seen, halted, lost, gone := b.seen, b.record.Halted, b.lost, !b.gone.IsZero()
 	b.mu.Unlock()
 	switch {
 	case lost != "":
@@ -174,7 +174,7 @@ func (b *box) start(ctx context.Context, run int) error {
 		return errStopped
 	case seen.Error != "":
 		return errors.New(seen.Error)
-	case !b.gone.IsZero():
+	case gone:
 		return fmt.Errorf("container %s was removed from Docker behind the agent's back: %w", b.record.Name, engine.ErrNotFound)
 	}
 	b.mu.Lock()
@@ -183,6 +183,11 @@ func (b *box) start(ctx context.Context, run int) error {
 	b.mu.Unlock()
 	if err != nil {
 		return err
+	}
+	if b.record.Own { // with which its ports are taken
+		if err := b.startPause(ctx, b.pauseOf(b.id, b.record.Name)); err != nil {
+			return err
+		}
 	}
 	err = b.ask(ctx, makeTime, "start container "+b.record.Name, func(ctx context.Context) error {
 		_, err := b.api.ContainerStart(ctx, b.record.ID, client.ContainerStartOptions{})

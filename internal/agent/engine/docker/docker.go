@@ -138,7 +138,7 @@ func (e *Engine) Close() error {
 
 // Info tells what the daemon's machine has.
 func (e *Engine) Info(context.Context) (engine.Info, error) {
-	info := engine.Info{Name: "docker", Version: e.info.ServerVersion, CPUs: e.info.NCPU, Memory: e.info.MemTotal,
+	info := engine.Info{Name: "docker", Version: e.info.ServerVersion, CPUs: e.info.NCPU, Memory: e.info.MemTotal, Bridges: true,
 		Capabilities: []string{"com.amazonaws.ecs.capability.privileged-container"}}
 	for v := oldestAPI; v <= newestAPI; v++ {
 		info.Capabilities = append(info.Capabilities, fmt.Sprintf("com.amazonaws.ecs.capability.docker-remote-api.1.%d", v))

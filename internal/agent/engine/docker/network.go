@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/go-json-experiment/json"
@@ -19,13 +20,15 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
-	"github.com/berth-dev/berth/internal/agent/engine/docker/carrier"
 	"github.com/berth-dev/berth/internal/agent/network"
 )
 
 // Network is the task networking of an engine: each VPC is a network of Docker's own, in which a task's pause container has
 // the address that the control plane gave the task.
 type Network struct{ *Engine }
+
+// Network returns the engine's task networking.
+func (e *Engine) Network() *Network { return &Network{e} }
 
 // vpc is a Docker network.
 type vpc struct {
@@ -89,6 +92,60 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// Bridge is not asked: Docker's own bridge serves (engine.Info.Bridges).
+func (n *Network) Bridge(context.Context, network.ContainerNet) (network.Bridged, error) {
+	return network.Bridged{}, errors.New("docker makes the networks of containers by itself")
+}
+
+// Unbridge ends the pause containers of a task whose containers have their own: their ports are free then.
+func (n *Network) Unbridge(ctx context.Context, id string) error {
+	t := n.task(id)
+	if t == nil {
+		return nil // its containers are removed, or have never been
+	}
+	found, err := n.list(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		if c.Labels[labelRole] != rolePause || c.Labels[labelContainer] == "" || c.State != container.StateRunning {
+			continue
+		}
+		err := n.ask(ctx, askTime, "free the ports of container "+c.Labels[labelContainer], func(ctx context.Context) error {
+			_, err := n.api.ContainerKill(ctx, c.ID, client.ContainerKillOptions{Signal: "SIGKILL"})
+			if errdefs.IsConflict(err) {
+				return nil
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+	}
+	return n.awaitUnbridged(ctx, id)
+}
+
+// awaitUnbridged waits until no container of a task has ports: a killed one has them for a moment.
+func (n *Network) awaitUnbridged(ctx context.Context, id string) error {
+	for {
+		found, err := n.list(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(found, func(c container.Summary) bool {
+			return c.Labels[labelRole] == rolePause && c.Labels[labelContainer] != "" && c.State == container.StateRunning
+		}) {
+			return nil
+		}
+		if !pause(ctx, 5*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+// BridgedTasks returns nothing: what bridged containers have goes with their task.
+func (n *Network) BridgedTasks() []string { return nil }
 
 // List returns the tasks that have an address, ordered by their ids.
 func (n *Network) List() []network.TaskNet {
@@ -170,20 +227,22 @@ func (e *Engine) clash(pool netip.Prefix) error {
 }
 
 // leg gives the task's pause container its place in the VPC.
-func (t *task) leg(config *carrier.Config, host *container.HostConfig) (*dockernet.NetworkingConfig, error) {
+func (t *task) leg(p *pauseSpec) error {
 	n, err := t.record.net()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	name := t.networkName(n.VPC)
-	host.NetworkMode = container.NetworkMode(name)
-	config.MAC = n.MAC
-	if config.Resolver = n.Resolver; n.Resolver.IsValid() {
-		config.Loopback = append(config.Loopback, n.Resolver)
+	p.host.NetworkMode = container.NetworkMode(name)
+	p.config.MAC = n.MAC
+	if p.config.Resolver = n.Resolver; n.Resolver.IsValid() {
+		p.config.Loopback = append(p.config.Loopback, n.Resolver)
 	}
-	return &dockernet.NetworkingConfig{EndpointsConfig: map[string]*dockernet.EndpointSettings{
+	p.labels = map[string]string{labelNet: strings.TrimPrefix(t.record.Spec.NetNS, netnsPrefix)}
+	p.net = &dockernet.NetworkingConfig{EndpointsConfig: map[string]*dockernet.EndpointSettings{
 		name: {IPAMConfig: &dockernet.EndpointIPAMConfig{IPv4Address: n.Address}},
-	}}, nil
+	}}
+	return nil
 }
 
 // net is the task's network interface; the zero value when it has none of its own.

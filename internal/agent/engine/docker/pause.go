@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -93,28 +94,30 @@ func goArchitecture(name string) string {
 }
 
 // taskPause is what the task's own pause container is made from.
-func (t *task) taskPause() (carrier.Config, *container.HostConfig, *network.NetworkingConfig, error) {
+func (t *task) taskPause() (p pauseSpec, err error) {
 	spec := t.record.Spec
-	config := carrier.Config{Listen: spec.Listen}
-	host := &container.HostConfig{NetworkMode: "host", IpcMode: "private"}
+	p.config = carrier.Config{Listen: spec.Listen}
+	p.host = &container.HostConfig{NetworkMode: "host", IpcMode: "private"}
 	if spec.IPCMode == engine.TaskNamespace {
-		host.IpcMode = "shareable"
+		p.host.IpcMode = "shareable"
 	}
 	if spec.NetNS == "" && !spec.NoNetwork {
-		return config, host, nil, nil
+		if t.record.bridged() {
+			p.config.Listen, p.host.NetworkMode = "", "none"
+		}
+		return p, nil
 	}
-	if err := readFiles(&config, spec.ResolvConf, spec.Hosts); err != nil {
-		return config, host, nil, err
+	p.hostname = spec.Hostname
+	if err := readFiles(&p.config, spec.ResolvConf, spec.Hosts); err != nil {
+		return p, err
 	}
-	var net *network.NetworkingConfig
-	if host.NetworkMode = "none"; spec.NetNS != "" {
-		var err error
-		if net, err = t.leg(&config, host); err != nil {
-			return config, host, nil, err
+	if p.host.NetworkMode = "none"; spec.NetNS != "" {
+		if err := t.leg(&p); err != nil {
+			return p, err
 		}
 	}
-	config.Metadata()
-	return config, host, net, nil
+	p.config.Metadata()
+	return p, nil
 }
 
 // readFiles has the pause program write what containers are to see of /etc: Docker shows those that join its namespace its
@@ -136,35 +139,47 @@ func readFiles(config *carrier.Config, resolvConf, hosts string) error {
 	return nil
 }
 
+// pauseSpec is what a pause container is made from.
+type pauseSpec struct {
+	container string // whose network it keeps; empty: the task's
+	hostname  string
+	ports     network.PortSet   // that the host's may lead to
+	labels    map[string]string // beside its own
+	config    carrier.Config
+	host      *container.HostConfig
+	net       *network.NetworkingConfig
+}
+
 // makePause makes a pause container, unless it is there.
-func (e *Engine) makePause(ctx context.Context, id, name, hostname string, config carrier.Config, host *container.HostConfig, net *network.NetworkingConfig) error {
+func (e *Engine) makePause(ctx context.Context, id string, p pauseSpec) error {
 	image, err := e.pause.ready(ctx, e)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(config, json.Deterministic(true))
+	text, err := json.Marshal(p.config, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
-	labels := e.labels(id, name, rolePause)
+	labels := e.labels(id, p.container, rolePause)
+	maps.Copy(labels, p.labels)
+	host := p.host
 	host.CapDrop, host.CapAdd = []string{"ALL"}, []string{"NET_ADMIN", "NET_BIND_SERVICE", "DAC_OVERRIDE"}
 	if host.NetworkMode.IsHost() {
 		host.CapAdd = nil
 	}
 	host.SecurityOpt = []string{"no-new-privileges"}
 	host.LogConfig = container.LogConfig{Type: "none"}
-	err = e.ask(ctx, makeTime, "make pause container", func(ctx context.Context) error {
+	return e.ask(ctx, makeTime, "make pause container", func(ctx context.Context) error {
 		_, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-			Name: e.pauseOf(id, name), HostConfig: host, NetworkingConfig: net,
+			Name: e.pauseOf(id, p.container), HostConfig: host, NetworkingConfig: p.net,
 			Config: &container.Config{Image: image, Cmd: []string{string(text)}, Labels: labels, OpenStdin: true,
-				Hostname: hostname, Healthcheck: noHealthcheck()},
+				Hostname: p.hostname, ExposedPorts: p.ports, Healthcheck: noHealthcheck()},
 		})
 		if errdefs.IsConflict(err) { // an agent that died has made it
 			return nil
 		}
 		return err
 	})
-	return err
 }
 
 // noHealthcheck has the daemon check nothing, whatever the image says: that is the agent's matter.

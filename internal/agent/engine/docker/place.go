@@ -3,16 +3,18 @@ package docker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	dockernet "github.com/moby/moby/api/types/network"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/docker/carrier"
 )
 
-// place puts a container where its network is: into its task's, or into one of its own, for which it makes and starts a
+// place puts a container where its network is: into its task's, the host's, or into one of its own, for which it makes a
 // pause container. own says that it has its own.
 func (t *task) place(ctx context.Context, spec engine.ContainerSpec, config *container.Config, host *container.HostConfig) (own bool, err error) {
 	shared := t.record.Spec
@@ -20,16 +22,17 @@ func (t *task) place(ctx context.Context, spec engine.ContainerSpec, config *con
 	case shared.NetNS != "" || shared.NoNetwork:
 		join(t.pauseOf(t.id, ""), config, host)
 		return false, nil
-	case !bridged(spec):
+	case config.NetworkDisabled:
+		host.NetworkMode = "none"
+		config.ExposedPorts, host.PortBindings, host.PublishAllPorts, host.Links = nil, nil, false, nil
+		return false, nil
+	case !t.record.bridged() && !bridged(spec):
 		host.NetworkMode = "host"
 		leaveNetwork(config, host)
 		return false, nil
 	}
-	files := carrier.Config{Listen: t.record.Spec.Listen}
-	if err := readFiles(&files, spec.ResolvConf, spec.Hosts); err != nil {
-		return false, err
-	}
-	files.Metadata()
+	inside := carrier.Config{Listen: shared.Listen}
+	inside.Metadata()
 	net := &container.HostConfig{NetworkMode: "bridge", PortBindings: host.PortBindings, PublishAllPorts: host.PublishAllPorts,
 		DNS: host.DNS, DNSSearch: host.DNSSearch, DNSOptions: host.DNSOptions, ExtraHosts: host.ExtraHosts}
 	for _, link := range host.Links {
@@ -39,10 +42,12 @@ func (t *task) place(ctx context.Context, spec engine.ContainerSpec, config *con
 		}
 		net.Links = append(net.Links, t.pauseOf(t.id, name)+":"+alias)
 	}
-	if err := t.makePause(ctx, t.id, spec.Name, config.Hostname, files, net, nil); err != nil {
-		return false, fmt.Errorf("make the network of container %s: %w", spec.Name, err)
+	ports := dockernet.PortSet{}
+	maps.Copy(ports, config.ExposedPorts)
+	for port := range host.PortBindings {
+		ports[port] = struct{}{}
 	}
-	if err := t.startPause(ctx, t.pauseOf(t.id, spec.Name)); err != nil {
+	if err := t.makePause(ctx, t.id, pauseSpec{container: spec.Name, hostname: config.Hostname, ports: ports, config: inside, host: net}); err != nil {
 		return false, fmt.Errorf("make the network of container %s: %w", spec.Name, err)
 	}
 	join(t.pauseOf(t.id, spec.Name), config, host)

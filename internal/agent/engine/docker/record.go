@@ -12,13 +12,17 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/engine/docker/carrier"
 )
 
 // taskRecord is what the agent's directory keeps of a task, written once its pause container is made.
-type taskRecord struct {
-	Spec engine.TaskSpec
-	// Bridged says that each container has its own pause container, and the task's is never started.
-	Bridged bool `json:",omitzero"`
+type taskRecord struct{ Spec engine.TaskSpec }
+
+// bridged says that the task's listener is wanted inside each of its containers' own networks: it shares none, and the
+// address is not one of the host's.
+func (r taskRecord) bridged() bool {
+	s := r.Spec
+	return s.NetNS == "" && !s.NoNetwork && carrier.IsMetadata(s.Listen)
 }
 
 // containerRecord is what the agent's directory keeps of a container, written once it is made.

@@ -218,7 +218,9 @@ func (b *box) look(c container.InspectResponse, net container.Summary) {
 		}
 	}
 	if b.record.Own {
-		s.Ports, s.Address = published(net), addressIn(net)
+		if net.State == container.StateRunning { // what it had then is what is told of it
+			s.Ports, s.Address = published(net), addressIn(net)
+		}
 	}
 	b.log.rouse()
 }

@@ -128,15 +128,11 @@ func (e *Engine) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
 	if err := t.makeGroup(); err != nil {
 		return err
 	}
-	config, host, net, err := t.taskPause()
+	pause, err := t.taskPause()
 	if err != nil {
 		return err
 	}
-	hostname := ""
-	if !host.NetworkMode.IsHost() {
-		hostname = spec.Hostname
-	}
-	if err := e.makePause(ctx, t.id, "", hostname, config, host, net); err != nil {
+	if err := e.makePause(ctx, t.id, pause); err != nil {
 		return err
 	}
 	if t.needsPause() {
@@ -162,7 +158,7 @@ func (t *task) hold(ctx context.Context) error {
 // needsPause says that the task's own pause container has to run.
 func (t *task) needsPause() bool {
 	s := t.record.Spec
-	return s.NetNS != "" || s.NoNetwork || s.Listen != "" || s.PIDMode == engine.TaskNamespace || s.IPCMode == engine.TaskNamespace
+	return s.NetNS != "" || s.NoNetwork || s.Listen != "" && !t.record.bridged() || s.PIDMode == engine.TaskNamespace || s.IPCMode == engine.TaskNamespace
 }
 
 // RemoveTask removes the containers, with the volumes that are theirs alone, and what the agent keeps of them.

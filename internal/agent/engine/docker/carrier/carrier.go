@@ -81,10 +81,15 @@ func readText(r io.Reader) ([]byte, error) {
 // metadata is where every task finds its metadata, on the port that Listen is on or, for its programs, on port 80.
 var metadata = netip.MustParseAddr("169.254.170.2")
 
+// IsMetadata says whether an address to listen on is the one where tasks find their metadata.
+func IsMetadata(listen string) bool {
+	a, err := netip.ParseAddrPort(listen)
+	return err == nil && a.Addr() == metadata
+}
+
 // Metadata has Listen's address in the namespace, if it is the one where tasks find their metadata.
 func (c *Config) Metadata() {
-	listen, err := netip.ParseAddrPort(c.Listen)
-	if err == nil && listen.Addr() == metadata {
+	if IsMetadata(c.Listen) {
 		c.Loopback, c.Rewrite = append(c.Loopback, metadata), true
 	}
 }

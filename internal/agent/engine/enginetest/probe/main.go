@@ -22,6 +22,7 @@ func main() {
 		"write": write, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
 		"status": status, "unshare": unshare, "kill": kill, "late": late,
 		"listen": listen, "burn": burn, "copy": copyInput, "others": others, "terminal": terminal,
+		"get": get, "lookup": lookup, "serve": serve,
 	}[os.Args[1]]
 	if !ok {
 		fail("probe: can't " + os.Args[1])
