@@ -85,7 +85,7 @@ type TaskNet struct {
 // Attached is a task's network once it stands.
 type Attached struct {
 	NetNS string // path of the task's namespace
-	// HostAddress is the link address by which the host reaches the task. Stable until Detach.
+	// HostAddress is the link address by which the host reaches the task. Stable until Detach. The zero value: it does not.
 	HostAddress netip.Addr
 }
 

@@ -107,6 +107,9 @@ func (t *task) attach(spec *engine.TaskSpec) error {
 	if spec.Hosts, err = t.file("hosts", net.Hosts()); err != nil {
 		return initialization(err)
 	}
+	if !attached.HostAddress.IsValid() { // as where Docker is in a virtual machine
+		return nil
+	}
 	t.Runner.attached(t.id, Attachment{Identity: t.identity, TaskARN: t.payload.Arn, ARN: eni.AttachmentArn,
 		HostAddress: attached.HostAddress.String()})
 	return nil

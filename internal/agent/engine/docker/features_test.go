@@ -204,8 +204,8 @@ func TestOutputOverRestartsOfTheAgent(t *testing.T) {
 	c := b.container("output", "app", "count", "500")
 	c.Log.MaxBytes = 64 << 20
 	b.begin(engine.TaskSpec{NoNetwork: true}, c)
-	for range 3 {
-		awaitLines(t, c.Log.Dir, 400)
+	for i := range 3 {
+		awaitLines(t, c.Log.Dir, 400*(i+1))
 		must(t, b.Engine.Close())
 		b.Engine = b.open(t)
 	}
@@ -219,8 +219,8 @@ func TestOutputOverRestartsOfTheAgent(t *testing.T) {
 	must(t, b.RemoveTask(b.ctx, b.task))
 }
 
-// awaitLines waits until so many more lines have come.
-func awaitLines(t *testing.T, dir string, more int) {
+// awaitLines waits until so many lines have come.
+func awaitLines(t *testing.T, dir string, lines int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -228,7 +228,7 @@ func awaitLines(t *testing.T, dir string, more int) {
 	must(t, err)
 	defer r.Close()
 	batch := make([]spool.Line, 1)
-	for range more {
+	for range lines {
 		_, err := r.Read(ctx, batch)
 		must(t, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -55,14 +54,30 @@ func (n *Network) Attach(ctx context.Context, t network.TaskNet) (network.Attach
 		return network.Attached{}, err
 	}
 	attached := network.Attached{NetNS: netnsPrefix + string(text)}
-	if n.local() {
+	if pool := poolOf(t); isHere(gatewayOf(pool)) {
 		attached.HostAddress = t.Address
 	}
 	return attached, nil
 }
 
-// local says that the daemon is of the machine that the agent runs on, whose bridges the agent reaches.
-func (e *Engine) local() bool { return runtime.GOOS == "linux" && sameMachine(e.info) }
+// poolOf is the range of a VPC's network, and gatewayOf the address that Docker's machine has in it.
+func poolOf(t network.TaskNet) netip.Prefix {
+	if t.VPCCIDR.IsValid() {
+		return t.VPCCIDR.Masked()
+	}
+	return t.SubnetCIDR.Masked()
+}
+
+func gatewayOf(pool netip.Prefix) netip.Addr { return pool.Addr().Next() }
+
+// isHere says whether an address is one of the machine's that the agent runs on.
+func isHere(a netip.Addr) bool {
+	addresses, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(addresses, func(has net.Addr) bool {
+		p, err := netip.ParsePrefix(has.String())
+		return err == nil && p.Addr() == a
+	})
+}
 
 // Detach takes the task's address off its pause container.
 func (n *Network) Detach(ctx context.Context, id string) error {
@@ -191,14 +206,11 @@ func (v *vpc) ready(ctx context.Context, e *Engine, t network.TaskNet) error {
 	if err == nil || !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	pool := t.VPCCIDR
-	if !pool.IsValid() {
-		pool = t.SubnetCIDR
-	}
-	if err := e.clash(pool); err != nil {
+	pool := poolOf(t)
+	if err := e.clash(ctx, pool); err != nil {
 		return err
 	}
-	config := dockernet.IPAMConfig{Subnet: pool.Masked(), Gateway: pool.Masked().Addr().Next()}
+	config := dockernet.IPAMConfig{Subnet: pool, Gateway: gatewayOf(pool)}
 	return e.ask(ctx, makeTime, fmt.Sprintf("make a Docker network of %s for %s", pool, t.VPC), func(ctx context.Context) error {
 		made, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{
 			Driver: "bridge", IPAM: &dockernet.IPAM{Config: []dockernet.IPAMConfig{config}},
@@ -209,10 +221,22 @@ func (v *vpc) ready(ctx context.Context, e *Engine, t network.TaskNet) error {
 	})
 }
 
-// clash says which network of this machine a VPC's range would cut off: Docker looks at its own networks alone.
-func (e *Engine) clash(pool netip.Prefix) error {
-	if !e.local() {
-		return nil
+// clash says which network of this machine a VPC's range would cut off: Docker looks at its own networks alone. Where
+// Docker's machine is another, which its own bridge tells, only that one can know.
+func (e *Engine) clash(ctx context.Context, pool netip.Prefix) error {
+	here := false
+	err := e.ask(ctx, askTime, "look at Docker's bridge", func(ctx context.Context) error {
+		bridge, err := e.api.NetworkInspect(ctx, "bridge", client.NetworkInspectOptions{})
+		for _, c := range bridge.Network.IPAM.Config {
+			here = here || isHere(c.Gateway)
+		}
+		if errdefs.IsNotFound(err) { // dockerd --bridge none
+			return nil
+		}
+		return err
+	})
+	if err != nil || !here {
+		return err
 	}
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {

@@ -47,8 +47,11 @@ func newTask(e *Engine, id string) *task {
 	return t
 }
 
-// begin follows the task.
+// begin follows the task, and the output of the containers that it has.
 func (t *task) begin() {
+	for _, b := range t.boxes {
+		b.log.begin()
+	}
 	t.work.Go(func() {
 		for {
 			select {

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -168,9 +169,10 @@ func output(t testing.TB, dir string) (lines []spool.Line) {
 	for {
 		n, err := r.Read(ctx, batch)
 		lines = append(lines, batch[:n]...)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return lines
 		}
+		must(t, err)
 	}
 }
 
