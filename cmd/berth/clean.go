@@ -20,7 +20,7 @@ func cleanCommand(flags *globals) *cobra.Command {
 		Use:   "clean",
 		Short: "Remove everything of this Berth: tasks, networks, state, images and logs",
 		Long: "Clean removes every process, namespace, link, rule, cgroup, mount and file of this instance, also after a crash, and\n" +
-			"nothing of another. Berth must be down.",
+			"nothing of another; in Docker its containers, networks and volumes, and not the images. Berth must be down.",
 		Example: "  berth down && berth clean",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +43,9 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := cleanDocker(ctx, in); err != nil {
+		return errors.Join(err, in.Close())
 	}
 	if os.Getuid() == 0 { // another user's has nothing in the kernel
 		err := cleanKernel(ctx, in, slog.New(slog.NewTextHandler(errOut, nil)))

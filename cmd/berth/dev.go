@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"text/tabwriter"
@@ -66,7 +67,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "loopback `ADDRESS`:PORT of the AWS APIs; port 0 takes any free one")
 	f.StringVar(&o.account, "account", "000000000000", "AWS account, 12 `DIGITS`")
 	f.StringVar(&o.region, "region", "us-east-1", "AWS `REGION` of what Berth itself makes and of berth env")
-	f.StringVar(&o.engine, "engine", "native", "`ENGINE`: native runs containers; fake only says so, for tests of the control plane")
+	f.StringVar(&o.engine, "engine", engineAuto, "`ENGINE` that runs containers: native needs Linux and root, docker a Docker daemon; auto is native where it can be; fake only says that it runs them")
 	f.BoolVar(&o.noSeccomp, "no-seccomp", false, "run containers without a system call filter where this kernel or build has none")
 	f.BoolVar(&o.strict, "strict-capacity", false, "reserve the CPU of Fargate tasks, however small this machine is")
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
@@ -100,13 +101,18 @@ func (o *devOptions) check() error {
 		return usagef("--account %q: it is 12 digits", o.account)
 	case !regionPattern.MatchString(o.region):
 		return usagef("--region %q: it is a region's name, such as us-east-1", o.region)
-	case o.engine != "native" && o.engine != "fake":
-		return usagef("--engine %q: it is native or fake", o.engine)
-	case o.engine == "native" && os.Getuid() != 0:
-		return fmt.Errorf("berth dev runs containers, which takes root: start it by `%s`, or try the APIs alone by --engine fake", again())
+	case o.engine != engineAuto && o.engine != engineNative && o.engine != engineDocker && o.engine != engineFake:
+		return usagef("--engine %q: it is auto, native, docker or fake", o.engine)
+	case o.engine == engineNative && runtime.GOOS == "linux" && os.Getuid() != 0:
+		return fmt.Errorf("--engine native runs containers, which takes root: start it by `%s`, or have Docker run them by --engine docker", again())
+	case o.engine == engineDocker && o.images.docker == dockerNone:
+		return usagef("--engine docker and --docker none contradict each other")
+	}
+	if o.engine == engineAuto {
+		o.engine, err = o.choice()
 	}
 	o.listen = net.JoinHostPort(ip.String(), port)
-	return nil
+	return err
 }
 
 // dev runs until ctx ends, which a signal does, or `berth down` asks.
@@ -194,9 +200,9 @@ func (g *globals) welcome(out io.Writer, a instance.Announcement, log string) er
 		return writeJSON(out, started{a, dir, log})
 	}
 	if log != "" {
-		fmt.Fprintf(out, "berth %s runs in the background, at %s (log: %s)\n\n", version, a.Endpoint, log)
+		fmt.Fprintf(out, "berth %s runs in the background, at %s (engine: %s; log: %s)\n\n", version, a.Endpoint, a.Engine, log)
 	} else {
-		fmt.Fprintf(out, "berth %s answers at %s (data in %s); Ctrl-C ends it and its tasks\n\nIn another terminal:\n", version, a.Endpoint, dir)
+		fmt.Fprintf(out, "berth %s answers at %s (engine: %s; data in %s); Ctrl-C ends it and its tasks\n\nIn another terminal:\n", version, a.Endpoint, a.Engine, dir)
 	}
 	next := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(next, "  eval \"$(%s)\"\t# let aws and the SDKs talk to it\n", g.line("env"))

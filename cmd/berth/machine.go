@@ -44,8 +44,10 @@ type machine struct {
 	server  *server.Server
 	http    *http.Server
 	engine  *pulls
-	network task.Network
-	closers []func() error // in reverse order of opening
+	// engineText says what runs containers.
+	engineText string
+	network    task.Network
+	closers    []func() error // in reverse order of opening
 
 	resetting sync.Mutex // one reset at a time
 	ending    bool       // none begins any more; guarded by resetting
@@ -136,7 +138,7 @@ func (m *machine) close() (err error) {
 
 // announcement is what the other verbs are told.
 func (m *machine) announcement() instance.Announcement {
-	return instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account}
+	return instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account, Engine: m.engineText}
 }
 
 // run serves until ctx ends or the operator asks for the end, then ends the tasks, unless they are to be kept. It calls

@@ -12,7 +12,7 @@ import (
 
 // openNative refuses: the native engine is made of what Linux alone has.
 func (m *machine) openNative(context.Context) error {
-	return errors.New("--engine native needs Linux; --engine fake tries the APIs alone")
+	return errors.New("--engine native needs Linux; --engine docker has a Docker daemon run containers")
 }
 
 // cleanKernel has nothing to do where nothing can be made.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -160,12 +159,8 @@ func (d *Daemon) address() (string, error) {
 	case host != "":
 		return "", fmt.Errorf("%w: the docker command is set to %s, and images are taken from a daemon on this machine alone", ErrNoDaemon, host)
 	}
-	places := []string{"/var/run/docker.sock", filepath.Join(d.person.runtimeDir(), "docker.sock")}
-	if d.person.Home != "" {
-		places = append(places, filepath.Join(d.person.Home, ".docker/run/docker.sock"), filepath.Join(d.person.Home, ".docker/desktop/docker.sock"))
-	}
-	for _, path := range places {
-		if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+	for _, path := range d.person.sockets() {
+		if isSocket(path) {
 			return unixScheme + path, nil
 		}
 	}

@@ -19,6 +19,7 @@ type Announcement struct {
 	Endpoint string `json:"endpoint"`
 	Region   string `json:"region"`
 	Account  string `json:"account"`
+	Engine   string `json:"engine,omitzero"` // what runs containers, for people: "native", "docker 28.5.2 at unix:///var/run/docker.sock"
 }
 
 // Announce writes the announcement.
