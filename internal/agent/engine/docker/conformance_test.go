@@ -32,6 +32,11 @@ func TestConformance(t *testing.T) {
 			return c
 		},
 		Settle: func(t *testing.T, _, name string) { awaitLine(t, dirs[name], "ready") },
+		Program: func(name string, args ...string) engine.ContainerSpec {
+			logs++
+			return m.container(fmt.Sprint("log", logs), name, args...)
+		},
+		Probe:  []string{"/probe"},
 		Listen: "127.0.0.1:0",
 		Dial:   func(address string) (net.Conn, error) { return m.Dial(address) },
 		Lose: func(t *testing.T, e engine.Engine, task string) {

@@ -174,6 +174,10 @@ func (b *box) start(ctx context.Context, run int) error {
 		return errStopped
 	case seen.Error != "":
 		return errors.New(seen.Error)
+	case run > 1 && !b.record.Restarts:
+		return errors.New("it was not created to be restarted")
+	case run > 1 && (seen.State == engine.Running || seen.Runs == 0):
+		return fmt.Errorf("it is %s and has not stopped", seen.State)
 	case gone:
 		return fmt.Errorf("container %s was removed from Docker behind the agent's back: %w", b.record.Name, engine.ErrNotFound)
 	}

@@ -193,7 +193,11 @@ func (e *Engine) adopt(ctx context.Context) error {
 			continue // its creation got no further than a container: CreateTask begins again, RemoveTask removes it
 		}
 		adopting.Go(func() {
-			if err := t.refresh(ctx); err != nil {
+			err := t.refresh(ctx)
+			if err == nil {
+				err = t.endLeft(ctx)
+			}
+			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, err)

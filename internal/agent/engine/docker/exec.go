@@ -12,15 +12,11 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
-
-// markName is a variable in the environment of what Exec starts: Docker kills no such process, and by the mark it is found.
-const markName = "BERTH_EXEC"
 
 // process is a further process of a container.
 type process struct {
@@ -53,7 +49,7 @@ func (b *box) startProcess(ctx context.Context, spec engine.ExecSpec) (*process,
 	var token [8]byte
 	rand.Read(token[:])
 	p := &process{box: b, tty: spec.TTY, ended: make(chan struct{}),
-		mark: markName + "=" + b.config.Instance + "-" + hex.EncodeToString(token[:])}
+		mark: b.marks() + hex.EncodeToString(token[:])}
 	var size client.ConsoleSize
 	if spec.TTY {
 		size = client.ConsoleSize{Height: uint(spec.Size.Height), Width: uint(spec.Size.Width)}
@@ -82,6 +78,9 @@ func (b *box) startProcess(ctx context.Context, spec engine.ExecSpec) (*process,
 		p.Close()
 		return nil, err
 	}
+	if size != (client.ConsoleSize{}) { // daemons before API 1.42 have not set it
+		_ = p.Resize(spec.Size)
+	}
 	return p, nil
 }
 
@@ -98,8 +97,11 @@ func (p *process) carry() {
 		} else {
 			_, err = stdcopy.StdCopy(out, errOut, p.conn.Reader)
 		}
-		out.CloseWithError(errors.Join(err, io.EOF))
-		errOut.CloseWithError(errors.Join(err, io.EOF))
+		if p.life.Err() == nil { // a connection that breaks off when the container ends is an end
+			err = nil
+		}
+		out.CloseWithError(err)
+		errOut.CloseWithError(err)
 	})
 	context.AfterFunc(p.life, p.conn.Close)
 }
@@ -191,44 +193,6 @@ func (p *process) Close() error {
 		}
 		err = p.killMarked(ctx, p.mark)
 	})
-	return err
-}
-
-// killMarked kills the processes in a container that have one of the marks: from a container beside it, since Docker has no
-// way of its own and the container may have no program for it.
-func (b *box) killMarked(ctx context.Context, mark string) error {
-	image, err := b.pause.ready(ctx, b.Engine)
-	if err != nil {
-		return err
-	}
-	labels := b.labels(b.id, b.record.Name, roleKiller)
-	var killer string
-	err = b.ask(ctx, makeTime, "kill a command", func(ctx context.Context) error {
-		made, err := b.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-			Config: &container.Config{Image: image, Cmd: []string{"kill", mark}, Labels: labels, Healthcheck: noHealthcheck()},
-			HostConfig: &container.HostConfig{PidMode: container.PidMode("container:" + b.record.ID), NetworkMode: "none",
-				CapDrop: []string{"ALL"}, CapAdd: []string{"KILL", "SYS_PTRACE", "DAC_READ_SEARCH"}, LogConfig: container.LogConfig{Type: "none"}},
-		})
-		if killer = made.ID; err != nil {
-			return err
-		}
-		wait := b.api.ContainerWait(ctx, killer, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
-		if _, err := b.api.ContainerStart(ctx, killer, client.ContainerStartOptions{}); err != nil {
-			return err
-		}
-		select {
-		case <-wait.Result:
-			return nil
-		case err := <-wait.Error:
-			return err
-		}
-	})
-	if killer != "" {
-		_, _ = b.api.ContainerRemove(ctx, killer, client.ContainerRemoveOptions{Force: true})
-	}
-	if errors.Is(err, engine.ErrNotFound) || err != nil && strings.Contains(err.Error(), "is not running") {
-		return nil // the container has ended, and all in it
-	}
 	return err
 }
 

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,7 +84,7 @@ func (l *line) attach() error {
 	said := &tail{}
 	l.work.Go(func() {
 		_, err := stdcopy.StdCopy(w, said, attached.Reader)
-		w.CloseWithError(errors.Join(err, io.EOF))
+		w.CloseWithError(err)
 	})
 	inlet, err := carrier.Attach(attached.Conn, r)
 	if err != nil {

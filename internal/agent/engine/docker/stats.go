@@ -61,9 +61,18 @@ func (e *Engine) Stats(ctx context.Context, id string) ([]engine.ContainerStats,
 		if samples[i].Read.IsZero() {
 			continue
 		}
+		b.sinceLast(samples[i])
 		all = append(all, engine.ContainerStats{Name: b.record.Name, RuntimeID: b.record.ID, Stats: *samples[i]})
 	}
 	return all, nil
+}
+
+// sinceLast adds to a sample the one before, as the daemon's own stream of samples has it.
+func (b *box) sinceLast(s *container.StatsResponse) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.PreRead, s.PreCPUStats = b.sampled.Read, b.sampled.CPUStats
+	b.sampled = *s
 }
 
 // netKeeper names the pause container whose network a container is in; empty on the host's.

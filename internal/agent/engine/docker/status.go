@@ -168,6 +168,8 @@ type box struct {
 	signal string    // its stop signal
 	log    *logFollower
 	stop   *stopping // a stop that is under way
+
+	sampled container.StatsResponse // the last sample
 }
 
 func newBox(t *task, record containerRecord) *box {
@@ -213,6 +215,9 @@ func (b *box) look(c container.InspectResponse, net container.Summary) {
 		}
 	default:
 		s.State, s.ExitCode, s.ExitKnown, s.OOMKilled = engine.Stopped, c.State.ExitCode, true, c.State.OOMKilled
+		if s.FinishedAt.Before(s.StartedAt) { // Docker notes a start when it hears of it
+			s.FinishedAt = s.StartedAt
+		}
 		if s.Runs < b.record.Run && c.State.Error != "" {
 			s.Error = c.State.Error
 		}

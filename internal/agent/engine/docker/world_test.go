@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/docker/dockertest"
@@ -83,7 +83,11 @@ func machineOn(t testing.TB, d *dockertest.Daemon) *machine {
 	e := m.open(t)
 	program, err := os.ReadFile(mustPrograms(t).probe)
 	must(t, err)
-	must(t, e.importProgram(t.Context(), testImage, ocispec.Platform{OS: "linux", Architecture: goArchitecture(e.info.Architecture)}, "probe", program, `CMD ["/probe"]`))
+	answer, err := e.api.ImageImport(t.Context(), client.ImageImportSource{SourceName: "-", Source: archive(t, map[string]string{
+		"probe": string(program), "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"})}, testImage, client.ImageImportOptions{})
+	must(t, err)
+	_, err = io.Copy(io.Discard, answer)
+	must(t, err)
 	must(t, e.Close())
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -182,7 +186,7 @@ func archive(t testing.TB, files map[string]string) *bytes.Buffer {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for name, content := range files {
-		must(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}))
+		must(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))}))
 		_, err := w.Write([]byte(content))
 		must(t, err)
 	}

@@ -179,11 +179,12 @@ func (d *Daemon) Log() string {
 // Signal sends the daemon a signal: SIGSTOP has it answer nothing until SIGCONT.
 func (d *Daemon) Signal(s unix.Signal) { _ = d.cmd.Process.Signal(s) }
 
-// Stop ends the daemon, by SIGKILL or as an operator does. Start starts it again.
+// Stop ends the daemon, by SIGKILL, which its containers survive, or as an operator does. Start starts it again.
 func (d *Daemon) Stop(kill bool) {
-	if kill {
-		d.Signal(unix.SIGKILL)
+	if kill { // its containerd dies with it, and leaves a note that it runs
+		_ = unix.Kill(-d.cmd.Process.Pid, unix.SIGKILL)
 		<-d.ended
+		_ = os.Remove(filepath.Join(d.Dir, "exec", "containerd", "containerd.pid"))
 		return
 	}
 	d.Signal(unix.SIGTERM)
