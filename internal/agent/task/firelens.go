@@ -90,6 +90,9 @@ func (t *task) routerHost(router string) string {
 	case "awsvpc":
 		return "127.0.0.1"
 	case "bridge", "":
+		if own := t.ownOf(router); own != nil && own.Address.IsValid() {
+			return own.Address.String()
+		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if have := find(t.seen, router); have != nil && have.Address.IsValid() {
