@@ -16,12 +16,15 @@ const outputAtOnce = 1000
 
 // Output is what a container of this machine printed that logs into files.
 func (m *machine) Output(_ context.Context, q operator.OutputQuery) (operator.Output, error) {
-	files, lines, next, err := agent.Files(m.in.Path("agent")), []jsonfile.Line{}, jsonfile.Cursor{}, error(nil)
-	if q.Last > 0 {
-		lines, err = files.Last(q.Task, q.Container, q.Last)
-	} else {
-		lines, next, err = files.Read(q.Task, q.Container, jsonfile.Cursor(q.From), outputAtOnce)
+	files := agent.Files(m.in.Path("agent"))
+	read := func() ([]jsonfile.Line, jsonfile.Cursor, error) {
+		if q.Last > 0 {
+			lines, err := files.Last(q.Task, q.Container, q.Last)
+			return lines, jsonfile.Cursor{}, err
+		}
+		return files.Read(q.Task, q.Container, jsonfile.Cursor(q.From), outputAtOnce)
 	}
+	lines, next, err := read()
 	out := operator.Output{Lines: make([]operator.OutputLine, len(lines)), Next: operator.OutputCursor(next)}
 	for i, l := range lines {
 		out.Lines[i] = operator.OutputLine(l)

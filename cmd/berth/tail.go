@@ -66,7 +66,7 @@ func (t *target) tail(ctx context.Context, word string, follow bool) (*tail, err
 	case len(l.streams) == 0 && gone > 0:
 		return nil, fmt.Errorf("where %s logged is not known any more: its task definition was deleted", word)
 	case len(l.streams) == 0:
-		return nil, fmt.Errorf("Berth does not keep what %s prints: %s", word, strings.Join(l.elsewhere, "; "))
+		return nil, fmt.Errorf("what %s prints is not kept by Berth: %s", word, strings.Join(l.elsewhere, "; "))
 	}
 	return l, nil
 }
