@@ -28,11 +28,14 @@ CGO_ENABLED=0 go test -c -o "$out/job/native.test" ./internal/agent/engine/nativ
 CGO_ENABLED=0 go run ./internal/agent/engine/enginetest/programs "$out/job/programs"
 cat >"$out/job/run" <<RUN
 #!/bin/sh
-export PATH=$PATH HOME=/root TMPDIR=/tmp BERTH_TEST_PROGRAMS=/run/job/programs CI=true
+export PATH=$PATH HOME=/root TMPDIR=/tmp BERTH_TEST_PROGRAMS=/run/job/programs BERTH_TEST_PATIENCE=10 CI=true
 cd /run/job
-exec /run/job/native.test -test.timeout 20m ${*:--test.v}
+./native.test -test.timeout 40m ${*:--test.v}
+echo "exit code: \$?"
+./busybox poweroff -f
 RUN
 chmod +x "$out/job/run"
+cp "$(command -v busybox)" "$out/job/busybox"
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -52,7 +55,7 @@ cp "$out/order" "$root/modules/order"
 (cd "$root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$out/initrd.gz"
 
 echo "starting it"
-timeout 1800 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 8192 -display none -no-reboot -serial stdio -monitor none -nic none \
+timeout 3000 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 8192 -display none -no-reboot -serial stdio -monitor none -nic none \
 	-kernel "$out"/kernel/boot/vmlinuz-* -initrd "$out/initrd.gz" -append 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all' \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap | tr -d '\r' | tee "$out/log"
 grep -q '^exit code: 0$' "$out/log"

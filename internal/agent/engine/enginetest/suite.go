@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,8 +59,15 @@ type Suite struct {
 	Lose func(t *testing.T, e engine.Engine, task string)
 }
 
-// patience bounds every wait of the suite.
-const patience = 20 * time.Second
+// patience bounds every wait of the suite. On a machine that is slower than others BERTH_TEST_PATIENCE multiplies it.
+var patience = 20 * time.Second * time.Duration(slowness())
+
+func slowness() int {
+	if n, err := strconv.Atoi(os.Getenv("BERTH_TEST_PATIENCE")); err == nil && n > 0 {
+		return n
+	}
+	return 1
+}
 
 // Run runs the suite.
 func Run(t *testing.T, s Suite) {
