@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/client"
 
 	dockerengine "github.com/berth-dev/berth/internal/agent/engine/docker"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 	"github.com/berth-dev/berth/internal/docker"
 	"github.com/berth-dev/berth/internal/embedded"
 	"github.com/berth-dev/berth/internal/instance"
@@ -36,6 +37,7 @@ func (m *machine) openDocker(ctx context.Context) error {
 	}
 	containers, err := dockerengine.New(ctx, dockerengine.Config{
 		Instance: m.in.ID, Dir: m.in.Path("agent", "docker"), Client: api, Pause: embedded.Pause, Hello: embedded.Hello, Log: m.log,
+		ShortNames: (&shortname.Rule{Hub: m.o.images.hub}).Check,
 		Login: func(ctx context.Context, registry string) (dockerengine.Login, bool, error) {
 			login, err := starter.Login(ctx, registry)
 			return dockerengine.Login(login), login != docker.Login{}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine/native"
 	"github.com/berth-dev/berth/internal/agent/image"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 	"github.com/berth-dev/berth/internal/agent/network"
 	"github.com/berth-dev/berth/internal/docker"
 	"github.com/berth-dev/berth/internal/embedded"
@@ -47,7 +48,7 @@ func (m *machine) imageConfig() image.Config {
 	o := m.o.images
 	config := image.Config{
 		Dir: m.in.Path("agent", "images"), Hello: embedded.Hello, Log: m.log, Registries: o.registries,
-		ShortNames: &image.ShortNames{Hub: o.hub},
+		ShortNames: &shortname.Rule{Hub: o.hub},
 		Cleanup: image.Cleanup{
 			Disabled: o.noCleanup, Interval: o.interval, MinimumAge: o.minimumAge, PerCycle: o.perCycle, High: o.high, Low: o.low,
 		},

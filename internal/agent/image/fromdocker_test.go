@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 	"github.com/berth-dev/berth/internal/docker"
 )
 
@@ -116,7 +117,7 @@ func storeBesideDocker(t testing.TB, d *testDocker, registries string) *Store {
 	t.Helper()
 	return openStore(t, Config{
 		Dir: t.TempDir(), Docker: docker.NewDaemon(docker.Person{}, d.socket), Export: time.Second,
-		ShortNames: &ShortNames{}, Registries: registries,
+		ShortNames: &shortname.Rule{}, Registries: registries,
 	})
 }
 

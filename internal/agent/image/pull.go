@@ -20,6 +20,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 )
 
 // attempts is how often a pull is tried whose failure may pass.
@@ -50,7 +51,7 @@ func (s *Store) Pull(ctx context.Context, req engine.PullRequest, report func(en
 }
 
 func (s *Store) ensure(ctx context.Context, name string, of platform, req engine.PullRequest, report func(engine.PullProgress)) (engine.Image, error) {
-	key := flightKey{name: name, policy: req.Policy, short: isShort(req.Reference), of: req.Platform}
+	key := flightKey{name: name, policy: req.Policy, short: shortname.Is(req.Reference), of: req.Platform}
 	if name == helloName && of.foreign == "" {
 		key.policy = engine.PullIfAbsent
 		return s.join(ctx, key, report, s.makeHello)
@@ -76,7 +77,7 @@ func (s *Store) obtain(ctx context.Context, name string, of platform, req engine
 		case err == nil || ctx.Err() != nil:
 			return image, err
 		case errors.Is(err, engine.ErrNotFound):
-		case isShort(req.Reference): // what Docker may have is not taken from elsewhere, as the name doesn't say from where
+		case shortname.Is(req.Reference): // what Docker may have is not taken from elsewhere, as the name doesn't say from where
 			return image, err
 		default:
 			s.config.Log.Warn("an image is pulled because it can't be had from Docker", "image", name, "error", err)
@@ -93,7 +94,7 @@ func (s *Store) obtain(ctx context.Context, name string, of platform, req engine
 }
 
 func (s *Store) fromRegistry(ctx context.Context, name string, of platform, req engine.PullRequest, p *progress) (engine.Image, error) {
-	if err := s.config.ShortNames.check(req.Reference); err != nil {
+	if err := s.config.ShortNames.Check(req.Reference); err != nil {
 		return engine.Image{}, err
 	}
 	logins := s.loginsFor(name, req.Auth)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 )
 
 // asHub has a store take a registry for Docker Hub.
@@ -41,24 +42,24 @@ func TestWhichNamesAreDockerHubs(t *testing.T) {
 	registries := asHub(t, hub)
 	for _, c := range []struct {
 		name   string
-		rule   *ShortNames
+		rule   *shortname.Rule
 		ref    string
 		refuse string // what the message tells to write; empty: it is pulled
 	}{
-		{"a name of one's own", &ShortNames{}, "myapp", "write docker.io/library/myapp:latest, or start berth dev with --docker-hub myapp"},
-		{"a name of one's own with a tag", &ShortNames{}, "myapp:dev", "write docker.io/library/myapp:dev, or"},
-		{"a name of one's team", &ShortNames{}, "team/app", "write docker.io/team/app:latest, or start berth dev with --docker-hub team/"},
-		{"an official image", &ShortNames{}, "nginx", ""},
-		{"an official image with a tag", &ShortNames{}, "nginx:1.29", ""},
-		{"a known publisher", &ShortNames{}, "grafana/grafana:12.0", ""},
-		{"written in full", &ShortNames{}, "docker.io/library/myapp", ""},
-		{"written in full with the old host", &ShortNames{}, "index.docker.io/team/app", ""},
-		{"Docker Hub's own namespace", &ShortNames{}, "library/myapp", ""},
-		{"a namespace that was named", &ShortNames{Hub: []string{"team/"}}, "team/web:v1", ""},
-		{"a repository that was named", &ShortNames{Hub: []string{"team/app"}}, "team/app", ""},
-		{"another repository of it", &ShortNames{Hub: []string{"team/app"}}, "team/web:v1", "team/"},
-		{"a name that was named", &ShortNames{Hub: []string{"myapp"}}, "myapp:dev", ""},
-		{"all names were named", &ShortNames{Hub: []string{"all"}}, "team/app", ""},
+		{"a name of one's own", &shortname.Rule{}, "myapp", "write docker.io/library/myapp:latest, or start berth dev with --docker-hub myapp"},
+		{"a name of one's own with a tag", &shortname.Rule{}, "myapp:dev", "write docker.io/library/myapp:dev, or"},
+		{"a name of one's team", &shortname.Rule{}, "team/app", "write docker.io/team/app:latest, or start berth dev with --docker-hub team/"},
+		{"an official image", &shortname.Rule{}, "nginx", ""},
+		{"an official image with a tag", &shortname.Rule{}, "nginx:1.29", ""},
+		{"a known publisher", &shortname.Rule{}, "grafana/grafana:12.0", ""},
+		{"written in full", &shortname.Rule{}, "docker.io/library/myapp", ""},
+		{"written in full with the old host", &shortname.Rule{}, "index.docker.io/team/app", ""},
+		{"Docker Hub's own namespace", &shortname.Rule{}, "library/myapp", ""},
+		{"a namespace that was named", &shortname.Rule{Hub: []string{"team/"}}, "team/web:v1", ""},
+		{"a repository that was named", &shortname.Rule{Hub: []string{"team/app"}}, "team/app", ""},
+		{"another repository of it", &shortname.Rule{Hub: []string{"team/app"}}, "team/web:v1", "team/"},
+		{"a name that was named", &shortname.Rule{Hub: []string{"myapp"}}, "myapp:dev", ""},
+		{"all names were named", &shortname.Rule{Hub: []string{"all"}}, "team/app", ""},
 		{"no rule as on a server", nil, "team/app", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -120,13 +121,13 @@ func FuzzShortNames(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if isShort(name) {
+		if shortname.Is(name) {
 			t.Errorf("%q: its full name %s is short", ref, name)
 		}
-		if isShort(ref) && !strings.HasPrefix(name, "docker.io/") {
+		if shortname.Is(ref) && !strings.HasPrefix(name, "docker.io/") {
 			t.Errorf("%q is short and stands for %s", ref, name)
 		}
-		if err := (&ShortNames{Hub: []string{"all"}}).check(ref); err != nil {
+		if err := (&shortname.Rule{Hub: []string{"all"}}).Check(ref); err != nil {
 			t.Errorf("%q: %v", ref, err)
 		}
 	})

@@ -40,6 +40,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/berth-dev/berth/internal/agent/engine/native"
+	"github.com/berth-dev/berth/internal/agent/image/shortname"
 	"github.com/berth-dev/berth/internal/docker"
 	"github.com/berth-dev/berth/internal/embedded"
 )
@@ -66,7 +67,7 @@ type Config struct {
 	// Logins finds the login for a registry's host, where a pull brings none; nil: there is none.
 	Logins func(ctx context.Context, host string) (docker.Login, error)
 	// ShortNames says which names without a registry are Docker Hub's; nil: all, as on AWS.
-	ShortNames *ShortNames
+	ShortNames *shortname.Rule
 	// Registries is a directory of hosts.toml files, as containerd has them in /etc/containerd/certs.d: mirrors,
 	// authorities, and registries that are spoken to without TLS. Empty: none.
 	Registries string

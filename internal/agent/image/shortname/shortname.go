@@ -1,4 +1,6 @@
-package image
+// Package shortname tells which image names that name no registry are Docker Hub's. The image store and the Docker engine ask
+// it before they pull.
+package shortname
 
 import (
 	_ "embed"
@@ -9,10 +11,10 @@ import (
 	"github.com/distribution/reference"
 )
 
-// ShortNames says which names that tell no registry are Docker Hub's. On AWS all of them are. Beside a Docker daemon they
+// Rule says which names that tell no registry are Docker Hub's. On AWS all of them are. Beside a Docker daemon they
 // are also what people call the images that they build, and anybody may have an image of that name on Docker Hub: one that
 // is missing here is pulled only where its name is known to be Docker Hub's.
-type ShortNames struct {
+type Rule struct {
 	// Hub are such names beside those that are known (shortnames.txt): "grafana/" is a namespace, "team/app" or "app" a
 	// repository, and "all" every name.
 	Hub []string
@@ -23,8 +25,8 @@ type ShortNames struct {
 //go:embed shortnames.txt
 var shortNames string
 
-// isShort tells whether a valid reference names no registry. "library/" is Docker Hub's own namespace, and as good as one.
-func isShort(ref string) bool {
+// Is tells whether a valid reference names no registry. "library/" is Docker Hub's own namespace, and as good as one.
+func Is(ref string) bool {
 	first, _, ok := strings.Cut(ref, "/")
 	if !ok {
 		return true
@@ -35,9 +37,9 @@ func isShort(ref string) bool {
 
 const hubDomain = "docker.io"
 
-// check returns the reason why a reference is not pulled from the registry that its name stands for.
-func (s *ShortNames) check(ref string) error {
-	if s == nil || !isShort(ref) {
+// Check returns the reason why a reference is not pulled from the registry that its name stands for.
+func (s *Rule) Check(ref string) error {
+	if s == nil || !Is(ref) {
 		return nil
 	}
 	named, err := reference.ParseNormalizedNamed(ref)
