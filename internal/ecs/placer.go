@@ -146,7 +146,7 @@ func (p *placer) setTask(t *Task) {
 		return
 	}
 	taken := placement.Task{ID: t.ID, Instance: t.Instance, Machine: t.Machine, Group: t.placementGroup(), Demand: t.Demand,
-		GPUs: t.gpus(), Ending: t.Ending(), Running: t.Status == Running}
+		GPUs: t.gpus(), Published: t.published(), Ending: t.Ending(), Running: t.Status == Running}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.Commit(taken)

@@ -1,5 +1,7 @@
 package placement
 
+import "slices"
+
 // Ledger is the account of every machine: what it has, and which tasks take how much of it. It is not safe for
 // concurrent use; the placer guards it.
 //
@@ -57,7 +59,7 @@ func NewLedger() *Ledger {
 func (l *Ledger) Hold(t Task) { l.enter(t, 0) }
 
 // Commit records a task that is in the store, and each change of whether it is to stop and runs. It keeps the machine and
-// the demand with which it was committed first.
+// the demand with which it was committed first; ports are published later.
 func (l *Ledger) Commit(t Task) { l.enter(t, committed) }
 
 func (l *Ledger) enter(t Task, s state) {
@@ -69,6 +71,10 @@ func (l *Ledger) enter(t Task, s state) {
 	}
 	if old, ok := l.tasks[t.ID]; ok {
 		if old.state&committed != 0 {
+			if s&committed != 0 && len(t.Published) > 0 {
+				old.publish(t)
+				l.tasks[t.ID] = old
+			}
 			if s&committed != 0 && s != old.state {
 				old.tell(-1)
 				old.state = s
@@ -85,10 +91,31 @@ func (l *Ledger) enter(t Task, s state) {
 		e.more = &more{t.Demand.Ports, t.GPUs, t.Demand.ENIs}
 	}
 	e.machine.take(t.ID, &e)
+	e.publish(t)
 	e.member.tasks++
 	e.group.tasks++
 	e.tell(1)
 	l.tasks[t.ID] = e
+}
+
+// publish books the ports that the task has got beside its demand, once.
+func (e *entry) publish(t Task) {
+	var fresh []Port
+	for _, p := range t.Published {
+		if e.more == nil || !slices.Contains(e.more.ports, p) {
+			fresh = append(fresh, p)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	var more more
+	if e.more != nil {
+		more = *e.more
+	}
+	more.ports = append(slices.Clip(more.ports), fresh...)
+	e.more = &more
+	e.machine.ports = takeEach(e.machine.ports, fresh, t.ID)
 }
 
 // tell counts the task where it is, or takes it off the counts again.

@@ -151,6 +151,8 @@ type Task struct {
 	Group    string
 	Demand   Demand
 	GPUs     []string // ids of those that it was given
-	Ending   bool     // it is to stop
-	Running  bool     // its last status is RUNNING
+	// Published are the ports of the host that its agent has found for it, beside those of its demand.
+	Published []Port
+	Ending    bool // it is to stop
+	Running   bool // its last status is RUNNING
 }
