@@ -60,7 +60,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.linuxParameters.maxSwap", "on a machine whose kernel does not account swap only 0 can be had"),
 	wire.Note("containerDefinitions.linuxParameters.swappiness", "control groups v2 have no such setting: there it says nothing, as on Docker"),
 	wire.Note("containerDefinitions.secrets", "a parameter of Parameter Store may be given as NAME:VERSION or NAME:LABEL too; a member of a secret's JSON that is no text is given as it is written there; a secret that is binary ends the task ([secrets.md](secrets.md))"),
-	wire.Note("networkMode", "bridge is a bridge of this instance's, on which containers have IPv4; what a container sends to its gateway reaches the host, but never the host's loopback addresses. Link-local addresses, where clouds answer for a machine, are not reached from it"),
+	wire.Note("networkMode", "in mode bridge containers have IPv4 alone, and reach neither the loopback addresses of the host nor link-local ones ([networking.md](networking.md))"),
 	wire.Note("containerDefinitions.links", "a container finds by them addresses and single ports, not, as Docker has it, the other's environment variables"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),

@@ -45,8 +45,6 @@ type Config struct {
 	RunDir string
 	// ResolvConf names the host's upstream resolvers; read again when it changes. Default /etc/resolv.conf.
 	ResolvConf string
-	// ReservedPorts are those of the host that no container gets unless it names them.
-	ReservedPorts []int
 	// Log receives what an operator should know. Default slog.Default().
 	Log *slog.Logger
 }

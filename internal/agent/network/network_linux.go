@@ -42,7 +42,7 @@ func New(config Config) (*Network, error) {
 		return nil, errors.New("network: namespaces for tasks can be made by root only")
 	}
 	n := &Network{cfg: cfg, records: records(filepath.Join(cfg.RunDir, "network")), upstreams: &upstreams{path: cfg.ResolvConf},
-		firewall: newFirewall(cfg), ports: newPorts(cfg.ReservedPorts), routers: map[string]*router{}, tasks: map[string]taskRecord{},
+		firewall: newFirewall(cfg), ports: newPorts(), routers: map[string]*router{}, tasks: map[string]taskRecord{},
 		bridged: map[string]bridgedRecord{}, stop: func() {}}
 	for _, dir := range []string{string(n.records), n.namespaces()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

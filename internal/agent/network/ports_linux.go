@@ -25,12 +25,9 @@ type ports struct {
 	held map[string][]io.Closer // by container
 }
 
-func newPorts(reserved []int) *ports {
-	p := &ports{reserved: map[uint16]bool{}, span: localPorts, held: map[string][]io.Closer{}}
-	for _, port := range reserved {
-		p.reserved[uint16(port)] = true
-	}
-	return p
+// newPorts reserves the ports of the ECS agent, which may come to this machine yet.
+func newPorts() *ports {
+	return &ports{reserved: map[uint16]bool{51678: true, 51679: true, 51680: true}, span: localPorts, held: map[string][]io.Closer{}}
 }
 
 // localPorts is the range that the kernel takes ports from for connections, or where it doesn't tell, the one that ECS's
