@@ -133,6 +133,9 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 		Attached: func(at task.Attachment) {
 			_ = sessions.of(at.Identity, func(s *session.Session) error { s.Attached(at); return nil })
 		},
+		HealthChanged: func(identity string, h tcs.TaskHealth) {
+			_ = sessions.of(identity, func(s *session.Session) error { s.HealthChanged(h); return nil })
+		},
 		Dir: a.tasks(), Region: a.Region, Pull: a.Pull, EFS: a.EFS, StopTimeout: a.StopTimeout, Log: a.Log,
 	})
 	if err != nil {
@@ -153,6 +156,14 @@ func (a *Agent) run(ctx context.Context, d *db.DB) error {
 	wg.Wait()
 	cancel(nil)
 	return context.Cause(ctx)
+}
+
+// health is that of an identity's tasks; there are none before the agent runs.
+func (a *Agent) health(identity string) []tcs.TaskHealth {
+	if r := a.runner.Load(); r != nil {
+		return r.Health(identity)
+	}
+	return nil
 }
 
 // Left is how many tasks something is left of on the machine: also of those that have stopped, until their output is shipped.
@@ -212,6 +223,7 @@ func (a *Agent) sessions(ctx context.Context, d *db.DB, keyring *metadata.Keyrin
 			Identity: identity.Name, Cluster: identity.Cluster, Client: c, DB: d, Keyring: keyring,
 			Attributes: Attributes(a.Machine, identity, info), Resources: a.resources(info),
 			Serve:   (&exec.Server{Engine: a.Engine, Log: a.Log}).Serve,
+			Health:  func() []tcs.TaskHealth { return a.health(identity.Name) },
 			Healthy: func(ctx context.Context) error { _, err := a.Engine.Info(ctx); return err },
 			Usage:   func() ([]tcs.TaskMetric, bool) { return a.usage(sampler, identity.Name) },
 			Version: a.Version, Hash: a.Hash, Engine: info.Name + "-" + cmp.Or(info.Version, "0"), Log: a.Log,

@@ -260,7 +260,7 @@ func TestTheVersionIsThatOfTheLastEvent(t *testing.T) {
 		})
 		report := func(r TaskReport) { a.ok(a.ApplyTaskReport(a.ctx, here, id, r)) }
 		health := func(h api.HealthStatus) {
-			a.ok(a.ApplyHealth(a.ctx, here, id, map[string]api.HealthStatus{"main": h}))
+			a.ok(a.ApplyHealth(a.ctx, here, id, map[string]HealthReport{"main": {Status: h}}))
 			if got := a.task(id).Health(); got != h {
 				t.Errorf("it is %s and not %s", got, h)
 			}

@@ -197,14 +197,14 @@ func (t *Task) move(to Status, by Actor) bool {
 }
 
 // observeHealth applies what an agent says of the health of the task's containers.
-func (t *Task) observeHealth(containers map[string]api.HealthStatus) {
+func (t *Task) observeHealth(containers map[string]HealthReport) {
 	if !t.Status.Live() {
 		return
 	}
 	for i := range t.Containers {
 		c := &t.Containers[i]
-		if h, ok := containers[c.Name]; ok && c.Checked && c.Status != Stopped {
-			c.Health = h
+		if h, ok := containers[c.Name]; ok && c.Checked && c.Status != Stopped && h.IsNews(c) {
+			c.Health, c.HealthOutput = h.Status, reported(h.Output)
 		}
 	}
 }

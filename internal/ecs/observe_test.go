@@ -195,11 +195,11 @@ func TestHealthOfATask(t *testing.T) {
 		"unhealthy over unknown": {[]api.HealthStatus{"UNKNOWN", "UNHEALTHY"}, "UNHEALTHY"},
 	} {
 		task := &Task{Status: Running, Containers: []Container{{Name: "side", Checked: true, Health: "UNHEALTHY"}}}
-		report := map[string]api.HealthStatus{}
+		report := map[string]HealthReport{}
 		for i, h := range c.health {
 			n := fmt.Sprint(i)
 			task.Containers = append(task.Containers, Container{Name: n, Essential: true, Checked: true})
-			report[n] = h
+			report[n] = HealthReport{Status: h}
 		}
 		task.observeHealth(report)
 		if got := task.Health(); got != c.want {

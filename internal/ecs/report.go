@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -25,8 +26,20 @@ func (s *Service) ApplyStopAcknowledged(ctx context.Context, scope store.Scope, 
 	return s.observed(ctx, scope, task, func(t *Task) { t.acknowledgeStop() })
 }
 
+// HealthReport is what an agent says of the health of a container. Agents of Berth tell what the check printed, too.
+type HealthReport struct {
+	Status api.HealthStatus
+	Output string
+}
+
+// IsNews says whether a report says anything that the container's record does not. What a healthy container's check
+// prints is none.
+func (r HealthReport) IsNews(c *Container) bool {
+	return r.Status != cmp.Or(c.Health, api.HealthStatusUnknown) || r.Status != api.HealthStatusHealthy && reported(r.Output) != c.HealthOutput
+}
+
 // ApplyHealth applies the health of a task's containers, by name.
-func (s *Service) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error {
+func (s *Service) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]HealthReport) error {
 	return s.observed(ctx, scope, task, func(t *Task) { t.observeHealth(containers) })
 }
 

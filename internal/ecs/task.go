@@ -96,6 +96,7 @@ type Container struct {
 	Reason          string               `json:"reason,omitzero"`
 	NetworkBindings []api.NetworkBinding `json:"networkBindings,omitzero"`
 	Health          api.HealthStatus     `json:"health,omitzero"`
+	HealthOutput    string               `json:"healthOutput,omitzero"` // what the check printed that found it so
 	// ManagedAgent is the agent by which commands are executed in it; nil while nothing is known of one.
 	ManagedAgent *ManagedAgent `json:"managedAgent,omitzero"`
 }

@@ -37,6 +37,8 @@ type Config struct {
 
 	Attributes []ecs.Attribute
 	Resources  []ecs.Resource
+	// Health is that of the identity's tasks whose containers are checked. nil: there are none.
+	Health func() []tcs.TaskHealth
 	// Healthy says whether the engine works. nil: it does.
 	Healthy func(ctx context.Context) error
 	// Usage returns what the identity's tasks used since it was last asked; idle says that none runs. nil: idle.
@@ -73,6 +75,7 @@ type Session struct {
 	acs      *link // the open ACS socket, nil while there is none
 
 	discovery discovery
+	news      *healthNews
 
 	streams         streams
 	credentialsSent atomic.Bool // a connection of this process has had the credentials of what runs
@@ -85,7 +88,7 @@ func New(cfg Config) (*Session, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.Log = cfg.Log.With("identity", cfg.Identity)
-	s := &Session{Config: cfg}
+	s := &Session{Config: cfg, news: newHealthNews()}
 	s.dial = s.connect
 	var err error
 	if s.identity, err = cfg.DB.Identity(cfg.Identity); err != nil {

@@ -66,13 +66,16 @@ func (s *Session) takeTelemetry(data []byte) bool {
 	return false
 }
 
-// publish sends what tasks use and the state of the machine, at once and at intervals.
+// publish sends what tasks use, their health and the state of the machine, at once and at intervals.
 func (s *Session) publish(ctx context.Context, l *link) {
 	began := time.Now()
 	for {
 		now := time.Now()
 		for _, m := range s.metricsMessages(now) {
 			l.send(m)
+		}
+		if s.Health != nil {
+			s.sendHealth(l, s.Health())
 		}
 		status := tcs.InstanceHealthcheckStatusOk
 		if s.Healthy != nil && s.Healthy(ctx) != nil {
@@ -81,7 +84,7 @@ func (s *Session) publish(ctx context.Context, l *link) {
 		l.send(&tcs.PublishInstanceStatusRequest{Timestamp: schema.At(now), Metadata: &tcs.InstanceStatusMetadata{
 			Cluster: s.cluster(), ContainerInstance: s.instance(), RequestId: uuid.NewString()},
 			Statuses: []tcs.InstanceStatus{{Type: "ContainerRuntime", Status: status, LastUpdated: schema.At(now), LastStatusChange: schema.At(began)}}})
-		if !pause(ctx, spread(publishEvery)) {
+		if !s.untilNext(ctx, l, spread(publishEvery)) {
 			return
 		}
 	}

@@ -214,7 +214,7 @@ type running struct {
 	end   func() error
 }
 
-func run(t *testing.T, p *plane, path string) *running {
+func run(t *testing.T, p *plane, path string, change ...func(*Config)) *running {
 	t.Helper()
 	d, err := db.Open(path)
 	if err != nil {
@@ -222,8 +222,12 @@ func run(t *testing.T, p *plane, path string) *running {
 	}
 	c := client.New("http://plane", client.Static("AKIAAGENT", "secret", ""), "us-east-1")
 	c.HTTP = &http.Client{Transport: p}
-	s, err := New(Config{Identity: "default", Client: c, DB: d, Keyring: metadata.NewKeyring(), Version: "1", Hash: "abc", Engine: "fake",
-		Log: slog.New(slog.DiscardHandler)})
+	cfg := Config{Identity: "default", Client: c, DB: d, Keyring: metadata.NewKeyring(), Version: "1", Hash: "abc", Engine: "fake",
+		Log: slog.New(slog.DiscardHandler)}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

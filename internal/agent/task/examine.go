@@ -54,8 +54,9 @@ func (e *examinations) begin(ctx context.Context, t *task) {
 // end ends them all; ctx has ended.
 func (e *examinations) end() { e.wg.Wait() }
 
-// attend has what runs examined, and nothing else.
-func (e *examinations) attend(s engine.TaskStatus) {
+// attend has what runs examined, and nothing else. It says whether what is remembered has changed: of a container that was
+// restarted nothing is known.
+func (e *examinations) attend(s engine.TaskStatus) (changed bool) {
 	for name, k := range e.checks {
 		have, now := find(s, name), e.running[name]
 		runs := have != nil && have.State == engine.Running
@@ -70,6 +71,7 @@ func (e *examinations) attend(s engine.TaskStatus) {
 		ctx, cancel := context.WithCancel(e.ctx)
 		e.running[name] = &examination{have.Runs, cancel}
 		known := e.task.healthOf(name, have)
+		changed = e.task.diagnose(finding{name, known}) || changed
 		e.wg.Go(func() {
 			k.examine(ctx, have.StartedAt, known, func() probing { return e.task.probe(ctx, name, k) }, func(h db.Health) {
 				select {
@@ -79,6 +81,7 @@ func (e *examinations) attend(s engine.TaskStatus) {
 			})
 		})
 	}
+	return changed
 }
 
 // examine looks at a container's health again and again until ctx ends, one look after the other, and tells what it finds

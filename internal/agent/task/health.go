@@ -26,15 +26,18 @@ func (t *task) healthOf(name string, have *engine.ContainerStatus) db.Health {
 
 // diagnose takes in a finding and says whether it is worth to be kept on disk.
 func (t *task) diagnose(f finding) (changed bool) {
-	was := t.remembered(f.container).Health
+	was := db.Health{Status: tcs.HealthStatusUnknown, Run: f.health.Run}
+	if h := t.remembered(f.container).Health; h != nil {
+		was = *h
+	}
 	t.remember(f.container, func(c *db.Container) { c.Health = &f.health })
-	changed = was == nil || was.Run != f.health.Run || was.Status != f.health.Status
+	changed = was.Run != f.health.Run || was.Status != f.health.Status
 	if !changed {
 		return false
 	}
 	t.log.Info("container's health", "container", f.container, "status", f.health.Status, "output", f.health.Output)
-	if t.Healed != nil {
-		t.Healed(t.identity, t.health())
+	if t.HealthChanged != nil {
+		t.HealthChanged(t.identity, t.health())
 	}
 	return true
 }

@@ -28,8 +28,8 @@ type Config struct {
 	Submit   Submit
 	// Attached is told the address by which the host reaches a task, once its network stands; again after a restart.
 	Attached func(Attachment)
-	// Healed is told of a task whenever the health of one of its containers has changed.
-	Healed func(identity string, health tcs.TaskHealth)
+	// HealthChanged is told of a task whenever the health of one of its containers has changed.
+	HealthChanged func(identity string, health tcs.TaskHealth)
 
 	Dir    string // holds a directory for each task, absolute
 	Region string

@@ -110,7 +110,7 @@ func (u *upkeep) look() (next time.Time, err error) {
 	if u.hasEnded(u.now) {
 		return next, errEssential
 	}
-	u.exams.attend(u.now)
+	u.unsaved = u.exams.attend(u.now) || u.unsaved
 	if err := u.tellNews(at); err != nil {
 		return next, err
 	}

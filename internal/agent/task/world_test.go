@@ -20,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
@@ -41,11 +42,13 @@ type world struct {
 	changes  []ecs.SubmitTaskStateChangeRequest
 	refuse   func(n int) error // asked before a report is taken
 	attempts int
+	began    time.Time
+	healths  []tcs.TaskHealth                // that were told as changed
 	pulls    map[string]*engine.RegistryAuth // by container
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: fake.NewNetwork(), logs: &logs{drained: map[string]bool{}},
+	return &world{t: t, dir: t.TempDir(), machine: fake.NewMachine(), net: fake.NewNetwork(), logs: &logs{drained: map[string]bool{}}, began: time.Now(),
 		secrets: &secrets{}, pulls: map[string]*engine.RegistryAuth{}}
 }
 
@@ -75,6 +78,11 @@ func (w *world) start(kill *executioner) *agent {
 		DB: d, Engine: mortalEngine{w.machine.Engine(), kill, w}, Network: mortalNetwork{w.net, kill}, Logs: &mortalLogs{logs: w.logs, kill: kill, followed: map[string][]string{}},
 		Secrets: w.secrets, Metadata: server, Keyring: keyring, Dir: filepath.Join(w.dir, "tasks"), Region: "us-east-1",
 		Log: slog.New(slog.DiscardHandler),
+		HealthChanged: func(_ string, h tcs.TaskHealth) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.healths = append(w.healths, h)
+		},
 		Submit: func(ctx context.Context, _ string, change *ecs.SubmitTaskStateChangeRequest) error {
 			return kill.at("Submit", func() error { return w.take(change) })
 		},
@@ -313,6 +321,15 @@ func (e mortalEngine) StartContainer(ctx context.Context, task, name string) err
 
 func (e mortalEngine) StopContainer(ctx context.Context, task, name string, grace time.Duration) error {
 	return e.kill.at("StopContainer "+name, func() error { return e.Engine.StopContainer(ctx, task, name, grace) })
+}
+
+func (e mortalEngine) RestartContainer(ctx context.Context, task, name string, run int) error {
+	return e.kill.at("RestartContainer "+name, func() error { return e.Engine.RestartContainer(ctx, task, name, run) })
+}
+
+func (e mortalEngine) Exec(ctx context.Context, task, name string, spec engine.ExecSpec) (p engine.Process, err error) {
+	err = e.kill.at("Exec "+name, func() error { p, err = e.Engine.Exec(ctx, task, name, spec); return err })
+	return p, err
 }
 
 func (e mortalEngine) Inspect(ctx context.Context, task string) (s engine.TaskStatus, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/berth-dev/berth/api/acs"
-	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/usage"
 	"github.com/berth-dev/berth/internal/store"
@@ -18,7 +17,7 @@ type Observer interface {
 	// ApplyStopAcknowledged records that the agent has the order to stop a task.
 	ApplyStopAcknowledged(ctx context.Context, scope store.Scope, task string) error
 	// ApplyHealth applies the health of a task's containers, by their names.
-	ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error
+	ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]ecs.HealthReport) error
 	// ApplyInstanceHealth applies an agent's report of its machine.
 	ApplyInstanceHealth(ctx context.Context, scope store.Scope, instance string, reports []ecs.InstanceHealth) error
 	// ApplyHostAddress records the address by which the machine itself reaches the task's network interface.

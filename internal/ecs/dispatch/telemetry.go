@@ -110,11 +110,11 @@ func (t *telemetry) health(report tcs.TaskHealth) error {
 	if !known || row.Value.Instance != t.key.instance {
 		return nil
 	}
-	changed := map[string]api.HealthStatus{}
+	changed := map[string]ecs.HealthReport{}
 	for _, c := range report.Containers {
-		now := api.HealthStatus(c.HealthStatus)
+		now := ecs.HealthReport{Status: api.HealthStatus(c.HealthStatus), Output: c.StatusMessage}
 		was, ok := row.Value.Container(c.ContainerName)
-		if ok && was.Health != now && healths[now] {
+		if ok && healths[now.Status] && now.IsNews(was) {
 			changed[c.ContainerName] = now
 		}
 	}

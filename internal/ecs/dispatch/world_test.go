@@ -152,7 +152,7 @@ func (w *world) ApplyTaskReport(ctx context.Context, scope store.Scope, task str
 	return w.service.ApplyTaskReport(ctx, scope, task, r)
 }
 
-func (w *world) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]api.HealthStatus) error {
+func (w *world) ApplyHealth(ctx context.Context, scope store.Scope, task string, containers map[string]ecs.HealthReport) error {
 	return w.service.ApplyHealth(ctx, scope, task, containers)
 }
 

@@ -69,6 +69,15 @@ var rules = []rule{
 	{name: "not initialized", reason: `ResourceInitializationError`,
 		cause: "What the task needs before its containers could not be made ready.", next: []string{describe, runAgain}},
 
+	// What containers wait for.
+	{name: "dependency failed", reason: `container ordering dependency \[([^(\]]+)\(.*as dependency did not exit successfully`,
+		cause: "Container {container} waits for the success of {1}, which has failed.", next: []string{seeLog, runAgain}},
+	{name: "dependency too slow", reason: `container ordering dependency \[([^(\]]+)\(.*has timed out`,
+		cause: "Container {container} waits for {1}, which took longer than its startTimeout (3 minutes where it has none).",
+		next:  []string{"give {1} a longer startTimeout", seeLog, runAgain}},
+	{name: "dependency hopeless", reason: `container ordering dependency \[([^(\]]+)\(`,
+		cause: "Container {container} waits for what container {1} will never be.", next: []string{describe + " --query 'taskDefinition.containerDefinitions[].dependsOn'", runAgain}},
+
 	// The start of a container.
 	{name: "other architecture", reason: `exec format error`, cause: "The program in {image} was built for another processor, or is a script without a #! line.",
 		next: []string{"docker image inspect {image} --format '{{.Architecture}}'  # and uname -m on this machine", "docker build --platform linux/amd64 ..."}},

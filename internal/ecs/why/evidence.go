@@ -43,7 +43,7 @@ func containers(c *Case) []Container {
 	for i := range c.Task.Containers {
 		of := &c.Task.Containers[i]
 		one := Container{Name: of.Name, Image: of.Image, Essential: of.Essential, Status: of.Status, ExitCode: of.ExitCode,
-			Meaning: meaning(c, of), Reason: of.Reason, Health: of.Health}
+			Meaning: meaning(c, of), Reason: of.Reason, Health: of.Health, HealthOutput: of.HealthOutput}
 		if log, ok := c.Logs[of.Name]; ok {
 			one.Log = &log
 		}

@@ -66,10 +66,13 @@ func (f *facts) possible(next []string) []string {
 
 // subject is the container that a rule's texts are about: what ended the task, else its first.
 func (f *facts) subject() *ecs.Container {
-	if f.of == nil && len(f.t.Containers) > 0 {
-		return &f.t.Containers[0]
+	if f.of != nil || len(f.t.Containers) == 0 {
+		return f.of
 	}
-	return f.of
+	if sick := unhealthy(f.t); sick != nil {
+		return sick
+	}
+	return &f.t.Containers[0]
 }
 
 func (r *rule) fits(f *facts) (caught string, ok bool) {

@@ -3,6 +3,7 @@ package why
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/internal/progress"
@@ -71,6 +72,9 @@ func (p *printer) containers(containers []Container) {
 		}
 		if c.Health != "" {
 			p.line("  health: %s", string(c.Health))
+			for text := range strings.Lines(c.HealthOutput) {
+				p.line("  > %s", strings.TrimRight(text, "\n"))
+			}
 		}
 		if c.Log == nil {
 			continue

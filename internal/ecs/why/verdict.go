@@ -30,7 +30,7 @@ func living(c *Case) string {
 	since := span(c.Now.Sub(t.CreatedAt))
 	switch {
 	case t.Status == ecs.Running && t.Health() == api.HealthStatusUnhealthy:
-		return fmt.Sprintf("runs for %s and is unhealthy: an essential container fails its health check.", span(c.Now.Sub(t.StartedAt)))
+		return fmt.Sprintf("runs for %s and is unhealthy: its essential container %s fails its health check.", span(c.Now.Sub(t.StartedAt)), unhealthy(t).Name)
 	case t.Status == ecs.Running:
 		return fmt.Sprintf("runs for %s; nothing is wrong with it.", span(c.Now.Sub(t.StartedAt)))
 	case !c.Connected:
@@ -41,6 +41,16 @@ func living(c *Case) string {
 		return fmt.Sprintf("is being prepared for %s: its images are being pulled.", since)
 	}
 	return fmt.Sprintf("is being started for %s: its containers are made, or wait for each other.", since)
+}
+
+// unhealthy is the first essential container that is found unhealthy; nil when none is.
+func unhealthy(t *ecs.Task) *ecs.Container {
+	for i := range t.Containers {
+		if c := &t.Containers[i]; c.Essential && c.Checked && c.Health == api.HealthStatusUnhealthy {
+			return c
+		}
+	}
+	return nil
 }
 
 // ended says why a task stopped.

@@ -93,7 +93,9 @@ type Container struct {
 	Meaning   string           `json:"meaning,omitzero"` // of the exit code
 	Reason    string           `json:"reason,omitzero"`
 	Health    api.HealthStatus `json:"health,omitzero"`
-	Log       *Log             `json:"log,omitzero"`
+	// HealthOutput is what the check printed that found it so.
+	HealthOutput string `json:"healthOutput,omitzero"`
+	Log          *Log   `json:"log,omitzero"`
 }
 
 // Explain explains a case.
