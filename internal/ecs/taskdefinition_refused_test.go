@@ -32,8 +32,6 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 		definitionOf(onHost+`, "taskRoleArn": "r", "volumes": [{"name": "v", "s3filesVolumeConfiguration": {"fileSystemArn": "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1"}}]`, small),
 		definitionOf(onHost+`, "requiresCompatibilities": ["MANAGED_INSTANCES"]`, small),
 		definitionOf(onHost+`, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}`, small),
-		definitionOf(onHost, small+`, "healthCheck": {"command": ["CMD", "true"]}`),
-		definitionOf(onHost, small+`, "restartPolicy": {"enabled": true}`),
 	} {
 		status, answer := call("RegisterTaskDefinition", body)
 		if code, message := failure(t, answer); status != 400 || code != "ClientException" && code != "InvalidParameterException" || !strings.Contains(message, "is not supported by Berth yet: ") {

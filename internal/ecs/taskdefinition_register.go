@@ -32,12 +32,10 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
 
-	wire.Refuse("containerDefinitions.restartPolicy.enabled", "containers are not restarted"),
 	wire.Refuse("containerDefinitions.environmentFiles", "environment files are not read"),
 	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
 	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
 	wire.Refuse("containerDefinitions.pseudoTerminal", "containers have no terminal"),
-	wire.Refuse("containerDefinitions.healthCheck", "container health checks are not run"),
 	wire.Refuse("containerDefinitions.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
 	wire.Refuse("containerDefinitions.resourceRequirements.sharingStrategy", "a GPU is one container's"),
 	wire.Refuse("containerDefinitions.credentialSpecs", "credential specifications are not there"),
@@ -64,9 +62,8 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.links", "a container finds by them addresses and single ports, not, as Docker has it, the other's environment variables"),
 	wire.Note("containerDefinitions.portMappings.name", "kept; Service Connect, which reads it, is not there"),
 	wire.Note("containerDefinitions.portMappings.appProtocol", "kept; Service Connect, which reads it, is not there"),
-	wire.Note("containerDefinitions.restartPolicy.ignoredExitCodes", "kept; says nothing while enabled is refused"),
-	wire.Note("containerDefinitions.restartPolicy.restartAttemptPeriod", "kept; says nothing while enabled is refused"),
 	wire.Note("containerDefinitions.dependsOn", "a container whose dependency has already exited when HEALTHY is asked for does not start (AWS: it waits until startTimeout)"),
+	wire.Note("containerDefinitions.healthCheck.interval", "while nothing is known of a container it is looked at 1, 3, 7... seconds after its start, too; of these looks only a good one counts"),
 	wire.Note("containerDefinitions.startTimeout", "without it 3 minutes, on every launch type"),
 	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
 	wire.Note("containerDefinitions.logConfiguration.logDriver", "a container without logConfiguration logs by json-file with max-size 10m and max-file 2 (AWS: as the machine's Docker "+
