@@ -18,7 +18,7 @@ import (
 func cleanCommand(flags *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
-		Short: "Remove everything of this Berth: tasks, networks, state, images and logs",
+		Short: "Remove everything of this Berth: tasks, networks, state, images, volumes and logs",
 		Long: "Clean removes every process, namespace, link, rule, cgroup, mount and file of this instance, also after a crash, and\n" +
 			"nothing of another; in Docker its containers, networks and volumes, and not the images. Berth must be down.",
 		Example: "  berth down && berth clean",

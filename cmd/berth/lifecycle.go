@@ -140,7 +140,7 @@ func (g *globals) down(ctx context.Context, in *instance.Instance, keepTasks boo
 func resetCommand(flags *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "reset",
-		Short:   "Stop what runs and forget all state, images and keys excepted",
+		Short:   "Stop what runs and forget all state; images, shared volumes and keys stay",
 		Example: "  berth reset                                    # between two test runs",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -94,7 +94,7 @@ func (m *machine) Unsupported(context.Context) unsupported.Record { return m.ser
 // resetTimeout bounds a reset, which takes well under a second.
 const resetTimeout = 30 * time.Second
 
-// Reset stops what runs and forgets all state, images and keys excepted. The APIs answer throughout; what they are told
+// Reset stops what runs and forgets all state, images, shared volumes and keys excepted. The APIs answer throughout; what they are told
 // meanwhile is forgotten too, or not. Once begun it goes on without who asked for it: half a reset leaves no agent.
 func (m *machine) Reset(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetTimeout)

@@ -45,6 +45,7 @@ func Handler(b Backend) http.Handler {
 	mux.HandleFunc("DELETE "+PathImages, func(w http.ResponseWriter, r *http.Request) {
 		reply(w, struct{}{}, b.RemoveImage(r.Context(), r.URL.Query().Get("name")))
 	})
+	handleVolumes(mux, b)
 	mux.HandleFunc("POST "+PathPull, func(w http.ResponseWriter, r *http.Request) {
 		image, err := b.PullImage(r.Context(), r.URL.Query().Get("name"))
 		if err != nil {

@@ -85,6 +85,10 @@ type Backend interface {
 	PullImage(ctx context.Context, name string) (Image, error)
 	// PruneImages removes images that no task uses, nor has for a while, and returns them: those that can be had again, or all.
 	PruneImages(ctx context.Context, all bool, unusedFor time.Duration) ([]Image, error)
+	// Volumes lists the volumes, by name.
+	Volumes(ctx context.Context) ([]Volume, error)
+	// RemoveVolume removes a volume and what is in it; ErrNotFound when there is none, another error while a task has it.
+	RemoveVolume(ctx context.Context, name string) error
 	// Pulls lists the images that are being pulled now.
 	Pulls(ctx context.Context) []Pull
 	// Output is what a container of this machine printed that logs into files, from a place on.

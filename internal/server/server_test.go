@@ -53,9 +53,14 @@ func (o *operated) PullImage(context.Context, string) (operator.Image, error) {
 	o.asked++
 	return operator.Image{}, nil
 }
-func (o *operated) RemoveImage(context.Context, string) error { o.asked++; return nil }
-func (o *operated) Pulls(context.Context) []operator.Pull     { o.asked++; return nil }
-func (o *operated) Reset(context.Context) error               { o.asked++; return nil }
+func (o *operated) Volumes(context.Context) ([]operator.Volume, error) {
+	o.asked++
+	return []operator.Volume{}, nil
+}
+func (o *operated) RemoveVolume(context.Context, string) error { o.asked++; return nil }
+func (o *operated) RemoveImage(context.Context, string) error  { o.asked++; return nil }
+func (o *operated) Pulls(context.Context) []operator.Pull      { o.asked++; return nil }
+func (o *operated) Reset(context.Context) error                { o.asked++; return nil }
 func (o *operated) Output(context.Context, operator.OutputQuery) (operator.Output, error) {
 	o.asked++
 	return operator.Output{}, nil

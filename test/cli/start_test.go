@@ -103,7 +103,7 @@ func TestWithoutRoot(t *testing.T) {
 	if c := berth(t, "--data-dir", data, "dev", "-d", "--listen", "127.0.0.1:0"); c.code != 0 {
 		t.Fatal(c.stderr)
 	}
-	for _, line := range []string{"env", "ps", "ps -a", "run x", "down", "clean", "reset", "image ls", "wait ready"} {
+	for _, line := range []string{"env", "ps", "ps -a", "run x", "down", "clean", "reset", "image ls", "volume ls", "wait ready"} {
 		args := append([]string{"--data-dir", data}, strings.Fields(line)...)
 		nobody(args...).refused(t, 1, "not yours but root's", "`sudo "+program+" --data-dir "+data+" "+line+"`")
 	}

@@ -28,6 +28,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"stop":                              "TASK or FAMILY is missing",
 		"logs":                              "TASK, FAMILY or CONTAINER is missing",
 		"image rm":                          "NAME is missing",
+		"volume rm":                         "NAME is missing",
+		"dev --efs fs-1":                    "neither an absolute path nor nfs://HOST/EXPORT",
+		"dev --efs /srv":                    "does not begin with the id of a file system",
+		"dev --image-pull-behavior no":      "none of prefer-cached, once, default and always",
 		"events --last -1":                  "--last -1: it is a number of changes",
 		"events --last 3 --after 2":         "--after and --last both say where to begin",
 		"image import":                      "FILE or NAME is missing",
@@ -64,7 +68,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestVerbsWithoutABerth(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	for _, line := range []string{"env", "reset", "run x", "ps", "logs x", "stop x", "image ls", "image rm x", "image pull x", "image prune", "image import /dev/null"} {
+	for _, line := range []string{"env", "reset", "run x", "ps", "logs x", "stop x", "image ls", "volume ls", "volume rm x", "image rm x", "image pull x", "image prune", "image import /dev/null"} {
 		c := berth(t, append(strings.Fields(line), "--data-dir", data)...)
 		c.refused(t, 1, "no Berth runs on "+data, "dev -d` starts one")
 	}
