@@ -24,6 +24,7 @@ func TestWhatADefinitionSaysIsWhatItsContainersSee(t *testing.T) {
 	t.Run("Fargate, awsvpc", func(t *testing.T) { w.in(t).fargate() })
 	t.Run("EC2, host", func(t *testing.T) { w.in(t).ec2() })
 	t.Run("EC2, none", func(t *testing.T) { w.in(t).none() })
+	t.Run("EC2, volumes and files", func(t *testing.T) { w.in(t).volumes() })
 }
 
 // cpuWeight is a number of CPU shares as this machine's cgroups have it; those of v2 count otherwise.
@@ -107,6 +108,22 @@ func (w *world) ec2() {
 		if aws.ToInt32(b.ContainerPort) != 28080 || aws.ToInt32(b.HostPort) != 28080 || b.Protocol != types.TransportProtocolUdp {
 			w.t.Errorf("bound as %+v", b)
 		}
+	}
+	w.stop(task)
+}
+
+func (w *world) volumes() {
+	w.register("volumes.json")
+	task := w.run(&ecs.RunTaskInput{TaskDefinition: aws.String("volumes")})
+	w.check("set", w.seen("see/set/"+id(task)), map[string]string{
+		"hostname": "named named", "write./new": "read-only file system", "write./scratch/new": "done", "write./shared/new": "read-only file system",
+		"last./etc/hosts": "192.0.2.9\tdatabase", "last./etc/resolv.conf": "search see.example",
+	})
+	w.check("from", w.seen("see/from/"+id(task)), map[string]string{
+		"write./new": "done", "write./scratch/new": "read-only file system", "write./shared/new": "read-only file system",
+	})
+	if _, err := w.Try("volume", "rm", "shared"); err == nil || !strings.Contains(err.Error(), "in use") {
+		w.t.Errorf("a volume that a task has is removed: %v", err)
 	}
 	w.stop(task)
 }

@@ -122,13 +122,17 @@ func files() {
 			say("mount."+f[1], f[2], f[3])
 		}
 	}
-	for _, path := range []string{"/new", "/scratch/new", "/proc/sys/kernel/hostname", "/sys/new"} {
+	for _, path := range []string{"/new", "/scratch/new", "/shared/new", "/proc/sys/kernel/hostname", "/sys/new"} {
 		err := os.WriteFile(path, nil, 0o644)
 		if err == nil {
 			say("write."+path, "done")
 		} else {
 			say("write."+path, reason(err))
 		}
+	}
+	for _, path := range []string{"/etc/hosts", "/etc/resolv.conf"} {
+		lines := strings.Split(strings.TrimSpace(read(path)), "\n")
+		say("last."+path, lines[len(lines)-1])
 	}
 	content, err := os.ReadFile("/proc/timer_list")
 	say("timer list", len(content), err)
