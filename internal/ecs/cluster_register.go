@@ -23,9 +23,6 @@ var settingsRefused = wire.Refuse("settings.value", "Container Insights is not t
 
 var clusterRefused = []wire.Option{
 	wire.Refuse("configuration.managedStorageConfiguration", "nothing is encrypted with keys of KMS, which is not there"),
-	wire.Refuse("configuration.executeCommandConfiguration.kmsKeyId", "sessions are not encrypted with keys of KMS, which is not there"),
-	wire.Refuse("configuration.executeCommandConfiguration.logConfiguration.s3BucketName", "sessions are kept in log groups; S3 is not there"),
-	wire.Refuse("configuration.executeCommandConfiguration.logConfiguration.cloudWatchEncryptionEnabled", "log groups are not encrypted with keys of KMS, which is not there"),
 	wire.Refuse("serviceConnectDefaults.namespace", "Service Connect and Cloud Map are not there"),
 	settingsRefused,
 }
@@ -35,6 +32,9 @@ var createClusterNotes = []wire.Option{
 }
 
 var configurationNotes = []wire.Option{
+	wire.Note("configuration.executeCommandConfiguration.kmsKeyId", "kept; while it is set ExecuteCommand is refused, for KMS, which would encrypt sessions, is not there"),
+	wire.Note("configuration.executeCommandConfiguration.logConfiguration.s3BucketName", "kept; while it is set ExecuteCommand is refused, for S3, which would keep sessions, is not there"),
+	wire.Note("configuration.executeCommandConfiguration.logConfiguration.cloudWatchEncryptionEnabled", "kept; while it is set ExecuteCommand is refused, for log groups are not encrypted with keys of KMS"),
 	wire.Note("configuration.executeCommandConfiguration.logConfiguration.cloudWatchLogGroupName", "the group must be there when a command is executed, or what it prints is not kept, which Berth's own log says"),
 }
 

@@ -121,6 +121,9 @@ func (s *Service) auditGroup(scope store.Scope, t *Task, c *Container) (string, 
 	logging, own := api.ExecuteCommandLoggingDefault, ""
 	if row, ok := s.Clusters.Get(scope, t.Cluster); ok && row.Value.Configuration != nil && row.Value.Configuration.ExecuteCommandConfiguration != nil {
 		e := row.Value.Configuration.ExecuteCommandConfiguration
+		if asked := beyondUs(e); asked != "" {
+			return "", invalidParameter("The execute command failed because the cluster's executeCommandConfiguration asks for %s, which Berth does not do yet. See docs/compatibility.md.", asked)
+		}
 		if e.Logging != "" {
 			logging = e.Logging
 		}
@@ -144,6 +147,20 @@ func (s *Service) auditGroup(scope store.Scope, t *Task, c *Container) (string, 
 		}
 	}
 	return "", nil
+}
+
+// beyondUs names what a configuration asks for of sessions that is not done: running them without it would be a lie.
+func beyondUs(e *api.ExecuteCommandConfiguration) string {
+	l := e.LogConfiguration
+	switch {
+	case e.KmsKeyId != "":
+		return "kmsKeyId"
+	case l != nil && l.S3BucketName != "":
+		return "logConfiguration.s3BucketName"
+	case l != nil && l.CloudWatchEncryptionEnabled:
+		return "logConfiguration.cloudWatchEncryptionEnabled"
+	}
+	return ""
 }
 
 // FindExecutable is the container that a session manager's target names: "ecs:CLUSTER_TASKID_RUNTIMEID".

@@ -76,6 +76,25 @@ func TestACommandIsExecutedWhereItWasAskedFor(t *testing.T) {
 	}
 }
 
+func TestWhatAClusterAsksOfSessionsIsNotLeftOut(t *testing.T) {
+	w := newWorld(t, Config{Sessions: &sessions{}})
+	w.cluster("default")
+	id := w.executable(nil)
+	for named, c := range map[string]*api.ExecuteCommandConfiguration{
+		"kmsKeyId":     {KmsKeyId: "alias/exec"},
+		"s3BucketName": {Logging: api.ExecuteCommandLoggingOverride, LogConfiguration: &api.ExecuteCommandLogConfiguration{S3BucketName: "audit"}},
+		"cloudWatchEncryptionEnabled": {Logging: api.ExecuteCommandLoggingOverride,
+			LogConfiguration: &api.ExecuteCommandLogConfiguration{CloudWatchLogGroupName: "audit", CloudWatchEncryptionEnabled: true}},
+	} {
+		got(w.UpdateCluster(w.ctx, &api.UpdateClusterRequest{Cluster: "default", Configuration: &api.ClusterConfiguration{ExecuteCommandConfiguration: c}}))(w)
+		_, err := w.ExecuteCommand(w.ctx, &api.ExecuteCommandRequest{Task: id, Container: "web", Command: "sh", Interactive: true})
+		var refused *wire.Error
+		if !errors.As(err, &refused) || refused.Code != "InvalidParameterException" || !strings.Contains(refused.Message, named) {
+			t.Errorf("a cluster that asks for %s: %v", named, err)
+		}
+	}
+}
+
 func TestACommandThatCannotBeExecutedIsRefused(t *testing.T) {
 	const notEnabled = "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn't running."
 	for _, c := range []struct {
