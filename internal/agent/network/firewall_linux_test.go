@@ -92,6 +92,14 @@ func TestTasksReachTheInternetBesideDocker(t *testing.T) {
 	wantGet(t, a.NetNS, task(2).Address, "two to "+task(1).Address.String())
 	wantGet(t, hostNS, b.HostAddress, "two to "+task(2).Gateway.String())
 
+	c, d := bridgeContainer(t, n, web(1, 8080)), bridgeContainer(t, n, web(2, 0))
+	serve(t, c.NetNS, "bridged")
+	wantGet(t, c.NetNS, internet, "internet to "+hostUplink.String())
+	getAt(t, internetNS, hostUplink.String()+":8080", "bridged to "+internet.String())
+	getAt(t, d.NetNS, c.Address.String()+":80", "bridged to "+d.Address.String())
+	getAt(t, d.NetNS, hostUplink.String()+":8080", "bridged to")
+	getAt(t, hostNS, "127.0.0.1:8080", "bridged to")
+
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -77,9 +77,15 @@ func writeResolvConf(t *testing.T, path string, nameservers ...string) {
 // lookup asks the VPC's resolver from inside a task.
 func lookup(t *testing.T, ns, network string, qtype uint16, name string) *dns.Msg {
 	t.Helper()
+	return lookupAt(t, ns, task(1).Resolver, network, qtype, name)
+}
+
+// lookupAt is lookup at another resolver.
+func lookupAt(t *testing.T, ns string, resolver netip.Addr, network string, qtype uint16, name string) *dns.Msg {
+	t.Helper()
 	conn := new(dns.Conn)
 	err := inside(ns, func() (err error) {
-		conn.Conn, err = net.Dial(network, task(1).Resolver.String()+":53")
+		conn.Conn, err = net.Dial(network, resolver.String()+":53")
 		return err
 	})
 	if err != nil {
@@ -119,6 +125,20 @@ func TestResolverForwardsToALoopbackResolverOfTheHost(t *testing.T) {
 	}
 	if !lookup(t, a.NetNS, "udp", dns.TypeA, "large.example.com").Truncated {
 		t.Error("an answer too large for UDP came without the mark that says so")
+	}
+}
+
+func TestTheBridgesResolverForwardsToALoopbackResolverOfTheHost(t *testing.T) {
+	want := netip.MustParseAddr("203.0.113.7")
+	fakeUpstream(t, "127.0.0.53:53", want)
+	cfg := instance(t, "aaaa0001")
+	cfg.ResolvConf = resolvConf(t, "127.0.0.53")
+	b := bridgeContainer(t, open(t, cfg), web(1, 0))
+	for _, network := range []string{"udp", "tcp"} {
+		answer := lookupAt(t, b.NetNS, b.Resolver, network, dns.TypeA, "example.com")
+		if len(answer.Answer) != 1 || answer.Answer[0].(*dns.A).A.String() != want.String() {
+			t.Errorf("by %s the answer is %v, want %s", network, answer, want)
+		}
 	}
 }
 
