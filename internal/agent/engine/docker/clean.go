@@ -25,8 +25,7 @@ func Clean(ctx context.Context, api *client.Client, instance string) error {
 		}
 	}
 	for _, c := range containers.Items {
-		_, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		note(err)
+		note(removeContainer(ctx, api, c.ID))
 	}
 	networks, err := api.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
 	note(err)

@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -215,8 +217,7 @@ func (e *Engine) removeContainers(ctx context.Context, id string) error {
 			}
 			removing.Go(func() {
 				err := e.ask(ctx, makeTime, "remove container", func(ctx context.Context) error {
-					_, err := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-					return err
+					return removeContainer(ctx, e.api, c.ID)
 				})
 				if err != nil && !errors.Is(err, engine.ErrNotFound) {
 					mu.Lock()
@@ -231,6 +232,16 @@ func (e *Engine) removeContainers(ctx context.Context, id string) error {
 		}
 	}
 	return nil
+}
+
+// removeContainer removes a container with the volumes that are its alone. It waits for a removal that somebody else has begun.
+func removeContainer(ctx context.Context, api *client.Client, id string) error {
+	for {
+		_, err := api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "already in progress") || !pause(ctx, 20*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 // removeSpools removes the output that was drained.
