@@ -31,9 +31,10 @@ func (c *container) complete() error {
 	readonly := s.Root != nil && s.Root.Readonly
 	s.Root = &specs.Root{Path: c.rootfs(), Readonly: readonly}
 	s.Linux.CgroupsPath = shim.ContainerGroup(c.task.spec.Instance, c.task.spec.Task, c.spec.RuntimeID)
-	if path := c.netnsPath(); path != "" {
+	if path := c.netnsPath(); path != "" || c.spec.NoNetwork {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: path})
 	}
+	s.Linux.Namespaces = append(s.Linux.Namespaces, c.task.shared()...)
 	if c.spec.Init {
 		if err := underReaper(s); err != nil {
 			return err

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -15,10 +17,12 @@ import (
 	_ "github.com/opencontainers/cgroups/devices" // device rules; without it no container starts
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/specconv"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-dev/berth/internal/agent/spool"
 	"github.com/berth-dev/berth/internal/shim"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // container is one container of the task.
@@ -41,6 +45,17 @@ type container struct {
 
 func (c *container) dir() string    { return shim.ContainerDir(c.task.dir, c.spec.Name) }
 func (c *container) rootfs() string { return filepath.Join(c.dir(), "rootfs") }
+
+func (c *container) group() cgroup.Group {
+	return c.task.tree.Group(c.spec.Spec.Linux.CgroupsPath)
+}
+
+// firstOfNamespace says whether the container's process is the first of a process namespace, whose others die with it.
+func (c *container) firstOfNamespace() bool {
+	return slices.ContainsFunc(c.spec.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool {
+		return n.Type == specs.PIDNamespace && n.Path == ""
+	})
+}
 
 // create mounts the root file system and has libcontainer take note of the container; no process is made.
 func (c *container) create() error {
@@ -106,6 +121,10 @@ func (c *container) start(n int) error {
 // begin begins a run, or says why it can't; that is the container's end. It is called with mu held.
 func (c *container) begin() error {
 	c.latest = &life{stopped: make(chan struct{})}
+	if !c.firstOfNamespace() {
+		group := c.group()
+		c.latest.others = &group
+	}
 	process, err := c.run(c.latest)
 	if err != nil {
 		c.ended = true
@@ -142,12 +161,23 @@ func (c *container) run(l *life) (_ *libcontainer.Process, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.spec.Spec.Process.Terminal {
+		return p, c.runOnTerminal(l, p)
+	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer null.Close()
 	p.Stdin, p.Stdout, p.Stderr = null, null, null
+	if c.spec.Stdin {
+		stdin, held, err := blockingPipe()
+		if err != nil {
+			return nil, err
+		}
+		defer stdin.Close()
+		p.Stdin, l.stdin = stdin, held
+	}
 	if c.log != nil {
 		stdout, err := c.pipe(spool.Stdout)
 		if err != nil {
@@ -164,6 +194,28 @@ func (c *container) run(l *life) (_ *libcontainer.Process, err error) {
 	return p, l.runtime.Run(p)
 }
 
+// runOnTerminal runs the process on a terminal of its container, on which nobody types.
+func (c *container) runOnTerminal(l *life, p *libcontainer.Process) error {
+	if size := c.spec.Spec.Process.ConsoleSize; size != nil {
+		p.ConsoleWidth, p.ConsoleHeight = uint16(size.Width), uint16(size.Height)
+	}
+	ends, err := newTerminal(p)
+	if err != nil {
+		return err
+	}
+	defer ends.closeInner()
+	if err := l.runtime.Run(p); err != nil {
+		ends.closeOuter()
+		return err
+	}
+	files, err := ends.take()
+	if err != nil {
+		return err
+	}
+	c.copy(spool.Stdout, files[0])
+	return nil
+}
+
 // pipe returns the end for the container; the other end is copied to the log.
 func (c *container) pipe(stream spool.Stream) (*os.File, error) {
 	r, w, err := os.Pipe()
@@ -175,23 +227,36 @@ func (c *container) pipe(stream spool.Stream) (*os.File, error) {
 		w.Close()
 		return nil, err
 	}
+	c.copy(stream, r)
+	return w, nil
+}
+
+// copy copies output to the log until its end.
+func (c *container) copy(stream spool.Stream, from *os.File) {
 	c.copying.Go(func() {
-		defer r.Close()
-		if err := c.log.Copy(stream, r); err != nil && !errors.Is(err, os.ErrClosed) {
+		defer from.Close()
+		var err error
+		if c.log == nil {
+			_, err = io.Copy(io.Discard, from)
+		} else {
+			err = c.log.Copy(stream, from)
+		}
+		// A terminal ends with EIO.
+		if err != nil && !errors.Is(err, os.ErrClosed) && !errors.Is(err, unix.EIO) {
 			fmt.Fprintf(os.Stderr, "berth-shim: copy %s of %s: %v\n", stream, c.spec.Name, err)
 		}
 	})
-	return w, nil
 }
 
 // wait waits for the run's process and records how it ended.
 func (c *container) wait(l *life, p *libcontainer.Process) {
 	awaitEnd(l.process.Pid)
+	l.killOthers()
 	l.entering.Lock()
 	l.ending = true
 	l.entering.Unlock()
 	end, err := p.Wait()
-	oom := c.task.tree.Group(c.spec.Spec.Linux.CgroupsPath).OOMKills() > 0
+	oom := c.group().OOMKills() > 0
 	c.finish(l, func(s *shim.ContainerState) {
 		s.OOMKilled = oom
 		if end == nil {
@@ -224,6 +289,9 @@ func exitCode(status unix.WaitStatus) int {
 // finish ends a run and marks the container stopped.
 func (c *container) finish(l *life, how func(*shim.ContainerState)) {
 	l.calm()
+	if l.stdin != nil {
+		l.stdin.Close()
+	}
 	if l.runtime != nil {
 		if err := l.runtime.Destroy(); err != nil {
 			fmt.Fprintf(os.Stderr, "berth-shim: %s: %v\n", c.spec.Name, err)

@@ -58,9 +58,12 @@ func (t *task) listen(ns *os.File) error {
 	return nil
 }
 
-// netnsPath is a path by which other processes reach the container's namespace while this one lives; empty for the host's.
+// netnsPath is a path by which other processes reach the container's namespace while this one lives; empty for the
+// host's and for a new one.
 func (c *container) netnsPath() string {
 	switch {
+	case c.spec.NoNetwork:
+		return ""
 	case c.spec.NetNS != "":
 		return c.spec.NetNS
 	case c.task.netns == nil:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ type task struct {
 	tree  cgroup.Tree
 	// joined waits until this process is in its own control group, and with it nothing of its starter's.
 	joined func() error
+	// pause and ipc hold the namespaces that the containers share; nil where they share none.
+	pause *exec.Cmd
+	ipc   *os.File
 	// netns is the namespace file that containers join; nil for the host's.
 	netns     *os.File
 	listeners []*os.File
@@ -57,7 +61,7 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	if err := t.group.Create(); err != nil {
 		return nil, err
 	}
-	limits := cgroup.Limits{CPUShares: uint64(spec.CPU), Memory: spec.Memory}
+	limits := cgroup.Limits{CPUShares: uint64(spec.CPU), Memory: spec.Memory, PIDs: spec.PIDs}
 	if spec.CPUHard {
 		limits.CPUQuota = spec.CPU * cgroup.Period / 1024
 	}
@@ -66,6 +70,9 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 	}
 	t.joined = begin(shims.Join) // when the groups stand: while it waits, the kernel lets nobody make one
 	if err := t.openNetwork(); err != nil {
+		return nil, err
+	}
+	if err := t.share(); err != nil {
 		return nil, err
 	}
 	t.change(func() {})

@@ -44,6 +44,7 @@ var capabilities = []string{
 	"ecs.capability.execution-role-ecr-pull",
 	"ecs.capability.extensible-ephemeral-storage",
 	"ecs.capability.network.container-port-range",
+	"ecs.capability.pid-ipc-namespace-sharing",
 	"ecs.capability.private-registry-authentication.secretsmanager",
 	"ecs.capability.secrets.asm.bootstrap.log-driver",
 	"ecs.capability.secrets.asm.environment-variables",

@@ -58,7 +58,8 @@ func (c *Conn) Close() error { return c.conn.Close() }
 
 // Create prepares a container.
 func (c *Conn) Create(ctx context.Context, container *Container) error {
-	if container.Restarts || container.NetNS != "" || len(container.Volumes) > 0 {
+	terminal := container.Spec != nil && container.Spec.Process != nil && container.Spec.Process.Terminal
+	if terminal || container.Stdin || container.NoNetwork || container.Restarts || container.NetNS != "" || len(container.Volumes) > 0 {
 		if err := c.since(2, "make such containers"); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ const (
 	TaskFile   = "task"   // Task as JSON, written by the agent before it starts the shim
 	LockFile   = "lock"   // flock held by the shim for life, and by the agent while it starts or buries one
 	ErrorFile  = "stderr" // what a dying shim has to say
+	ShmDir     = "shm"    // the shared memory of a task's containers, a file system in the shim's mount namespace
 )
 
 // ContainerDir is the directory of one container in the shim's: the agent puts small files there that it mounts into
@@ -58,6 +59,11 @@ type Task struct {
 	CPU     int64 `json:"cpu,omitzero"`
 	CPUHard bool  `json:"cpuHard,omitzero"`
 	Memory  int64 `json:"memory,omitzero"`
+	// PIDs is how many processes and threads all of it may have; 0 is no limit.
+	PIDs int64 `json:"pids,omitzero"`
+	// SharedPID and SharedIPC ask for one namespace of the kind for the containers that have none of their own.
+	SharedPID bool `json:"sharedPid,omitzero"`
+	SharedIPC bool `json:"sharedIpc,omitzero"`
 	// NetNS is the path of the network namespace, empty for the host's. NoNetwork asks for a new one with nothing
 	// but loopback.
 	NetNS     string `json:"netns,omitzero"`
@@ -107,10 +113,12 @@ type Container struct {
 	Rootfs []Mount `json:"rootfs"`
 	// Volumes are made ready once that stands.
 	Volumes []Volume `json:"volumes,omitzero"`
-	// Spec is complete but for the root's path, the user, the network namespace and the cgroup, which the shim fills in.
+	// Spec is complete but for the root's path, the user, the cgroup, and the namespaces that are the task's, which the shim fills in.
 	Spec *specs.Spec `json:"spec"`
 	// NetNS is the path of the container's own network namespace; empty: the task's.
 	NetNS string `json:"netns,omitzero"`
+	// NoNetwork gives it a new one with nothing but loopback.
+	NoNetwork bool `json:"noNetwork,omitzero"`
 	// User is Docker's: "user", "uid", "user:group"; names are looked up in the root file system. Groups are more
 	// groups to be in, by name or number.
 	User   string   `json:"user,omitzero"`
@@ -121,6 +129,9 @@ type Container struct {
 	Log        LogDir `json:"log,omitzero"`
 	// Restarts says that Restart may follow: the log stays open when the container stops.
 	Restarts bool `json:"restarts,omitzero"`
+	// Stdin has the process find its stdin open and empty. With Spec.Process.Terminal it has a terminal, whose output is the
+	// log's stdout.
+	Stdin bool `json:"stdin,omitzero"`
 }
 
 // LogDir says where a container's output goes; see package spool. Path empty: it is dropped.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -161,9 +162,12 @@ func inheritCPUSet(parent, dir string) error {
 }
 
 // Join moves the calling process into the group.
-func (g Group) Join() error {
+func (g Group) Join() error { return g.Add(0) }
+
+// Add moves a process into the group.
+func (g Group) Add(pid int) error {
 	for _, dir := range g.dirs() {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
 			return fmt.Errorf("join control group: %w", err)
 		}
 	}

@@ -12,6 +12,7 @@ type Limits struct {
 	CPUShares uint64 // v1's scale: 1024 is the weight of a group that asked for nothing
 	CPUQuota  int64  // microseconds of CPU in each period of 100 ms
 	Memory    int64  // bytes
+	PIDs      int64  // processes and threads
 }
 
 // Period is the CPU period that Limits.CPUQuota refers to, in microseconds.
@@ -19,6 +20,11 @@ const Period = 100_000
 
 // Limit sets the group's limits.
 func (g Group) Limit(l Limits) error {
+	if l.PIDs > 0 {
+		if err := g.set("pids", "pids.max", strconv.FormatInt(l.PIDs, 10)); err != nil {
+			return err
+		}
+	}
 	if g.tree.Unified() {
 		return g.limitUnified(l)
 	}

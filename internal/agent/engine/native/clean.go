@@ -17,8 +17,8 @@ import (
 	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
-// Clean removes all that engines of an instance made, whatever became of them: processes, control groups and the run
-// directory's shims. Nothing of the instance may be running an engine. Images and log spools are their owners' to remove.
+// Clean removes all that engines of an instance made, whatever became of them: processes, control groups, the run
+// directory's shims and the AppArmor profile. Nothing of the instance may be running an engine. Images and log spools are their owners' to remove.
 func Clean(ctx context.Context, instance, runDir string) error {
 	tree, err := cgroup.Find()
 	if err != nil {
@@ -29,7 +29,7 @@ func Clean(ctx context.Context, instance, runDir string) error {
 		return err
 	}
 	group := tree.Group(shim.InstanceGroup(instance))
-	return errors.Join(group.Kill(ctx), group.Remove(ctx), os.RemoveAll(shims))
+	return errors.Join(group.Kill(ctx), group.Remove(ctx), os.RemoveAll(shims), removeAppArmor(instance))
 }
 
 // endShims kills the shims below a directory and returns once they are dead. One whose agent was killed while it came up

@@ -66,9 +66,11 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 		host.ExtraHosts = nil
 	}
 	hostname := filepath.Join(dir, "hostname")
+	noNetwork := c.NetNS == "" && (c.Config.NetworkDisabled || c.Host.NetworkMode.IsNone() && !shared.NoNetwork)
 	translated, err := spec.New(spec.Request{
 		RuntimeID: RuntimeID(id, c.Name), Config: c.Config, Host: host, Image: rootfs.Config,
-		Hostname: shared.Hostname, OwnNetwork: c.NetNS != "" || shared.NetNS != "" || shared.NoNetwork,
+		Hostname: shared.Hostname, OwnNetwork: c.NetNS != "" || shared.NetNS != "" || shared.NoNetwork || noNetwork,
+		PIDMode: shared.PIDMode, IPCMode: shared.IPCMode, Shm: shm(t.dir, shared.IPCMode),
 		ResolvConf: cmp.Or(c.ResolvConf, shared.ResolvConf), Hosts: cmp.Or(c.Hosts, shared.Hosts), HostnameFile: hostname, Machine: e.machine,
 	})
 	if err != nil {
@@ -80,10 +82,21 @@ func (e *Engine) createContainer(ctx context.Context, id string, c engine.Contai
 	request := &shim.Container{
 		Name: c.Name, RuntimeID: RuntimeID(id, c.Name), ImageDigest: rootfs.Digest, Rootfs: rootfs.Mounts, NetNS: c.NetNS, Volumes: volumes,
 		Spec: translated.Spec, User: translated.User, Groups: translated.Groups, Init: translated.Init, StopSignal: translated.StopSignal,
-		Restarts: c.Restarts,
-		Log:      shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
+		Restarts: c.Restarts, Stdin: translated.Stdin, NoNetwork: noNetwork,
+		Log: shim.LogDir{Path: c.Log.Dir, MaxBytes: c.Log.MaxBytes, NonBlocking: c.Log.NonBlocking},
 	}
 	return t.call(ctx, func(conn *shim.Conn) error { return conn.Create(ctx, request) })
+}
+
+// shm is what containers have at /dev/shm that don't have one of their own.
+func shm(dir string, mode engine.NamespaceMode) string {
+	switch mode {
+	case engine.HostNamespace:
+		return "/dev/shm"
+	case engine.TaskNamespace:
+		return filepath.Join(dir, shim.ShmDir)
+	}
+	return ""
 }
 
 func (t *task) has(name string) bool {

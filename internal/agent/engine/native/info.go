@@ -25,6 +25,9 @@ func (e *Engine) Info(context.Context) (engine.Info, error) {
 		Name: "native", Version: fmt.Sprint(shim.Version), CPUs: runtime.NumCPU(), Memory: memory,
 		Capabilities: []string{"com.amazonaws.ecs.capability.privileged-container"},
 	}
+	if e.machine.AppArmor != "" {
+		info.Capabilities = append(info.Capabilities, "com.amazonaws.ecs.capability.apparmor")
+	}
 	for v := oldestDockerAPI; v <= newestDockerAPI; v++ {
 		info.Capabilities = append(info.Capabilities, fmt.Sprintf("com.amazonaws.ecs.capability.docker-remote-api.1.%d", v))
 	}

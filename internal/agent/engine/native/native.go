@@ -107,6 +107,9 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		UnifiedCgroups: tree.Unified(), SwapAccounting: shims.LimitsSwap(), Seccomp: !config.NoSeccomp,
 		OpenFiles: openFiles(), RecursiveReadonly: unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}) != unix.ENOSYS,
 	}
+	if e.machine.AppArmor, err = loadAppArmor(config.Instance); err != nil {
+		return nil, err
+	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.adopt(ctx); err != nil {
 		e.Close()

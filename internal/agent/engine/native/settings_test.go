@@ -108,6 +108,18 @@ func TestSettingsReachTheProcess(t *testing.T) {
 			with: func(c *engine.ContainerSpec) { c.Host.Init = &yes }},
 		{name: "death by a signal under an init", args: []string{"kill", "9"}, code: 137,
 			with: func(c *engine.ContainerSpec) { c.Host.Init = &yes }},
+		{name: "nothing to read", args: []string{"stdin"}, want: "device 1:3\n"},
+		{name: "an open stdin", args: []string{"stdin"}, want: "pipe\n", with: func(c *engine.ContainerSpec) { c.Config.OpenStdin = true }},
+		{name: "a terminal", args: []string{"stdin"}, want: "terminal 90x30\r\n",
+			with: func(c *engine.ContainerSpec) { c.Config.Tty, c.Host.ConsoleSize = true, [2]uint{30, 90} }},
+		{name: "a terminal's kind", args: []string{"env", "TERM"}, want: "xterm\r\n", with: func(c *engine.ContainerSpec) { c.Config.Tty = true }},
+		{name: "a terminal's kind that is asked for", args: []string{"env", "TERM"}, want: "vt100\r\n",
+			with: func(c *engine.ContainerSpec) { c.Config.Tty, c.Config.Env = true, []string{"TERM=vt100"} }},
+		{name: "a terminal under an init", args: []string{"stdin"}, want: "terminal 0x0\r\n",
+			with: func(c *engine.ContainerSpec) { c.Config.Tty, c.Host.Init = true, &yes }},
+		{name: "a terminal of a user", args: []string{"write", "/dev/tty"}, want: "written\r\n",
+			with: func(c *engine.ContainerSpec) { c.Config.Tty, c.Config.User = true, "alice" }},
+		{name: "no network", args: []string{"interfaces"}, want: "lo up\n", with: func(c *engine.ContainerSpec) { c.Config.NetworkDisabled = true }},
 		{name: "a device", args: []string{"cat", "/dev/nothing"},
 			with: func(c *engine.ContainerSpec) {
 				c.Host.Devices = []container.DeviceMapping{{PathOnHost: "/dev/null", PathInContainer: "/dev/nothing", CgroupPermissions: "r"}}
@@ -169,7 +181,7 @@ func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 		{"HostConfig.Links, HostConfig.UsernsMode", func(c *engine.ContainerSpec) { c.Host.Links, c.Host.UsernsMode = []string{"a:b"}, "host" }},
 		{"HostConfig.DeviceRequests", func(c *engine.ContainerSpec) { c.Host.DeviceRequests = []container.DeviceRequest{{Driver: "nvidia"}} }},
 		{"HostConfig.BlkioWeight", func(c *engine.ContainerSpec) { c.Host.BlkioWeight = 10 }},
-		{"Config.Tty", func(c *engine.ContainerSpec) { c.Config.Tty = true }},
+		{"this machine has no AppArmor", func(c *engine.ContainerSpec) { c.Host.SecurityOpt = []string{"apparmor:strict"} }},
 		{"Config.Healthcheck", func(c *engine.ContainerSpec) {
 			c.Config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/health"}}
 		}},

@@ -70,6 +70,7 @@ func (e *Engine) spawn(ctx context.Context, spec engine.TaskSpec, lock *os.File)
 	}
 	if err := writeJSON(filepath.Join(dir, shim.TaskFile), shim.Task{
 		Instance: e.config.Instance, Task: spec.Task, CPU: spec.CPU, CPUHard: spec.CPUHard, Memory: spec.Memory,
+		SharedPID: spec.PIDMode == engine.TaskNamespace, SharedIPC: spec.IPCMode == engine.TaskNamespace, PIDs: processLimit(),
 		NetNS: spec.NetNS, NoNetwork: spec.NoNetwork, Listen: spec.Listen, ListenIn: spec.ListenIn,
 	}); err != nil {
 		return nil, err

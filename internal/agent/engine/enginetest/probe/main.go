@@ -23,6 +23,7 @@ func main() {
 		"status": status, "unshare": unshare, "kill": kill, "late": late,
 		"listen": listen, "burn": burn, "copy": copyInput, "others": others, "terminal": terminal,
 		"get": get, "lookup": lookup, "serve": serve,
+		"stdin": stdin, "namespace": namespace, "interfaces": interfaces, "bomb": bomb,
 	}[os.Args[1]]
 	if !ok {
 		fail("probe: can't " + os.Args[1])

@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/moby/api/types/mount"
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
 const defaultShmSize = 64 << 20
@@ -63,7 +65,11 @@ func defaultMounts(req Request) []specs.Mount {
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{access, "nosuid", "noexec", "nodev"}},
 	}
-	if !req.Host.IpcMode.IsNone() {
+	switch {
+	case req.Host.IpcMode.IsNone() || req.IPCMode == engine.NoNamespace:
+	case req.Shm != "":
+		all = append(all, specs.Mount{Destination: "/dev/shm", Type: "bind", Source: req.Shm, Options: []string{"rbind", "rprivate"}})
+	default:
 		all = append(all, specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
 			Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(shm, 10)}})
 	}

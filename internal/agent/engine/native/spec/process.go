@@ -38,6 +38,9 @@ func newProcess(req Request, hostname string) (*specs.Process, error) {
 		Capabilities: &specs.LinuxCapabilities{Bounding: capabilities, Effective: capabilities, Permitted: capabilities},
 	}
 	p.User.Umask = req.Host.Umask
+	if p.Terminal = req.Config.Tty; p.Terminal {
+		p.ConsoleSize = &specs.Box{Height: req.Host.ConsoleSize[0], Width: req.Host.ConsoleSize[1]}
+	}
 	return p, nil
 }
 
@@ -63,11 +66,15 @@ func command(req Request) ([]string, error) {
 	return args, nil
 }
 
-// environment is Docker's: PATH and HOSTNAME, the image's, then the container's, later ones replacing earlier ones.
+// environment is Docker's: PATH and HOSTNAME, with a terminal its kind, the image's, then the container's, later ones replacing earlier ones.
 // A name without "=" removes the variable.
 func environment(req Request, hostname string) []string {
 	env := []string{defaultPath, "HOSTNAME=" + hostname}
 	at := map[string]int{"PATH": 0, "HOSTNAME": 1}
+	if req.Config.Tty {
+		at["TERM"] = len(env)
+		env = append(env, "TERM=xterm")
+	}
 	for _, setting := range slices.Concat(req.Image.Env, req.Config.Env) {
 		name, _, set := strings.Cut(setting, "=")
 		i, known := at[name]

@@ -45,7 +45,7 @@ var translatedConfig = []string{
 	// Said of the container and asking for nothing here: the image is the engine's matter, the timeout comes with each
 	// stop, output is always attached.
 	"Image", "StopTimeout", "AttachStdout", "AttachStderr", "ExposedPorts", "Labels",
-	"NetworkDisabled", // then engine.ContainerSpec has a network of its own
+	"Tty", "OpenStdin", "NetworkDisabled",
 }
 
 var translatedHost = []string{

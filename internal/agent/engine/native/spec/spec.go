@@ -12,6 +12,8 @@ import (
 	"github.com/moby/profiles/seccomp"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
 // Request is a container to translate.
@@ -25,6 +27,10 @@ type Request struct {
 	Hostname string
 	// OwnNetwork says that the container's network namespace is not the host's.
 	OwnNetwork bool
+	// PIDMode and IPCMode are the task's. Of namespaces that are the task's the shim knows the place.
+	PIDMode, IPCMode engine.NamespaceMode
+	// Shm is a directory for /dev/shm; empty: a file system of the container's own.
+	Shm string
 	// ResolvConf, Hosts and HostnameFile are files mounted at their places in /etc; empty ones are left to the image.
 	ResolvConf, Hosts, HostnameFile string
 
@@ -37,6 +43,7 @@ type Machine struct {
 	SwapAccounting bool   // memory and swap can be limited together
 	Seccomp        bool   // filter system calls
 	OpenFiles      uint64 // the limit of open files of a container that names none
+	AppArmor       string // the profile of a container that names none; empty: the machine has no AppArmor
 	// RecursiveReadonly says that a read-only mount can be so with all that is mounted below it.
 	RecursiveReadonly bool
 }
@@ -49,6 +56,7 @@ type Result struct {
 	User       string
 	Groups     []string
 	Init       bool
+	Stdin      bool // open and empty
 	StopSignal int
 }
 
@@ -86,6 +94,9 @@ func New(req Request) (*Result, error) {
 		return nil, err
 	}
 	s.Process.NoNewPrivileges = options.noNewPrivileges
+	if s.Process.ApparmorProfile, err = appArmor(req, options); err != nil {
+		return nil, err
+	}
 	if linux.Seccomp, err = systemCalls(req, options, s); err != nil {
 		return nil, err
 	}
@@ -95,7 +106,7 @@ func New(req Request) (*Result, error) {
 	}
 	return &Result{
 		Spec: s, Hostname: hostname, User: first(req.Config.User, req.Image.User), Groups: req.Host.GroupAdd,
-		Init: req.Host.Init != nil && *req.Host.Init, StopSignal: stop,
+		Init: req.Host.Init != nil && *req.Host.Init, Stdin: req.Config.OpenStdin, StopSignal: stop,
 	}, nil
 }
 
@@ -104,6 +115,7 @@ type security struct {
 	noNewPrivileges bool
 	unconfined      bool
 	profile         string // a seccomp profile as JSON; empty: Docker's
+	appArmor        string // a profile's name; empty: the machine's default
 }
 
 func securityOptions(options []string) (security, error) {
@@ -121,12 +133,27 @@ func securityOptions(options []string) (security, error) {
 			s.unconfined = true
 		case key == "seccomp" && strings.HasPrefix(value, "{"):
 			s.profile = value
-		case (key == "apparmor" || key == "label") && (value == "unconfined" || value == "disable"):
+		case key == "apparmor" && value != "":
+			s.appArmor = value
+		case key == "label" && value == "disable":
 		default:
 			return s, fmt.Errorf("SecurityOpt %q is not supported by Berth", o)
 		}
 	}
 	return s, nil
+}
+
+// appArmor returns the name of the profile; empty for none.
+func appArmor(req Request, options security) (string, error) {
+	switch {
+	case options.appArmor == "unconfined" || options.appArmor == "" && req.Host.Privileged:
+		return "", nil
+	case options.appArmor == "":
+		return req.Machine.AppArmor, nil
+	case req.Machine.AppArmor == "":
+		return "", fmt.Errorf("AppArmor profile %q is asked for, and this machine has no AppArmor", options.appArmor)
+	}
+	return options.appArmor, nil
 }
 
 // systemCalls returns the filter: the one asked for, or Docker's without x32. The kernels of Fargate have no such system
@@ -165,9 +192,7 @@ func newLinux(req Request) (*specs.Linux, error) {
 	}
 	l := &specs.Linux{
 		Resources: resources, Devices: devices, Sysctl: sysctls,
-		Namespaces: []specs.LinuxNamespace{
-			{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
-		},
+		Namespaces:    namespaces(req),
 		MaskedPaths:   chosen(req.Host.MaskedPaths, maskedPaths, req.Host.Privileged),
 		ReadonlyPaths: chosen(req.Host.ReadonlyPaths, readonlyPaths, req.Host.Privileged),
 	}
@@ -175,6 +200,18 @@ func newLinux(req Request) (*specs.Linux, error) {
 		l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	return l, nil
+}
+
+// namespaces returns those of the container's own.
+func namespaces(req Request) []specs.LinuxNamespace {
+	all := []specs.LinuxNamespace{{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}}
+	if req.PIDMode == engine.OwnNamespace {
+		all = append(all, specs.LinuxNamespace{Type: specs.PIDNamespace})
+	}
+	if req.IPCMode == engine.OwnNamespace || req.IPCMode == engine.NoNamespace {
+		all = append(all, specs.LinuxNamespace{Type: specs.IPCNamespace})
+	}
+	return all
 }
 
 // chosen returns the paths asked for, or the defaults, which a privileged container goes without.
@@ -206,6 +243,8 @@ func sysctls(req Request) (map[string]string, error) {
 		switch {
 		case strings.HasPrefix(name, "net.") && !req.OwnNetwork:
 			return nil, fmt.Errorf("sysctl %q is the host's in a task on the host's network", name)
+		case (strings.HasPrefix(name, "fs.mqueue.") || ipcSysctl(name)) && req.IPCMode == engine.HostNamespace:
+			return nil, fmt.Errorf("sysctl %q is the host's in a task with ipcMode host", name)
 		case strings.HasPrefix(name, "net."), strings.HasPrefix(name, "fs.mqueue."), ipcSysctl(name):
 			all[name] = value
 		default:
