@@ -26,7 +26,8 @@ func TestDefinitionsThatBerthDoesNotRunAreRefused(t *testing.T) {
 	w := newWorld(t, Config{})
 	_, call := w.wire()
 	for _, body := range []string{
-		definitionOf(onHost+`, "pidMode": "task"`, small),
+		definitionOf(onHost, small+`, "dockerSecurityOptions": ["no-new-privileges", "label:type:strict_t"]`),
+		definitionOf(onHost, small+`, "dockerSecurityOptions": ["credentialspec:ssm:parameter"]`),
 		definitionOf(onHost+`, "volumes": [{"name": "v", "configuredAtLaunch": true}]`, small+`, "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]`),
 		definitionOf(onHost+`, "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "transitEncryption": "ENABLED", "authorizationConfig": {"accessPointId": "fsap-1"}}}]`, small),
 		definitionOf(onHost+`, "taskRoleArn": "r", "volumes": [{"name": "v", "s3filesVolumeConfiguration": {"fileSystemArn": "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1"}}]`, small),

@@ -11,7 +11,7 @@ import (
 // registerTaskDefinitions gives the operations on task definitions to a server.
 func (s *Service) registerTaskDefinitions(svc *wire.Service) {
 	wire.Handle(svc, api.RegisterTaskDefinition, s.RegisterTaskDefinition,
-		slices.Concat([]wire.Option{wire.Validate(definition.Validate), wire.RefuseWhere(refuseS3)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
+		slices.Concat([]wire.Option{wire.Validate(definition.Validate), wire.RefuseWhere(refuseS3), wire.RefuseWhere(refuseSecurity)}, registerTaskDefinitionRefused, registerTaskDefinitionNotes)...)
 	wire.Handle(svc, api.DescribeTaskDefinition, s.DescribeTaskDefinition)
 	wire.Handle(svc, api.ListTaskDefinitions, s.ListTaskDefinitions)
 	wire.Handle(svc, api.ListTaskDefinitionFamilies, s.ListTaskDefinitionFamilies)
@@ -26,16 +26,11 @@ var registerTaskDefinitionRefused = []wire.Option{
 	wire.Refuse("volumes.fsxWindowsFileServerVolumeConfiguration", "containers run on Linux"),
 	wire.Refuse("volumes.s3filesVolumeConfiguration", "S3 Files is not there"),
 	wire.Refuse("volumes.configuredAtLaunch", "EBS volumes are not there"),
-	wire.Refuse("pidMode", "each container has a PID namespace of its own"),
-	wire.Refuse("ipcMode", "each container has an IPC namespace of its own"),
 	wire.Refuse("proxyConfiguration", "App Mesh is not there"),
 	wire.Refuse("runtimePlatform.operatingSystemFamily", "containers run on Linux", "LINUX"),
 	wire.Refuse("enableFaultInjection", "fault injection is not there"),
 
 	wire.Refuse("containerDefinitions.environmentFiles", "environment files are not read"),
-	wire.Refuse("containerDefinitions.dockerSecurityOptions", "AppArmor, SELinux and credential specifications are not there", "no-new-privileges", "no-new-privileges:true"),
-	wire.Refuse("containerDefinitions.interactive", "containers have no standard input"),
-	wire.Refuse("containerDefinitions.pseudoTerminal", "containers have no terminal"),
 	wire.Refuse("containerDefinitions.resourceRequirements.type", "accelerators other than GPUs are not there", "GPU"),
 	wire.Refuse("containerDefinitions.resourceRequirements.sharingStrategy", "a GPU is one container's"),
 	wire.Refuse("containerDefinitions.credentialSpecs", "credential specifications are not there"),
@@ -57,6 +52,9 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.image", "pulled when neither the machine nor its Docker daemon has it, with the login of ~/.docker/config.json; a name without a registry that is not known to be Docker Hub's is not pulled ([images.md](images.md))"),
 	wire.Note("containerDefinitions.linuxParameters.maxSwap", "on a machine whose kernel does not account swap only 0 can be had"),
 	wire.Note("containerDefinitions.linuxParameters.swappiness", "control groups v2 have no such setting: there it says nothing, as on Docker"),
+	wire.Note("pidMode", "with task, a container's process is not the first of its namespace: that one is Berth's and reaps"),
+	wire.Note("containerDefinitions.dockerSecurityOptions", "no-new-privileges, apparmor:PROFILE and label:disable. Tasks with AppArmor are placed on machines that have it; other labels of SELinux and credential specifications are refused"),
+	wire.Note("containerDefinitions.systemControls", "of a namespace that the task's containers share, the value of the container that starts last holds, as on AWS; of one that is the machine's, none can be set"),
 	wire.Note("containerDefinitions.secrets", "a parameter of Parameter Store may be given as NAME:VERSION or NAME:LABEL too; a member of a secret's JSON that is no text is given as it is written there; a secret that is binary ends the task ([secrets.md](secrets.md))"),
 	wire.Note("networkMode", "in mode bridge containers have IPv4 alone, and reach neither the loopback addresses of the host nor link-local ones ([networking.md](networking.md))"),
 	wire.Note("containerDefinitions.links", "a container finds by them addresses and single ports, not, as Docker has it, the other's environment variables"),

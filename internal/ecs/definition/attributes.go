@@ -110,6 +110,9 @@ func containerAttributes(c *container) (n needs) {
 		n.when(strings.HasPrefix(s, "credentialspec:"), capability+"gmsa")
 		n.when(strings.HasPrefix(s, "credentialspecdomainless:"), capability+"gmsa-domainless")
 	}
+	for _, o := range c.DockerSecurityOptions {
+		n.when(strings.HasPrefix(o, "apparmor"), classic+"apparmor")
+	}
 	n.when(len(c.EnvironmentFiles) > 0, capability+"env-files.s3")
 	n.when(len(c.DependsOn) > 0 || c.StartTimeout != nil || c.StopTimeout != nil, capability+"container-ordering")
 	n.when(c.RestartPolicy != nil && isSet(c.RestartPolicy.Enabled), capability+"container-restart-policy")
