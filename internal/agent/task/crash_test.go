@@ -62,7 +62,52 @@ var fates = []fate{{
 	scripts:  map[string]fake.Behaviour{"web:1": {PullTakes: time.Hour}},
 	stop:     true,
 	statuses: []string{stopped}, starts: map[string]int{}, exits: map[string]int{},
+}, {
+	name:    "starts a container once another has succeeded",
+	scripts: map[string]fake.Behaviour{"side:1": {Runs: 2 * time.Second}},
+	change:  webWaitsFor(acs.ContainerConditionSuccess),
+	stop:    true, statuses: []string{running, stopped}, starts: map[string]int{idA + "/web": 1, idA + "/side": 1},
+	exits: map[string]int{"web": 0, "side": 0},
+}, {
+	name: "starts a container once another is healthy",
+	change: func(t *acs.Task) {
+		webWaitsFor(acs.ContainerConditionHealthy)(t)
+		checked(&t.Containers[1])
+	},
+	stop: true, statuses: []string{running, stopped}, starts: map[string]int{idA + "/web": 1, idA + "/side": 1},
+	exits: map[string]int{"web": 0, "side": 0},
+}, {
+	name:     "has a container that waits in vain",
+	scripts:  map[string]fake.Behaviour{"side:1": {Runs: 2 * time.Second, ExitCode: 3}},
+	change:   webWaitsFor(acs.ContainerConditionSuccess),
+	statuses: []string{stopped}, starts: map[string]int{idA + "/side": 1}, exits: map[string]int{"side": 3},
+	reasons: map[string]string{"web": "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side(side:1) (STOPPED->RUNNING) - Exit: 3] for target [web(web:1) (CREATED->RUNNING)] as dependency did not exit successfully."},
+}, {
+	name: "has a container that waits for too long, for what ends well when it is stopped",
+	change: func(t *acs.Task) {
+		three := int32(3)
+		webWaitsFor(acs.ContainerConditionSuccess)(t)
+		t.Containers[1].StartTimeout = &three
+	},
+	statuses: []string{stopped}, starts: map[string]int{idA + "/side": 1}, exits: map[string]int{"side": 0},
+	reasons: map[string]string{"web": "CannotStartContainerError: dependency graph: container ordering dependency [side(side:1) (RUNNING->RUNNING)] for target [web(web:1) (CREATED->RUNNING)] has timed out."},
+}, {
+	name:    "has its essential container restarted, twice",
+	scripts: map[string]fake.Behaviour{"web:1": runsThen(1, 3*time.Second, 2*time.Second, time.Hour)},
+	change: func(t *acs.Task) {
+		second := int32(1)
+		t.Containers[0].RestartPolicy = &acs.RestartPolicy{Enabled: true, RestartAttemptPeriod: &second}
+	},
+	stop: true, statuses: []string{running, stopped}, starts: map[string]int{idA + "/web": 3, idA + "/side": 1},
+	exits: map[string]int{"web": 0, "side": 0},
 }}
+
+// webWaitsFor has the task's essential container wait for the one beside it.
+func webWaitsFor(condition acs.ContainerCondition) func(*acs.Task) {
+	return func(t *acs.Task) {
+		t.Containers[0].DependsOn = []acs.ContainerDependency{{ContainerName: "side", Condition: condition}}
+	}
+}
 
 // TestTheAgentDiesAtEveryStep kills the agent before and after each of its steps into the world outside, starts the
 // next one on what it left, and checks that the task's story is the same as if nothing had happened.
