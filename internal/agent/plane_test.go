@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +21,7 @@ import (
 // what it hears.
 type plane struct {
 	*httptest.Server
-	t *testing.T
+	t testing.TB
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced whenever something was heard
@@ -28,7 +29,7 @@ type plane struct {
 	sockets map[string]*websocket.Conn // ACS by container instance
 }
 
-func newPlane(t *testing.T) *plane {
+func newPlane(t testing.TB) *plane {
 	p := &plane{t: t, changed: make(chan struct{}), heard: map[string][]jsontext.Value{}, sockets: map[string]*websocket.Conn{}}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
@@ -78,6 +79,9 @@ func (p *plane) serveSocket(w http.ResponseWriter, r *http.Request) {
 		var f struct {
 			Type    string         `json:"type"`
 			Message jsontext.Value `json:"message"`
+		}
+		if _, body, signed := bytes.Cut(data, []byte("\r\n\r\n")); signed { // telemetry
+			data = body
 		}
 		if json.Unmarshal(data, &f) == nil {
 			p.hear(f.Type, f.Message)
