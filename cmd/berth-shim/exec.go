@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/berth-dev/berth/internal/shim"
 )
+
+// tidyAfter is how long after the last further process has ended the memory goes back that it took to start them.
+const tidyAfter = 2 * time.Second
 
 // Exec runs a further process in a container.
 func (t *task) Exec(ctx context.Context, e *shim.Exec, started func([]*os.File) error) (int, error) {
@@ -26,6 +30,7 @@ func (t *task) Exec(ctx context.Context, e *shim.Exec, started func([]*os.File) 
 	if err != nil {
 		return 0, err
 	}
+	defer t.tidy.Reset(tidyAfter)
 	x := &execution{process: process}
 	defer context.AfterFunc(ctx, x.kill)()
 	err = started(files)

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -30,6 +32,7 @@ type task struct {
 	// pause and ipc hold the namespaces that the containers share; nil where they share none.
 	pause *exec.Cmd
 	ipc   *os.File
+	tidy  *time.Timer // gives memory back that is not needed while nothing happens
 	// netns is the namespace file that containers join; nil for the host's.
 	netns     *os.File
 	listeners []*os.File
@@ -58,6 +61,7 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 		return nil, err
 	}
 	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{}), mounted: map[string]bool{}}
+	t.tidy = time.AfterFunc(math.MaxInt64, debug.FreeOSMemory)
 	if err := t.group.Create(); err != nil {
 		return nil, err
 	}

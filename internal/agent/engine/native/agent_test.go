@@ -31,6 +31,8 @@ type planned struct {
 	Task string
 	Args []string // of the probe
 	Stop int64    // after how many milliseconds of running it is stopped; 0: it ends by itself
+	Runs int      // how often it runs, where that is more than once; it is stopped for good then
+	Exec []string // of the probe: a further process, which the agent waits for
 }
 
 // shipped is where the agent writes the log lines it has read, one "offset text" a line.
@@ -88,6 +90,7 @@ func (p plan) bring(ctx context.Context, m *machine, e *Engine, t planned) error
 		return err
 	}
 	c := m.container(t.Task, "app", t.Args...)
+	c.Restarts = t.Runs > 1
 	if err := e.CreateContainer(ctx, t.Task, c); err != nil {
 		return err
 	}
@@ -96,6 +99,16 @@ func (p plan) bring(ctx context.Context, m *machine, e *Engine, t planned) error
 	shipping.Go(func() { shipErr = p.ship(ctx, t.Task, c.Log.Dir) })
 	if err := e.StartContainer(ctx, t.Task, "app"); err != nil {
 		return err
+	}
+	if len(t.Exec) > 0 {
+		if err := execute(ctx, e, t); err != nil {
+			return err
+		}
+	}
+	if t.Runs > 1 {
+		if err := runAgain(ctx, e, t); err != nil {
+			return err
+		}
 	}
 	if t.Stop > 0 {
 		time.Sleep(time.Duration(t.Stop) * time.Millisecond) // a user's whim
@@ -108,6 +121,39 @@ func (p plan) bring(ctx context.Context, m *machine, e *Engine, t planned) error
 		return shipErr
 	}
 	return os.WriteFile(p.done(t.Task), nil, 0o600)
+}
+
+// runAgain restarts the task's container whenever it has stopped, until it has run as often as it is to.
+func runAgain(ctx context.Context, e *Engine, t planned) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	states, err := e.Watch(ctx, t.Task)
+	if err != nil {
+		return err
+	}
+	for s := range states {
+		c := s.Containers[0]
+		switch {
+		case c.State != engine.Stopped:
+		case c.Runs == t.Runs:
+			return e.StopContainer(ctx, t.Task, "app", time.Second)
+		default:
+			if err := e.RestartContainer(ctx, t.Task, "app", c.Runs+1); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func execute(ctx context.Context, e *Engine, t planned) error {
+	p, err := e.Exec(ctx, t.Task, "app", engine.ExecSpec{Cmd: append([]string{"/probe"}, t.Exec...)})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	_, err = io.Copy(io.Discard, p.Stdout())
+	return err
 }
 
 // ship copies the spool to a file from where an earlier agent left off: what the file holds is the record of that.

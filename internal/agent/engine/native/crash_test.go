@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/shim"
 )
 
 // Agents are killed one after the other at random moments while tasks start, log and stop; with them everything in their
@@ -32,15 +33,17 @@ func killAgents(t *testing.T) {
 	m := newMachine(t)
 	p := plan{Instance: m.instance, Dir: m.dir, Run: m.run, Shim: m.shim}
 	want := map[string]int{}
-	for i := range 6 {
+	for i := range 8 {
 		task := planned{Task: randomID(16)}
-		switch i % 3 {
+		switch i % 4 {
 		case 0:
 			task.Args, want[task.Task] = []string{"exit", fmt.Sprint(i + 1)}, i+1
 		case 1:
 			task.Args, want[task.Task] = []string{"print", "3000", "40"}, 0
 		case 2:
 			task.Args, task.Stop, want[task.Task] = []string{"count", "200"}, 30, 0
+		case 3:
+			task.Args, task.Runs, want[task.Task] = []string{"print", "100", "40"}, 5, 0
 		}
 		p.Tasks = append(p.Tasks, task)
 	}
@@ -67,7 +70,8 @@ func killAgents(t *testing.T) {
 		if task.Stop > 0 && c.ExitCode == 2 {
 			c.ExitCode = 0 // the signal came when Go listened to it and the probe not yet
 		}
-		if s.Lost || len(s.Containers) != 1 || c.State != engine.Stopped || !c.ExitKnown || c.ExitCode != want[task.Task] || c.RuntimeID != RuntimeID(task.Task, "app") {
+		if s.Lost || len(s.Containers) != 1 || c.State != engine.Stopped || !c.ExitKnown || c.ExitCode != want[task.Task] || c.RuntimeID != RuntimeID(task.Task, "app") ||
+			c.Runs != max(task.Runs, 1) {
 			t.Errorf("%v ended as %+v", task.Args, s)
 		}
 		checkShipped(t, p, task)
@@ -112,11 +116,12 @@ func checkShipped(t *testing.T, p plan, task planned) {
 		}
 		seen[strings.TrimRight(text, "x")]++
 	}
-	if task.Args[0] == "print" && len(lines) != 3000 {
+	runs := max(task.Runs, 1)
+	if task.Args[0] == "print" && fmt.Sprint(len(lines)/runs) != task.Args[1] {
 		t.Errorf("%v: %d lines came", task.Args, len(lines))
 	}
-	for i := range lines {
-		if seen[fmt.Sprint(i)] != 1 {
+	for i := range len(lines) / runs {
+		if seen[fmt.Sprint(i)] != runs {
 			t.Fatalf("%v: %d came %d times", task.Args, i, seen[fmt.Sprint(i)])
 		}
 	}
@@ -375,4 +380,32 @@ func TestCleanFindsShimsThatAreNotUpYet(t *testing.T) {
 			t.Fatalf("shims are left: %v", left)
 		}
 	}
+}
+
+// What a killed agent ran in a container ends with it, and the container goes on.
+func TestFurtherProcessesEndWithAKilledAgent(t *testing.T) {
+	m := newMachine(t)
+	task := planned{Task: randomID(16), Args: []string{"sleep"}, Exec: []string{"stubborn"}}
+	file := filepath.Join(m.dir, "plan")
+	must(t, writeJSON(file, plan{Instance: m.instance, Dir: m.dir, Run: m.run, Shim: m.shim, Tasks: []planned{task}}))
+	agent := startAgent(t, file)
+	for _, err := os.Stat(filepath.Join(m.run, "shims", task.Task, shim.StateFile)); err != nil; _, err = os.Stat(filepath.Join(m.run, "shims", task.Task, shim.StateFile)) {
+		time.Sleep(time.Millisecond)
+	}
+	e := m.open(t)
+	await(t, e, task.Task, "running", func(s engine.TaskStatus) bool {
+		return len(s.Containers) == 1 && s.Containers[0].State == engine.Running
+	})
+	for _, want := range []string{"1\n", "0\n"} {
+		for deadline := time.Now().Add(20 * time.Second); look(t, e, task.Task, "app", "others") != want; {
+			if time.Now().After(deadline) {
+				t.Fatalf("there never were %s further processes", want)
+			}
+		}
+		unix.Kill(-agent.Process.Pid, unix.SIGKILL)
+		agent.Wait()
+	}
+	must(t, e.StopContainer(t.Context(), task.Task, "app", 10*time.Second))
+	must(t, e.RemoveTask(t.Context(), task.Task))
+	nothingLeft(t, m, e)
 }

@@ -15,6 +15,7 @@ func BenchmarkExec(b *testing.B) {
 	must(b, e.CreateTask(b.Context(), engine.TaskSpec{Task: task, NoNetwork: true}))
 	must(b, e.CreateContainer(b.Context(), task, m.container(task, "app", "sleep")))
 	must(b, e.StartContainer(b.Context(), task, "app"))
+	before := shimMemory(b, e, task)
 	for b.Loop() {
 		p, err := e.Exec(b.Context(), task, "app", engine.ExecSpec{Cmd: []string{"/probe", "exit", "0"}})
 		must(b, err)
@@ -26,6 +27,7 @@ func BenchmarkExec(b *testing.B) {
 		}
 		must(b, p.Close())
 	}
+	b.ReportMetric(float64(shimMemory(b, e, task)-before), "KB-more")
 	must(b, e.RemoveTask(b.Context(), task))
 }
 

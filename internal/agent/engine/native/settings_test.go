@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +272,7 @@ func TestLimitsAreKept(t *testing.T) {
 	if !s.OOMKilled || s.ExitCode != 137 {
 		t.Errorf("over the task's limit: %+v", s)
 	}
+	theOneThatAte(t, m, e)
 	task := randomID(16)
 	must(t, e.CreateTask(t.Context(), engine.TaskSpec{Task: task, CPU: 512, CPUHard: true, Memory: 64 << 20}))
 	c := m.container(task, "app", "sleep")
@@ -294,6 +296,22 @@ func TestLimitsAreKept(t *testing.T) {
 			filepath.Join(inner, "memory.memsw.limit_in_bytes"):                   fmt.Sprint(64 << 20),
 		} {
 			wantFile(t, file, want)
+		}
+	}
+	must(t, e.RemoveTask(t.Context(), task))
+}
+
+// theOneThatAte is told, and the other goes on, when a task is over its limit.
+func theOneThatAte(t *testing.T, m *machine, e *Engine) {
+	t.Helper()
+	task := randomID(16)
+	begin(t, m, e, engine.TaskSpec{Task: task, NoNetwork: true, Memory: 32 << 20}, map[string][]string{"modest": {"sleep"}, "greedy": {"eat", "64"}})
+	s := await(t, e, task, "over its memory", func(s engine.TaskStatus) bool {
+		return slices.ContainsFunc(s.Containers, func(c engine.ContainerStatus) bool { return c.State == engine.Stopped })
+	})
+	for _, c := range s.Containers {
+		if greedy := c.Name == "greedy"; c.OOMKilled != greedy || (c.State == engine.Stopped) != greedy {
+			t.Errorf("%s is %+v", c.Name, c)
 		}
 	}
 	must(t, e.RemoveTask(t.Context(), task))
