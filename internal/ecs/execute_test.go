@@ -25,6 +25,14 @@ func (s *sessions) Execute(_ context.Context, e Execution) (api.Session, error) 
 	return api.Session{SessionId: "ecs-execute-command-1", StreamUrl: "ws://here", TokenValue: "secret"}, s.fails
 }
 
+// enterable is a world whose tasks stay as they are made, with a Session Manager.
+func enterable(t *testing.T, s Sessions) *world {
+	w := unserved(t)
+	w.config.Sessions = s
+	t.Cleanup(func() { w.db.Close() })
+	return w
+}
+
 // executable makes a task whose containers run, with an agent that executes commands in them.
 func (w *world) executable(change func(*Task)) string {
 	w.t.Helper()
@@ -43,8 +51,7 @@ func (w *world) executable(change func(*Task)) string {
 
 func TestACommandIsExecutedWhereItWasAskedFor(t *testing.T) {
 	opener := &sessions{}
-	w := newWorld(t, Config{Sessions: opener})
-	w.cluster("default")
+	w := enterable(t, opener)
 	got(w.RegisterTaskDefinition(w.ctx, &api.RegisterTaskDefinitionRequest{Family: "web", NetworkMode: api.NetworkModeHost, ContainerDefinitions: []api.ContainerDefinition{
 		{Name: "web", Image: "web", Memory: new(int32(64)), LogConfiguration: &api.LogConfiguration{LogDriver: api.LogDriverAwslogs,
 			Options: map[string]string{"awslogs-group": "/web", "awslogs-region": here.Region}}},
@@ -77,8 +84,7 @@ func TestACommandIsExecutedWhereItWasAskedFor(t *testing.T) {
 }
 
 func TestWhatAClusterAsksOfSessionsIsNotLeftOut(t *testing.T) {
-	w := newWorld(t, Config{Sessions: &sessions{}})
-	w.cluster("default")
+	w := enterable(t, &sessions{})
 	id := w.executable(nil)
 	for named, c := range map[string]*api.ExecuteCommandConfiguration{
 		"kmsKeyId":     {KmsKeyId: "alias/exec"},
@@ -118,8 +124,7 @@ func TestACommandThatCannotBeExecutedIsRefused(t *testing.T) {
 		{what: "the credentials of a task", request: api.ExecuteCommandRequest{Container: "web"}, caller: wire.Caller{Kind: wire.Role, TaskARN: "arn:aws:ecs:x:y:task/default/z"}, code: "AccessDeniedException"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			w := newWorld(t, Config{Sessions: &sessions{fails: c.fails}})
-			w.cluster("default")
+			w := enterable(t, &sessions{fails: c.fails})
 			got(w.RegisterTaskDefinition(w.ctx, &api.RegisterTaskDefinitionRequest{Family: "web", ContainerDefinitions: []api.ContainerDefinition{{Name: "web", Image: "web", Memory: new(int32(64))}}}))(w)
 			r := c.request
 			if r.Interactive = true; r.Task == "" {
