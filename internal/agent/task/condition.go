@@ -21,10 +21,10 @@ type wait struct {
 }
 
 // awaits looks at all that a container waits for.
-func (t *task) awaits(c *acs.Container, s engine.TaskStatus, now time.Time) wait {
+func (u *upkeep) awaits(c *acs.Container, s engine.TaskStatus, now time.Time) wait {
 	all := wait{holds: true}
 	for _, d := range dependencies(c) {
-		one := t.awaitsOne(c, d, s, now)
+		one := u.awaitsOne(c, d, s, now)
 		if one.never != nil {
 			return one
 		}
@@ -35,16 +35,16 @@ func (t *task) awaits(c *acs.Container, s engine.TaskStatus, now time.Time) wait
 }
 
 // awaitsOne looks at one dependency of a container, with the ECS agent's texts.
-func (t *task) awaitsOne(c *acs.Container, d acs.ContainerDependency, s engine.TaskStatus, now time.Time) wait {
-	on, have := t.container(d.ContainerName), find(s, d.ContainerName)
+func (u *upkeep) awaitsOne(c *acs.Container, d acs.ContainerDependency, s engine.TaskStatus, now time.Time) wait {
+	on, have := u.container(d.ContainerName), find(s, d.ContainerName)
 	never := func(problem, why string) wait {
 		return wait{never: fmt.Errorf("dependency graph: %scontainer ordering dependency [%s] for target [%s] %s",
-			problem, t.told(on, have), t.told(c, find(s, c.Name)), why)}
+			problem, u.told(on, have), u.told(c, find(s, c.Name)), why)}
 	}
 	const failed = "failed to resolve "
-	started, ended := have != nil && !have.StartedAt.IsZero(), t.isOver(on, have)
+	started, ended := have != nil && !have.StartedAt.IsZero(), u.isOver(on, have)
 	switch {
-	case t.failed(on.Name, have) != "":
+	case u.failed(on.Name, have) != "":
 		return never(failed, "because dependency will never start")
 	case !started:
 		return wait{}
@@ -54,7 +54,7 @@ func (t *task) awaitsOne(c *acs.Container, d acs.ContainerDependency, s engine.T
 		return wait{holds: true}
 	case ended && d.Condition == acs.ContainerConditionSuccess:
 		return never(failed, "as dependency did not exit successfully.")
-	case d.Condition == acs.ContainerConditionHealthy && t.healthOf(on.Name, have).Status == tcs.HealthStatusHealthy:
+	case d.Condition == acs.ContainerConditionHealthy && u.healthOf(on.Name, have).Status == tcs.HealthStatusHealthy:
 		return wait{holds: true}
 	case ended:
 		return never(failed, "as dependency exited before it was healthy.")
@@ -63,10 +63,31 @@ func (t *task) awaitsOne(c *acs.Container, d acs.ContainerDependency, s engine.T
 	if on.StartTimeout != nil && *on.StartTimeout > 0 {
 		timeout = time.Duration(*on.StartTimeout) * time.Second
 	}
-	if over := have.StartedAt.Add(timeout); now.Before(over) {
+	if over := u.startOf(have).Add(timeout); now.Before(over) {
 		return wait{until: over}
 	}
 	return never("", "has timed out.")
+}
+
+// startOf is when a run of a container began, by a clock that nobody sets: the one that ticks since the run was first seen.
+func (u *upkeep) startOf(have *engine.ContainerStatus) time.Time {
+	seen := u.begun[have.Name]
+	if seen.run != have.Runs || seen.at.IsZero() {
+		seen = begun{have.Runs, ticking(have.StartedAt)}
+		u.begun[have.Name] = seen
+	}
+	return seen.at
+}
+
+type begun struct {
+	run int
+	at  time.Time
+}
+
+// ticking is a time of the past as the monotonic clock has it, from now on.
+func ticking(past time.Time) time.Time {
+	now := time.Now()
+	return now.Add(-max(now.Sub(past), 0))
 }
 
 // told is a container as the ECS agent names it in such a text.

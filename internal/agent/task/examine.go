@@ -72,8 +72,9 @@ func (e *examinations) attend(s engine.TaskStatus) (changed bool) {
 		e.running[name] = &examination{have.Runs, cancel}
 		known := e.task.healthOf(name, have)
 		changed = e.task.diagnose(finding{name, known}) || changed
+		startedAt := ticking(have.StartedAt)
 		e.wg.Go(func() {
-			k.examine(ctx, have.StartedAt, known, func() probing { return e.task.probe(ctx, name, k) }, func(h db.Health) {
+			k.examine(ctx, startedAt, known, func() probing { return e.task.probe(ctx, name, k) }, func(h db.Health) {
 				select {
 				case e.found <- finding{name, h}:
 				case <-ctx.Done():

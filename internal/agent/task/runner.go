@@ -4,9 +4,10 @@
 //
 // A task's life is a straight line through idempotent steps:
 //
-//	prepare   network, images and log streams at once; then the task and its containers are created, and started in order
-//	watch     until an essential container ends, the task is to stop, or it is lost
-//	end       stop what runs; give the network back; report STOPPED
+//	prepare   network, images and log streams at once; then the task and its containers are created
+//	keep      start each container when what it waits for is so, look at the health of those that run, restart what is to
+//	          go on; until an essential container ends, the task is to stop, or it is lost (upkeep)
+//	end       stop what runs, in reverse; give the network back; report STOPPED
 //	remove    once that is acknowledged and all output is shipped: nothing is left
 //
 // Nothing is remembered of the way that the engine can tell. After a crash the goroutine walks the same line again,

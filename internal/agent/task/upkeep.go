@@ -20,6 +20,7 @@ type upkeep struct {
 
 	now     engine.TaskStatus // as the engine last said since the task was made
 	asked   map[string]int    // the run that was last asked for, by container
+	begun   map[string]begun  // when the runs that are waited for began, by container
 	answers chan answer       // has room for one of each container
 	callers sync.WaitGroup
 	exams   examinations
@@ -44,7 +45,7 @@ type sighting struct {
 // of up.
 func (t *task) keep(up, working context.Context) (err error) {
 	up, cancel := context.WithCancel(up)
-	u := &upkeep{task: t, up: up, working: working, asked: map[string]int{}, answers: make(chan answer, len(t.payload.Containers))}
+	u := &upkeep{task: t, up: up, working: working, asked: map[string]int{}, begun: map[string]begun{}, answers: make(chan answer, len(t.payload.Containers))}
 	u.exams.begin(up, t)
 	seen := make(chan sighting)
 	var following sync.WaitGroup
