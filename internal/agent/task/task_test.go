@@ -71,6 +71,7 @@ func TestWhatAContainerIsGiven(t *testing.T) {
 	lived(t, func(t *testing.T, w *world, a *agent) {
 		err := a.apply(payload(func(task *acs.Task) {
 			stop := int32(7)
+			task.PidMode, task.IpcMode = "task", "host"
 			web := &task.Containers[0]
 			web.StopTimeout, web.EntryPoint, web.Overrides = &stop, []string{"/entry"}, `{"command":["a","b"]}`
 			web.DockerConfig.Config = `{"WorkingDir":"/srv","user":"nobody","Labels":{"mine":"1"}}`
@@ -83,6 +84,9 @@ func TestWhatAContainerIsGiven(t *testing.T) {
 		shared, web, _ := w.machine.Spec(idA, "web")
 		if shared.CPU != 256 || !shared.CPUHard || shared.Memory != 256<<20 || shared.NetNS != "/run/netns/"+idA || shared.Hostname != "ip-172-31-0-4.ec2.internal" || shared.Listen != "169.254.170.2:51679" {
 			t.Errorf("the task is %+v", shared)
+		}
+		if shared.PIDMode != engine.TaskNamespace || shared.IPCMode != engine.HostNamespace || web.DockerName != "ecs-web-3-web-"+idA[:20] || web.Restarts {
+			t.Errorf("the namespaces are %q and %q, the container's name %s", shared.PIDMode, shared.IPCMode, web.DockerName)
 		}
 		for path, want := range map[string]string{shared.ResolvConf: "nameserver 172.31.0.2\nsearch ec2.internal\n", shared.Hosts: "127.0.0.1 localhost\n172.31.0.4 ip-172-31-0-4.ec2.internal\n"} {
 			if got, err := os.ReadFile(path); err != nil || string(got) != want {
