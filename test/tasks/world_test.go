@@ -166,12 +166,16 @@ func (w *world) describe(task types.Task) types.Task {
 	return out.Tasks[0]
 }
 
-// until waits until a task has a status.
+// until waits until a task has a status. One that has stopped must say why, whatever happened to it.
 func (w *world) until(status string, task types.Task) types.Task {
 	w.t.Helper()
-	for end := time.Now().Add(40 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		now := w.describe(task)
-		switch last := aws.ToString(now.LastStatus); {
+		last := aws.ToString(now.LastStatus)
+		if last == "STOPPED" && (aws.ToString(now.StoppedReason) == "" || now.StopCode == "") {
+			w.t.Errorf("%s has stopped and does not say why: %q %q%s", id(now), now.StopCode, aws.ToString(now.StoppedReason), reasons(now))
+		}
+		switch {
 		case last == status:
 			return now
 		case last == "STOPPED":

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	args := append(os.Args[1:], "", "", "")
+	args := append(os.Args[1:], "", "", "", "")
 	switch args[0] {
 	case "shell":
 		shell()
@@ -59,6 +59,14 @@ func main() {
 				fail(err)
 			}
 		}
+	case "write": // a text into a file
+		if err := os.WriteFile(args[1], []byte(args[2]), 0o644); err != nil {
+			fail(err)
+		}
+	case "fill": // a file until its disk is full
+		fill(args[1])
+	case "fork": // until the kernel refuses
+		fork()
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "addresses":
@@ -67,8 +75,9 @@ func main() {
 		for _, url := range os.Args[2:] {
 			fetchUntilAnswered(url)
 		}
-	case "serve": // on a port, until SIGTERM, then with a code
+	case "serve": // on a port, until SIGTERM, then, after a while, with a code
 		serve(args[1])
+		time.Sleep(time.Duration(number(args[3])) * time.Millisecond)
 		fmt.Println("terminated")
 		os.Exit(number(args[2]))
 	default:
@@ -120,6 +129,39 @@ func hog(mib int) {
 	}
 	fmt.Println("holds", len(held), "MiB")
 	untilTerminated(0)
+}
+
+// fill writes a file until there is no room for it, says why, removes it and goes on until SIGTERM.
+func fill(path string) {
+	f, err := os.Create(path)
+	if err != nil {
+		fail(err)
+	}
+	for block := make([]byte, 1<<20); err == nil; {
+		_, err = f.Write(block)
+	}
+	fmt.Println("full:", err)
+	f.Close()
+	os.Remove(path)
+	untilTerminated(0)
+}
+
+// fork starts processes that do nothing until none can be started, ends them, says why, and goes on until SIGTERM.
+func fork() {
+	var children []int
+	for {
+		child, err := syscall.ForkExec("/main", []string{"/main", "deaf"}, &syscall.ProcAttr{})
+		if err == nil {
+			children = append(children, child)
+			continue
+		}
+		for _, child := range children { // this process, too, may need room for a thread
+			syscall.Kill(child, syscall.SIGKILL)
+			syscall.Wait4(child, nil, 0, nil)
+		}
+		fmt.Println("bounded:", err)
+		untilTerminated(0)
+	}
 }
 
 func addresses() {

@@ -29,6 +29,9 @@ func serve(port string) {
 			b, err := os.ReadFile(q.Get("name"))
 			return string(b), err
 		},
+		"/write": func(_ context.Context, q url.Values) (string, error) {
+			return "", os.WriteFile(q.Get("name"), []byte(q.Get("text")), 0o644)
+		},
 		"/fetch": func(ctx context.Context, q url.Values) (string, error) { return fetch(ctx, q.Get("url")) },
 		"/lookup": func(ctx context.Context, q url.Values) (string, error) {
 			found, err := net.DefaultResolver.LookupHost(ctx, q.Get("name"))
@@ -36,6 +39,10 @@ func serve(port string) {
 		},
 		"/print": func(_ context.Context, q url.Values) (string, error) {
 			printLines(number(q.Get("lines")), number(q.Get("length")))
+			return "", nil
+		},
+		"/end": func(_ context.Context, q url.Values) (string, error) { // at once, as a crash does
+			os.Exit(number(q.Get("code")))
 			return "", nil
 		},
 		"/keys": keys, "/identity": identity, "/tasks": tasks,
