@@ -5,6 +5,7 @@ package stats
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,6 +22,8 @@ const (
 	sampleEvery = 10 * time.Second
 	// freshFor is how old a sample may be that answers a container's question.
 	freshFor = time.Second
+	// sampleTimeout is how long an engine may take for one task: one that hangs costs a round that much for each.
+	sampleTimeout = 5 * time.Second
 )
 
 // Config is what a Sampler is made of.
@@ -75,10 +78,12 @@ type Sampler struct {
 	tasks map[string]*measured // by id
 }
 
-// measured is a task that was sampled. mu is held while it is.
+// measured is a task that was sampled.
 type measured struct {
-	mu    sync.Mutex
-	at    time.Time // of the latest sample
+	turn chan struct{} // has an item while the engine is asked
+
+	mu    sync.Mutex // held to read and write what follows, never for as long as an engine takes
+	at    time.Time  // of the latest sample
 	meter map[string]*meter
 }
 
@@ -129,7 +134,7 @@ func (s *Sampler) of(task string) *measured {
 	defer s.mu.Unlock()
 	m := s.tasks[task]
 	if m == nil {
-		m = &measured{meter: map[string]*meter{}}
+		m = &measured{turn: make(chan struct{}, 1), meter: map[string]*meter{}}
 		s.tasks[task] = m
 	}
 	return m
@@ -155,15 +160,38 @@ func (s *Sampler) Read(ctx context.Context, t Task) ([]Usage, error) {
 // sample samples a task unless its latest sample is not that old.
 func (s *Sampler) sample(ctx context.Context, t Task, old time.Duration) error {
 	m := s.of(t.ID)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.at.IsZero() && time.Since(m.at) < old {
+	ctx, cancel := context.WithTimeoutCause(ctx, sampleTimeout, errSlow)
+	defer cancel()
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if m.newerThan(old) {
 		return nil
 	}
 	samples, err := s.Engine.Stats(ctx, t.ID)
 	if err != nil {
 		return err
 	}
+	m.add(t, samples)
+	return nil
+}
+
+var errSlow = fmt.Errorf("the engine has not answered within %v", sampleTimeout)
+
+// newerThan says that the latest sample is not that old.
+func (m *measured) newerThan(old time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.at.IsZero() && time.Since(m.at) < old
+}
+
+// add takes in a sample of a task, and forgets the containers that are not in it.
+func (m *measured) add(t Task, samples []engine.ContainerStats) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.at = time.Now()
 	seen := map[string]bool{}
 	for _, sample := range samples {
@@ -181,11 +209,10 @@ func (s *Sampler) sample(ctx context.Context, t Task, old time.Duration) error {
 			delete(m.meter, name)
 		}
 	}
-	return nil
 }
 
 // Collect returns what an identity's tasks used since it was last called, ordered by task. It leaves out those of which
-// there is nothing new to tell.
+// there is nothing new to tell, and does not wait for an engine.
 func (s *Sampler) Collect(tasks []Task) []tcs.TaskMetric {
 	var all []tcs.TaskMetric
 	for _, t := range tasks {

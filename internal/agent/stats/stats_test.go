@@ -171,6 +171,37 @@ func TestWhatHasEndedIsForgotten(t *testing.T) {
 	})
 }
 
+// stuck is an engine that answers nothing.
+type stuck struct{}
+
+func (stuck) Stats(ctx context.Context, _ string) ([]engine.ContainerStats, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func TestAnEngineThatHangsHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, task, began := New(Config{Engine: stuck{}}), bridge("a", "web"), time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); s.Run(ctx, func() []Task { return []Task{task} }) }()
+		synctest.Wait()
+		if all := s.Collect([]Task{task}); all != nil || time.Since(began) != 0 {
+			t.Errorf("%+v after %v", all, time.Since(began))
+		}
+		asking, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if _, err := s.Read(asking, task); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("a container that waits for a second: %v after %v", err, time.Since(began))
+		}
+		if _, err := s.Read(t.Context(), task); !errors.Is(err, errSlow) || time.Since(began) > time.Second+sampleTimeout {
+			t.Errorf("a container that would wait for ever: %v after %v", err, time.Since(began))
+		}
+		cancel()
+		<-done
+	})
+}
+
 // Counters that the protocol can't hold overflow as the ECS agent's do.
 func TestSetsAreTheProtocols(t *testing.T) {
 	var c counts
