@@ -154,6 +154,9 @@ func TestATaskWhoseCreationWasCutOffBeginsAgain(t *testing.T) {
 			after(time.Second)
 			a.die()
 			if tried = kill.step == "CreateTask"; !tried {
+				if kill.step == "" { // steps that go on at once come in any order: it was another's turn each time
+					nth = 0
+				}
 				return
 			}
 			w.machine.Lose(idA, "It was only half made.")
