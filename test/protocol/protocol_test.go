@@ -41,14 +41,14 @@ type world struct {
 	db      *store.DB
 	http    *httptest.Server
 	machine *fake.Machine
-	network *nets
+	network nets
 	dir     string
 	stop    func()
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, machine: fake.NewMachine(), network: &nets{tasks: map[string]network.TaskNet{}}, dir: t.TempDir(), stop: func() {}}
+	w := &world{t: t, machine: fake.NewMachine(), network: nets{fake.NewNetwork()}, dir: t.TempDir(), stop: func() {}}
 	var err error
 	if w.keys, err = iam.OpenKeys(filepath.Join(w.dir, "keys")); err != nil {
 		t.Fatal(err)
@@ -104,32 +104,12 @@ func (w *world) startAgent() {
 }
 
 // nets gives every task an address of the machine's link.
-type nets struct {
-	mu    sync.Mutex
-	tasks map[string]network.TaskNet
-}
+type nets struct{ *fake.Network }
 
-func (n *nets) Attach(_ context.Context, net network.TaskNet) (network.Attached, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tasks[net.Task] = net
-	return network.Attached{NetNS: "/run/netns/" + net.Task, HostAddress: netip.MustParseAddr("10.255.0.7")}, nil
-}
-
-func (n *nets) Detach(_ context.Context, task string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.tasks, task)
-	return nil
-}
-
-func (n *nets) List() (all []network.TaskNet) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, net := range n.tasks {
-		all = append(all, net)
-	}
-	return all
+func (n nets) Attach(ctx context.Context, net network.TaskNet) (network.Attached, error) {
+	made, err := n.Network.Attach(ctx, net)
+	made.HostAddress = netip.MustParseAddr("10.255.0.7")
+	return made, err
 }
 
 // until waits for a condition.
