@@ -142,32 +142,26 @@ func TestTheAgentDiesAtEveryStep(t *testing.T) {
 
 // An agent that dies while the engine makes a task may take along what was to keep it. Nothing ran: it begins again.
 func TestATaskWhoseCreationWasCutOffBeginsAgain(t *testing.T) {
-	tried := false
-	for nth := 1; !tried; nth++ {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			kill := &executioner{nth: nth, after: true}
-			a := w.start(kill)
-			if err := a.apply(payload()); err != nil {
-				t.Fatal(err)
-			}
-			after(time.Second)
-			a.die()
-			if tried = kill.step == "CreateTask"; !tried {
-				if kill.step == "" { // steps that go on at once come in any order: it was another's turn each time
-					nth = 0
-				}
-				return
-			}
-			w.machine.Lose(idA, "It was only half made.")
-			a = w.start(&executioner{})
-			after(time.Second)
-			if last := w.last(arnA); last.Status != running || w.machine.Starts()[idA+"/web"] != 1 {
-				t.Errorf("it started %v and was last reported as %+v", w.machine.Starts(), last)
-			}
-			a.die()
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		kill := &executioner{upon: "CreateTask", after: true}
+		a := w.start(kill)
+		if err := a.apply(payload()); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		a.die()
+		if kill.step != "CreateTask" {
+			t.Fatalf("it died at %q", kill.step)
+		}
+		w.machine.Lose(idA, "It was only half made.")
+		a = w.start(&executioner{})
+		after(time.Second)
+		if last := w.last(arnA); last.Status != running || w.machine.Starts()[idA+"/web"] != 1 {
+			t.Errorf("it started %v and was last reported as %+v", w.machine.Starts(), last)
+		}
+		a.die()
+	})
 }
 
 func (f fate) unfold(t *testing.T, kill *executioner) {

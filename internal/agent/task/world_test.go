@@ -232,7 +232,8 @@ func toStop(t *acs.Task) { t.DesiredStatus = stopped }
 
 // executioner ends an agent's life at its nth step into the world outside, before or after the step is done.
 type executioner struct {
-	nth   int // 0: never
+	nth   int    // 0: never
+	upon  string // or at the first step of this name
 	after bool
 	fails func(step string) error // makes steps fail; nil: none does
 	dies  func()
@@ -269,7 +270,7 @@ func (k *executioner) at(step string, do func() error) error {
 		return errDead
 	}
 	k.steps++
-	now := k.steps == k.nth
+	now := k.steps == k.nth || step == k.upon
 	if now {
 		k.step = step
 	}
