@@ -146,7 +146,7 @@ func TestACommandHasATerminalAndTellsItsEnd(t *testing.T) {
 }
 
 func TestWhatCannotBeExecutedIsTold(t *testing.T) {
-	ctx, stream, _ := serve(t, fake.Behaviour{ExecFails: "no such file"}, acs.BerthSessionMessage{Type: acs.BerthSessionTypeExec, Command: []string{"nosuch"}})
+	ctx, stream, _ := serve(t, fake.Behaviour{ExecFails: func([]string) string { return "no such file" }}, acs.BerthSessionMessage{Type: acs.BerthSessionTypeExec, Command: []string{"nosuch"}})
 	c := &conversation{T: t, ctx: ctx, c: stream}
 	c.send(execstream.Start, `{"width":80,"height":24}`)
 	c.expectEnd(execstream.End{Error: "no such file"})

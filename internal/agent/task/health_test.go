@@ -75,7 +75,7 @@ func TestTheHealthOfAContainer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lived(t, func(t *testing.T, w *world, a *agent) {
-				script := fake.Behaviour{ExecFails: c.fails}
+				script := fake.Behaviour{ExecFails: func([]string) string { return c.fails }}
 				if c.exec != nil {
 					script.Exec = c.exec(time.Now())
 				}

@@ -24,6 +24,9 @@ func (h *handle) Dial(ctx context.Context, taskID, name, address string) (net.Co
 		return nil, fmt.Errorf("dial %s: container %s is %s", address, name, c.status.State)
 	}
 	serve := c.script.Serves[address]
+	if l, ok := c.listeners[address]; ok && !l.process.hasEnded() {
+		serve = l.serve
+	}
 	if serve == nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}

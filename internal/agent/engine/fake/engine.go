@@ -9,16 +9,21 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
 // Engine returns an engine on the machine.
-func (m *Machine) Engine() engine.Engine { return &handle{m} }
+func (m *Machine) Engine() engine.Engine { return &handle{m: m, closed: make(chan struct{})} }
 
-// handle is one agent's engine. All state is the machine's.
-type handle struct{ m *Machine }
+// handle is one agent's engine. All state is the machine's, but for the further processes that the agent has started.
+type handle struct {
+	m      *Machine
+	closed chan struct{}
+	once   sync.Once
+}
 
 var errNoTask = fmt.Errorf("task: %w", engine.ErrNotFound)
 
@@ -45,7 +50,7 @@ func (h *handle) Info(ctx context.Context) (engine.Info, error) {
 	if err := context.Cause(ctx); err != nil {
 		return engine.Info{}, err
 	}
-	info := engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: 8 << 30}
+	info := engine.Info{Name: "fake", Version: "1", CPUs: runtime.NumCPU(), Memory: machineMemory}
 	for v := 17; v <= 44; v++ {
 		info.Capabilities = append(info.Capabilities, fmt.Sprintf("com.amazonaws.ecs.capability.docker-remote-api.1.%d", v))
 	}
@@ -70,8 +75,7 @@ func (h *handle) CreateTask(ctx context.Context, spec engine.TaskSpec) error {
 			return &engine.Error{Kind: engine.ResourceInit, Err: err}
 		}
 		if addr.Port() == 0 {
-			h.m.ports++
-			addr = netip.AddrPortFrom(addr.Addr(), uint16(20000+h.m.ports%40000))
+			addr = netip.AddrPortFrom(addr.Addr(), h.m.port())
 		}
 		t.listener = newBacklog(net.TCPAddrFromAddrPort(addr))
 	}
@@ -104,7 +108,7 @@ func (h *handle) CreateContainer(ctx context.Context, taskID string, spec engine
 	if err != nil {
 		return &engine.Error{Kind: engine.CannotCreateContainer, Err: err}
 	}
-	t.containers = append(t.containers, &running{spec: spec, script: script, output: output, stopped: make(chan struct{}),
+	t.containers = append(t.containers, &running{spec: spec, script: script, output: output, stopped: make(chan struct{}), listeners: map[string]listening{},
 		status: engine.ContainerStatus{Name: spec.Name, RuntimeID: runtimeID(taskID, spec.Name), ImageDigest: image.Digest,
 			State: engine.Created, CreatedAt: time.Now()}})
 	t.changed()
@@ -259,7 +263,10 @@ func (h *handle) Tasks(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(h.m.tasks)), nil
 }
 
-func (h *handle) Close() error { return nil }
+func (h *handle) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
 
 func failure(kind engine.Kind, text string) error {
 	return &engine.Error{Kind: kind, Err: fmt.Errorf("%s", text)}

@@ -69,12 +69,12 @@ type Behaviour struct {
 	// Exec is what a further process in the container does. It returns the exit code, and soon after ctx ends: then the
 	// process was killed. Nil: it ends with 0 at once.
 	Exec      func(ctx context.Context, c Command) int
-	ExecFails string // the error's text; empty: processes start
+	ExecFails func(cmd []string) string // the error's text; empty: the process starts. Nil: all do
 
 	Serves map[string]func(net.Conn) // who takes connections, by the address as Dial gives it; each closes its own
 
 	CPU    float64 // cores that it uses
-	Memory uint64  // bytes
+	Memory uint64  // bytes; 0: a MiB
 }
 
 // Script sets how containers of an image behave from now on. The image is named as the task definition names it.
@@ -163,6 +163,12 @@ func (m *Machine) Spec(taskID, container string) (engine.TaskSpec, engine.Contai
 		}
 	}
 	return engine.TaskSpec{}, engine.ContainerSpec{}, false
+}
+
+// port is one that nothing has. mu is held.
+func (m *Machine) port() uint16 {
+	m.ports++
+	return uint16(20000 + m.ports%40000)
 }
 
 // uses says whether a task has a container of an image. mu is held.

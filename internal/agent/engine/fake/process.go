@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
@@ -19,6 +22,34 @@ type Command struct {
 	Stdin           io.Reader // at its end unless the process was started with one
 	Stdout, Stderr  io.Writer // one and the same with a terminal
 	Sizes           <-chan engine.WindowSize
+
+	machine *Machine
+	in      *running
+	process *process
+}
+
+// Burn takes so much of the processors' time.
+func (c Command) Burn(d time.Duration) {
+	c.machine.mu.Lock()
+	defer c.machine.mu.Unlock()
+	c.in.burnt += d
+}
+
+// Serve listens on an address inside the container until the process ends, and returns it. Port 0 takes a free one.
+func (c Command) Serve(address string, serve func(net.Conn)) string {
+	c.machine.mu.Lock()
+	defer c.machine.mu.Unlock()
+	if host, port, err := net.SplitHostPort(address); err == nil && port == "0" {
+		address = net.JoinHostPort(host, strconv.Itoa(int(c.machine.port())))
+	}
+	c.in.listeners[address] = listening{c.process, serve}
+	return address
+}
+
+// listening is a process that listens.
+type listening struct {
+	process *process
+	serve   func(net.Conn)
 }
 
 // Exec starts what the container's script has for it. Without a script a process prints nothing and ends with 0.
@@ -35,8 +66,12 @@ func (h *handle) Exec(ctx context.Context, taskID, name string, spec engine.Exec
 	switch {
 	case c.status.State != engine.Running:
 		return nil, failure(engine.CannotExec, fmt.Sprintf("container %s is %s", name, c.status.State))
-	case c.script.ExecFails != "":
-		return nil, failure(engine.CannotExec, c.script.ExecFails)
+	case len(spec.Cmd) == 0:
+		return nil, failure(engine.CannotExec, "no command")
+	case c.script.ExecFails != nil:
+		if why := c.script.ExecFails(spec.Cmd); why != "" {
+			return nil, failure(engine.CannotExec, why)
+		}
 	}
 	life, end := context.WithCancel(context.Background())
 	p := &process{end: end, sizes: make(chan engine.WindowSize, 16), exited: make(chan struct{})}
@@ -46,13 +81,16 @@ func (h *handle) Exec(ctx context.Context, taskID, name string, spec engine.Exec
 		select {
 		case <-stopped:
 			p.Close()
+		case <-h.closed: // the agent is dead
+			p.Close()
 		case <-p.exited:
 		}
 	}()
 	go func() {
 		code := 0
 		if script != nil {
-			code = script(life, Command{ExecSpec: spec, Task: taskID, Container: name, Stdin: stdin, Stdout: stdout, Stderr: stderr, Sizes: p.sizes})
+			code = script(life, Command{ExecSpec: spec, Task: taskID, Container: name, Stdin: stdin, Stdout: stdout, Stderr: stderr, Sizes: p.sizes,
+				machine: h.m, in: c, process: p})
 		}
 		if life.Err() != nil {
 			code = killed
@@ -131,6 +169,16 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 		return p.code, nil
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
+	}
+}
+
+// hasEnded says that the process is over.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -8,6 +9,9 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
+
+// machineMemory is what the machine has, in bytes.
+const machineMemory = 8 << 30
 
 // Stats tells what the scripts of the running containers say that they use: processor time since each started, and memory.
 func (h *handle) Stats(ctx context.Context, taskID string) ([]engine.ContainerStats, error) {
@@ -27,11 +31,14 @@ func (h *handle) Stats(ctx context.Context, taskID string) ([]engine.ContainerSt
 			continue
 		}
 		s := container.StatsResponse{ID: c.status.RuntimeID, Name: "/" + c.spec.Name, OSType: "linux", Read: now}
-		s.CPUStats.CPUUsage.TotalUsage = uint64(c.script.CPU * float64(now.Sub(c.status.StartedAt)))
-		s.CPUStats.OnlineCPUs = 1
-		s.MemoryStats.Usage = c.script.Memory
-		s.MemoryStats.Limit = uint64(c.spec.Host.Memory)
+		s.PreRead, s.PreCPUStats = c.sampled.Read, c.sampled.CPUStats
+		s.CPUStats.CPUUsage.TotalUsage = uint64(c.script.CPU*float64(now.Sub(c.status.StartedAt))) + uint64(c.burnt)
+		s.CPUStats.SystemUsage, s.CPUStats.OnlineCPUs = uint64(now.UnixNano()), 1
+		s.MemoryStats.Usage = cmp.Or(c.script.Memory, 1<<20)
+		s.MemoryStats.Limit = uint64(cmp.Or(c.spec.Host.Memory, machineMemory))
+		s.MemoryStats.Stats = map[string]uint64{"inactive_file": 0}
 		s.PidsStats.Current = 1
+		c.sampled = s
 		all = append(all, engine.ContainerStats{Name: c.spec.Name, RuntimeID: c.status.RuntimeID, Stats: s})
 	}
 	return all, nil

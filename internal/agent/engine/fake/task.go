@@ -6,6 +6,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
@@ -29,6 +31,10 @@ type running struct {
 	ordered bool          // a stop was asked for
 	kill    *time.Timer   // set once one was asked for while it ran
 	killAt  time.Time
+
+	listeners map[string]listening // further processes that listen
+	burnt     time.Duration        // the processors' time that further processes took
+	sampled   container.StatsResponse
 }
 
 func (t *task) container(name string) *running {
