@@ -28,6 +28,9 @@ func (c *container) complete() error {
 	if s == nil || s.Process == nil || s.Linux == nil || len(s.Process.Args) == 0 {
 		return shim.Errorf(shim.Invalid, "the specification of %s has no process", c.spec.Name)
 	}
+	if s.Process.Capabilities == nil { // none: what is empty is left out of a frame, and libcontainer takes nothing for all of them
+		s.Process.Capabilities = &specs.LinuxCapabilities{}
+	}
 	readonly := s.Root != nil && s.Root.Readonly
 	s.Root = &specs.Root{Path: c.rootfs(), Readonly: readonly}
 	s.Linux.CgroupsPath = shim.ContainerGroup(c.task.spec.Instance, c.task.spec.Task, c.spec.RuntimeID)

@@ -56,6 +56,10 @@ func TestSettingsReachTheProcess(t *testing.T) {
 			with: func(c *engine.ContainerSpec) {
 				c.Host.CapDrop, c.Host.CapAdd = []string{"ALL"}, []string{"NET_BIND_SERVICE"}
 			}},
+		{name: "all capabilities dropped", args: []string{"status", "CapEff"}, want: "0000000000000000\n",
+			with: func(c *engine.ContainerSpec) { c.Host.CapDrop = []string{"ALL"} }},
+		{name: "all capabilities dropped, of what it may ever have", args: []string{"status", "CapBnd"}, want: "0000000000000000\n",
+			with: func(c *engine.ContainerSpec) { c.Host.CapDrop = []string{"ALL"} }},
 		{name: "a user other than root has none", args: []string{"status", "CapEff"}, want: "0000000000000000\n",
 			with: func(c *engine.ContainerSpec) { c.Config.User = "alice" }},
 		{name: "system calls are filtered", args: []string{"status", "Seccomp"}, want: "2\n"},
