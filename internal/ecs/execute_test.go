@@ -36,7 +36,8 @@ func enterable(t *testing.T, s Sessions) *world {
 // executable makes a task whose containers run, with an agent that executes commands in them.
 func (w *world) executable(change func(*Task)) string {
 	w.t.Helper()
-	task := &Task{ID: strings.Repeat("a", 32), Cluster: "default", Status: Running, Executable: true, Version: 1, Instance: "i-1", Machine: "m-1",
+	i := w.instance(4096, 4096) // without one the reconciler closes the task
+	task := &Task{ID: strings.Repeat("a", 32), Cluster: "default", Status: Running, Executable: true, Version: 1, Instance: i.ID, Machine: i.Machine,
 		Definition: Revision{Family: "web", Number: 1}}
 	for _, name := range []string{"web", "log"} {
 		task.Containers = append(task.Containers, Container{ID: newUUID(), Name: name, Status: Running, RuntimeID: "r-" + name,
@@ -58,7 +59,8 @@ func TestACommandIsExecutedWhereItWasAskedFor(t *testing.T) {
 		{Name: "log", Image: "log", Memory: new(int32(64))}}}))(w)
 	id := w.executable(nil)
 	answer := got(w.ExecuteCommand(w.ctx, &api.ExecuteCommandRequest{Task: id, Container: "web", Command: `sh -c 'echo "a b"'`, Interactive: true}))(w)
-	want := Execution{Scope: here, Instance: "i-1", Machine: "m-1", TaskARN: TaskARN(here, "default", id), Container: "web", Runtime: "r-web",
+	task := w.task(id)
+	want := Execution{Scope: here, Instance: task.Instance, Machine: task.Machine, TaskARN: TaskARN(here, "default", id), Container: "web", Runtime: "r-web",
 		Command: []string{"sh", "-c", `echo "a b"`}, Group: "/web"}
 	if a := opener.asked; !slices.Equal(a.Command, want.Command) || fmt.Sprint(a) != fmt.Sprint(want) {
 		t.Errorf("asked for %+v\nwant %+v", a, want)
