@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
@@ -26,9 +27,12 @@ type Server struct {
 // Serve serves one session over its stream, until the command ends, the control plane closes the stream or ctx ends. Nothing
 // of the session is left when it returns.
 func (s *Server) Serve(ctx context.Context, m acs.BerthSessionMessage, stream execstream.Conn) {
-	var typing sync.WaitGroup // reads on until the stream ends
+	ctx, cancel := context.WithCancelCause(ctx)
+	var typing sync.WaitGroup // uses the stream until that ends
 	defer typing.Wait()
 	defer stream.Break()
+	defer cancel(nil)
+	typing.Go(func() { cancel(beat(ctx, stream)) })
 	end := execstream.End{}
 	code, err := s.serve(ctx, m, stream, &typing)
 	if end.ExitCode = code; err != nil {
@@ -75,9 +79,13 @@ func (s *Server) run(life context.Context, id string, m acs.BerthSessionMessage,
 	for kind, output := range map[execstream.Kind]io.Reader{execstream.Stdout: p.Stdout(), execstream.Stderr: p.Stderr()} {
 		if output != nil {
 			printing.Go(func() {
-				if err := printOut(life, stream, kind, output); err != nil {
-					cancel(err)
-				}
+				printOut(output, func(message []byte) error {
+					err := stream.Send(life, kind, message)
+					if err != nil {
+						cancel(err) // which ends output
+					}
+					return err
+				})
 			})
 		}
 	}
@@ -114,18 +122,23 @@ func typeIn(ctx context.Context, stream execstream.Conn, p engine.Process) error
 	}
 }
 
-// printOut carries what the process prints to the control plane.
-func printOut(ctx context.Context, stream execstream.Conn, kind execstream.Kind, output io.Reader) error {
-	buffer := make([]byte, execstream.MaxFrame/2)
+// beatEvery is how soon the end of a stream is seen on which nobody receives: a process, or the server of a forwarded
+// connection, that reads no more keeps typeIn, or smux, from it.
+const beatEvery = 2 * time.Second
+
+// beat sends an empty frame now and then until ctx ends or the stream takes no more.
+func beat(ctx context.Context, stream execstream.Conn) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
 	for {
-		n, err := output.Read(buffer)
-		if n > 0 {
-			if err := stream.Send(ctx, kind, buffer[:n]); err != nil {
-				return err
-			}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
-		if err != nil {
-			return nil // io.EOF, and what a terminal says when its last process is gone
+		// Cut short by a context the stream could not even tell of the session's end.
+		if err := stream.Send(context.WithoutCancel(ctx), execstream.Stdout, nil); err != nil {
+			return fmt.Errorf("the session's stream has ended: %w", err)
 		}
 	}
 }

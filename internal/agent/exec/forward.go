@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/xtaci/smux"
 
@@ -19,19 +20,20 @@ const mostConnections = 512
 
 // forward connects to a port as seen from the container for each connection that the client has, which smux carries side by
 // side on the stream: the session-manager-plugin's way.
-func (s *Server) forward(ctx context.Context, id string, m acs.BerthSessionMessage, stream execstream.Conn) error {
+func (s *Server) forward(life context.Context, id string, m acs.BerthSessionMessage, stream execstream.Conn) error {
+	ctx, cancel := context.WithCancel(life)
 	config := smux.DefaultConfig()
 	config.KeepAliveDisabled = true
-	session, err := smux.Server(&carrier{ctx: ctx, stream: stream}, config)
+	session, err := smux.Server(&carrier{ctx: life, stream: stream}, config)
 	if err != nil {
+		cancel()
 		return err
 	}
-	defer session.Close()
 	defer context.AfterFunc(ctx, func() { session.Close() })()
 	address := net.JoinHostPort(cmp.Or(m.Host, "127.0.0.1"), strconv.Itoa(int(m.Port)))
 	var connections sync.WaitGroup
 	defer connections.Wait()
-	defer session.Close()
+	defer cancel()
 	slots := make(chan struct{}, mostConnections)
 	for {
 		client, err := session.AcceptStream()
@@ -52,24 +54,29 @@ func (s *Server) forward(ctx context.Context, id string, m acs.BerthSessionMessa
 				return
 			}
 			defer server.Close()
+			defer context.AfterFunc(ctx, func() { server.Close() })()
 			join(client, server)
 		})
 	}
 }
 
-// join carries between two connections until both directions have ended.
+// lingering is how long a server may go on whose client has closed the connection: smux knows no half of it, so that nobody
+// hears what it says.
+const lingering = 10 * time.Second
+
+// join carries between two connections until both have ended.
 func join(client, server io.ReadWriteCloser) {
 	var copying sync.WaitGroup
 	copying.Go(func() {
 		_, _ = io.Copy(server, client)
-		if half, ok := server.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
+		if half, ok := server.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			time.AfterFunc(lingering, func() { server.Close() })
 		} else {
 			server.Close()
 		}
 	})
 	_, _ = io.Copy(client, server)
-	client.Close() // smux knows no half of it
+	client.Close()
 	copying.Wait()
 }
 
