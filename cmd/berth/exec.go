@@ -114,11 +114,28 @@ func (t *target) join(ctx context.Context, a ssm.Access, session string) (*ssm.S
 // endOfFile is what a terminal's user types at the end of the input.
 const endOfFile = "\x04"
 
-// typeInto sends the input. One that is no terminal ends, which the command is told as a terminal tells it.
-func typeInto(s *ssm.Session, in io.Reader) {
-	if _, err := io.Copy(s, in); err == nil {
-		_, _ = s.Write([]byte(endOfFile)) // a session that is over needs no end of its input
+// typeInto sends the input. One that is no terminal ends, which the command is told as a terminal tells it: at the beginning of
+// a line, as within one it only hands on what was typed of it.
+func typeInto(s io.Writer, in io.Reader) {
+	last := newline{true}
+	if _, err := io.Copy(io.MultiWriter(s, &last), in); err != nil {
+		return
 	}
+	end := endOfFile
+	if !last.is {
+		end += endOfFile
+	}
+	_, _ = io.WriteString(s, end) // a session that is over needs no end of its input
+}
+
+// newline tells whether what was written to it last ended a line.
+type newline struct{ is bool }
+
+func (n *newline) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		n.is = p[len(p)-1] == '\n' || p[len(p)-1] == '\r'
+	}
+	return len(p), nil
 }
 
 // takeTerminal hands each key of a terminal on as it is typed, and its size as it changes, until restore.
