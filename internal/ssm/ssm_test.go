@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 
 // world is a Session Manager with an agent that serves sessions as a test says.
 type world struct {
-	*testing.T
+	testing.TB
 	ctx      context.Context
 	url      string
 	service  *ssm.Service
@@ -42,10 +42,10 @@ type world struct {
 	lines []string
 }
 
-func newWorld(t *testing.T, serve func(ctx context.Context, m acs.BerthSessionMessage, c execstream.Conn)) *world {
+func newWorld(t testing.TB, serve func(ctx context.Context, m acs.BerthSessionMessage, c execstream.Conn)) *world {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, serve: serve}
+	w := &world{TB: t, ctx: ctx, serve: serve}
 	w.service = ssm.New(ssm.Config{Agents: w, Containers: w, Recorder: w, Endpoint: func() string { return w.url }, Log: slog.New(slog.DiscardHandler)})
 	mux := http.NewServeMux()
 	w.service.Routes(mux.Handle, mux.Handle)

@@ -19,14 +19,18 @@ type Socket interface {
 // Bounds of a stream.
 const (
 	// Chunk is the most data that one message carries.
-	Chunk = 16 << 10
+	Chunk = 32 << 10
 	// window is how many messages may be on their way without an acknowledgement.
-	window = 64
-	// inbound is how many bytes wait to be taken, and as many again that came out of order. What is beyond is not
-	// acknowledged, and so comes again.
-	inbound = 1 << 20
-	// patience is how long an acknowledgement may take before the message is sent again.
+	window = 32
+	// enough is how many bytes wait to be taken before acknowledgements wait too: the other side's window then holds it back.
+	enough = 512 << 10
+	// inbound is how many bytes wait to be taken of one that has a larger window, and as many again that came out of order.
+	// What is beyond is left out, and so comes again.
+	inbound = 2 << 20
+	// patience is how long an acknowledgement may take before the message is sent again, and twice as long each time after
+	// that, up to longest.
 	patience = 500 * time.Millisecond
+	longest  = 8 * time.Second
 	// giveUp is how long one may be missing: what the plugin waits for its own.
 	giveUp = 5 * time.Minute
 )
@@ -56,6 +60,8 @@ type Stream struct {
 	earlier  int               // bytes in early
 	queue    []Payload
 	queued   int           // bytes in queue
+	owed     []Message     // taken in and not acknowledged, as too much was waiting; without their payloads
+	answers  [][]byte      // acknowledgements of those, to be sent
 	arrived  chan struct{} // closed and replaced when queue grows
 	output   string        // with which the other side closed
 }
@@ -65,8 +71,10 @@ type outgoing struct {
 	sequence int64
 	text     []byte
 	made     time.Time
-	sent     time.Time // last, on the present socket; zero: not yet
-	passed   int       // how often a later one was acknowledged since it was sent
+	sent     time.Time     // last, on the present socket; zero: not yet
+	since    time.Time     // when it was there to be sent on the present socket
+	waits    time.Duration // before it is sent again
+	passed   int           // how often a later one was acknowledged since it was sent
 }
 
 // NewStream returns a stream that sends messages of a kind, Input or Output.
@@ -86,7 +94,7 @@ func (s *Stream) Send(ctx context.Context, t PayloadType, data []byte) error {
 			m.Flags = 1
 		}
 		s.next++
-		s.unacked = append(s.unacked, &outgoing{sequence: m.Sequence, text: m.Encode(), made: now})
+		s.unacked = append(s.unacked, &outgoing{sequence: m.Sequence, text: m.Encode(), made: now, since: now, waits: patience})
 		s.signal()
 		return true
 	})
@@ -128,6 +136,9 @@ func (s *Stream) Receive(ctx context.Context) (Payload, error) {
 			p := s.queue[0]
 			s.queue = s.queue[1:]
 			s.queued -= len(p.Data)
+			if s.queued <= enough && len(s.owed) > 0 {
+				s.settle()
+			}
 			s.mu.Unlock()
 			return p, nil
 		}
@@ -141,6 +152,15 @@ func (s *Stream) Receive(ctx context.Context) (Payload, error) {
 	}
 }
 
+// settle has acknowledged what is owed, with mu held.
+func (s *Stream) settle() {
+	for _, m := range s.owed {
+		s.answers = append(s.answers, acknowledge(m, time.Now()))
+	}
+	s.owed = s.owed[:0]
+	s.signal()
+}
+
 // Serve carries the stream over a socket until that breaks or ctx ends, and says why: ErrClosed when the other side has
 // ended the channel. What was not acknowledged on an earlier socket goes first.
 func (s *Stream) Serve(ctx context.Context, socket Socket) error {
@@ -148,7 +168,7 @@ func (s *Stream) Serve(ctx context.Context, socket Socket) error {
 	defer cancel(nil)
 	s.mu.Lock()
 	for _, o := range s.unacked {
-		o.sent = time.Time{}
+		o.sent, o.since, o.waits = time.Time{}, time.Now(), patience
 	}
 	s.mu.Unlock()
 	sending := make(chan struct{})
@@ -200,12 +220,15 @@ func (s *Stream) sendAll(ctx context.Context, socket Socket) error {
 
 // due returns what is to be sent now, with mu held.
 func (s *Stream) due(now time.Time) (texts [][]byte, err error) {
+	texts, s.answers = s.answers, nil
 	for _, o := range s.unacked {
-		if now.Sub(o.made) > giveUp {
+		if now.Sub(o.since) > giveUp {
 			return nil, errUnanswered
 		}
-		if o.sent.IsZero() || now.Sub(o.sent) > patience {
-			o.sent = now
+		if again := !o.sent.IsZero(); !again || now.Sub(o.sent) > o.waits {
+			if o.sent = now; again {
+				o.waits = min(2*o.waits, longest)
+			}
 			texts = append(texts, o.text)
 		}
 	}

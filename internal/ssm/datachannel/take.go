@@ -59,8 +59,9 @@ func (s *Stream) acknowledged(sequence int64) {
 	s.signal()
 }
 
-// accept takes a payload in and says whether to acknowledge it: one that came before is acknowledged again, as its
-// acknowledgement may have been lost, and one for which there is no room is not.
+// accept takes a payload in and says whether to acknowledge it now: one that came before is acknowledged again, as its
+// acknowledgement may have been lost, one that has to wait for long is once it need not, and one for which there is no room
+// is not.
 func (s *Stream) accept(m Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +70,7 @@ func (s *Stream) accept(m Message) bool {
 	_, known := s.early[m.Sequence]
 	switch {
 	case m.Sequence < s.expected || known:
-		return true
+		return !slices.ContainsFunc(s.owed, func(o Message) bool { return o.Sequence == m.Sequence })
 	case m.Sequence > s.expected:
 		if s.earlier+size > inbound || len(s.early) >= inbound/1024 {
 			return false
@@ -91,5 +92,10 @@ func (s *Stream) accept(m Message) bool {
 	}
 	close(s.arrived)
 	s.arrived = make(chan struct{})
-	return true
+	if s.queued <= enough || len(s.owed) >= window {
+		return true
+	}
+	m.Payload = nil
+	s.owed = append(s.owed, m)
+	return false
 }
