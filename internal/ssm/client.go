@@ -37,8 +37,9 @@ func (c *client) Receive(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// sendTime is how long a client may leave a message unread before it counts as gone.
-const sendTime = 20 * time.Second
+// sendTime is how long a client may leave a message unread before it counts as gone: one that was stopped, or whose output
+// nobody reads, may go on later.
+const sendTime = 5 * time.Minute
 
 // Send sends a binary message.
 func (c *client) Send(ctx context.Context, message []byte) error {
@@ -86,9 +87,15 @@ func (e *session) serve(ctx context.Context, socket *websocket.Conn) {
 	c := &client{socket: socket, cancel: cancel, gone: make(chan struct{})}
 	defer close(c.gone)
 	e.mu.Lock()
-	old := e.client
-	e.client = c
+	old, over := e.client, e.closed
+	if !over {
+		e.client = c
+		e.leave.Stop()
+	}
 	e.mu.Unlock()
+	if over { // since the token was used
+		return
+	}
 	if old != nil { // the client has given it up
 		old.cancel(errors.New("the client has connected again"))
 		<-old.gone
@@ -101,7 +108,9 @@ func (e *session) serve(ctx context.Context, socket *websocket.Conn) {
 	e.mu.Lock()
 	last := e.client == c
 	if last {
-		e.client = nil
+		if e.client = nil; !e.closed {
+			e.leave.Reset(clientWait)
+		}
 	}
 	e.mu.Unlock()
 	switch {
@@ -109,17 +118,6 @@ func (e *session) serve(ctx context.Context, socket *websocket.Conn) {
 		e.finish(errTerminated)
 	case last && e.life.Err() == nil:
 		e.service.Log.Info("a session's client is gone", "session", e.id, "reason", err)
-		time.AfterFunc(clientWait, e.endAlone)
-	}
-}
-
-// endAlone ends the session when its client has not come back.
-func (e *session) endAlone() {
-	e.mu.Lock()
-	alone := e.client == nil
-	e.mu.Unlock()
-	if alone {
-		e.finish(errNobody)
 	}
 }
 
@@ -130,7 +128,8 @@ const closeTime = 2 * time.Second
 func (e *session) closeClient(farewell string) {
 	e.mu.Lock()
 	c := e.client
-	e.token = ""
+	e.closed = true
+	e.leave.Stop()
 	e.mu.Unlock()
 	if c == nil {
 		return

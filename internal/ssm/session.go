@@ -31,15 +31,19 @@ type session struct {
 
 	mu     sync.Mutex // guards what follows
 	agent  *execstream.Conn
-	token  string    // empty once it is used
-	until  time.Time // it is good
-	client *client   // the present one; nil: none
+	token  string      // empty once it is used
+	until  time.Time   // it is good
+	client *client     // the present one; nil: none
+	closed bool        // no client is taken any more
+	leave  *time.Timer // ends the session once its client has been away for long
 }
 
 func newSession(s *Service, r Request, owner wire.Caller) *session {
 	e := &session{service: s, id: r.Prefix + "-" + suffix(), request: r, owner: owner, began: time.Now(),
 		stream: datachannel.NewStream(datachannel.Output), ready: make(chan struct{}), over: make(chan struct{}), came: make(chan struct{}, 1)}
 	e.life, e.finish = context.WithCancelCause(s.life)
+	e.leave = time.AfterFunc(clientWait, func() { e.finish(errNobody) })
+	e.leave.Stop() // until a client has come and gone
 	return e
 }
 
@@ -68,7 +72,7 @@ func (e *session) newToken() string {
 func (e *session) admit(token string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ok := e.token != "" && time.Now().Before(e.until) && subtle.ConstantTimeCompare([]byte(token), []byte(e.token)) == 1
+	ok := e.token != "" && !e.closed && time.Now().Before(e.until) && subtle.ConstantTimeCompare([]byte(token), []byte(e.token)) == 1
 	if ok {
 		e.token = ""
 	}

@@ -1,6 +1,7 @@
 package ssm
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type transcript struct {
 // Bounds of a transcript.
 const (
 	longestLine = 64 << 10        // one that is longer is kept in parts
+	waiting     = 16              // lines, for the log to take them
 	flushAfter  = 5 * time.Second // how long a line waits for others
 	flushLines  = 1000
 	flushBytes  = 512 << 10 // well below what one PutLogEvents takes
@@ -27,7 +29,7 @@ func (e *session) record() *transcript {
 	if e.request.Group == "" {
 		return nil
 	}
-	t := &transcript{session: e, lines: make(chan Line, flushLines), done: make(chan struct{})}
+	t := &transcript{session: e, lines: make(chan Line, waiting), done: make(chan struct{})}
 	go t.run()
 	return t
 }
@@ -37,19 +39,16 @@ func (t *transcript) write(data []byte) {
 	if t == nil {
 		return
 	}
-	t.rest = append(t.rest, data...)
 	for {
-		i := strings.IndexByte(string(t.rest), '\n')
-		switch {
-		case i >= 0:
-			t.put(string(t.rest[:i]))
-			t.rest = t.rest[i+1:]
-		case len(t.rest) > longestLine:
+		line, after, ended := bytes.Cut(data, []byte("\n"))
+		if t.rest = append(t.rest, line...); ended || len(t.rest) > longestLine {
 			t.put(string(t.rest))
-			t.rest = nil
-		default:
+			t.rest = t.rest[:0]
+		}
+		if !ended {
 			return
 		}
+		data = after
 	}
 }
 
