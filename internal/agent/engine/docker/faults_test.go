@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/docker/dockertest"
 	"github.com/berth-dev/berth/internal/agent/engine/enginetest"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // own is a bench on a daemon of the test's own, which it may break.
@@ -157,4 +160,24 @@ func TestNothingIsLeft(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(b.machine.dir, "spool", "leak", "app")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the spool is left: %v", err)
 	}
+}
+
+// A task that forks without end runs into its own bound before the machine does, as on the native engine.
+func TestATasksProcessesAreBounded(t *testing.T) {
+	b := newBench(t)
+	b.begin(engine.TaskSpec{NoNetwork: true}, b.container("bound", "app", "sleep"))
+	task := b.Engine.cgroup.tree.Group(b.Engine.cgroup.path(b.task))
+	text, err := os.ReadFile(filepath.Join(task.Dir("pids"), "pids.max"))
+	must(t, err)
+	if got, want := strings.TrimSpace(string(text)), strconv.FormatInt(cgroup.ProcessLimit(), 10); got != want {
+		t.Errorf("it may have %s processes, want %s", got, want)
+	}
+	inside, err := os.ReadFile(filepath.Join(task.Dir("pids"), "cgroup.procs"))
+	must(t, err)
+	below, err := filepath.Glob(filepath.Join(task.Dir("pids"), "*", "cgroup.procs"))
+	must(t, err)
+	if len(inside) == 0 && len(below) == 0 {
+		t.Error("none of its containers is below the bound")
+	}
+	must(t, b.RemoveTask(b.ctx, b.task))
 }

@@ -52,7 +52,7 @@ func (g *groups) limit(task string, l limits) error {
 	if err := group.Create(); err != nil {
 		return err
 	}
-	set := cgroup.Limits{CPUShares: uint64(l.shares), Memory: l.memory}
+	set := cgroup.Limits{CPUShares: uint64(l.shares), Memory: l.memory, PIDs: cgroup.ProcessLimit()}
 	if l.hard {
 		set.CPUQuota = l.shares * cgroup.Period / 1024
 	}

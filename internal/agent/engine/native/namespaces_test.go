@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // begin starts containers of the probe in a task and returns the lines that each prints first.
@@ -130,7 +131,7 @@ func TestAForkBombIsContained(t *testing.T) {
 	must(t, e.CreateContainer(t.Context(), task, m.container(task, "app", "sleep")))
 	must(t, e.StartContainer(t.Context(), task, "bomb"))
 	must(t, e.StartContainer(t.Context(), task, "app"))
-	wantFile(t, filepath.Join(e.group(task).Dir("pids"), "pids.max"), fmt.Sprint(processLimit()))
+	wantFile(t, filepath.Join(e.group(task).Dir("pids"), "pids.max"), fmt.Sprint(cgroup.ProcessLimit()))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {

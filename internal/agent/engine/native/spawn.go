@@ -16,6 +16,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/shim"
+	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
 // specFile holds the engine.TaskSpec in the task's directory, for the containers that a later agent creates.
@@ -70,7 +71,7 @@ func (e *Engine) spawn(ctx context.Context, spec engine.TaskSpec, lock *os.File)
 	}
 	if err := writeJSON(filepath.Join(dir, shim.TaskFile), shim.Task{
 		Instance: e.config.Instance, Task: spec.Task, CPU: spec.CPU, CPUHard: spec.CPUHard, Memory: spec.Memory,
-		SharedPID: spec.PIDMode == engine.TaskNamespace, SharedIPC: spec.IPCMode == engine.TaskNamespace, PIDs: processLimit(),
+		SharedPID: spec.PIDMode == engine.TaskNamespace, SharedIPC: spec.IPCMode == engine.TaskNamespace, PIDs: cgroup.ProcessLimit(),
 		NetNS: spec.NetNS, NoNetwork: spec.NoNetwork, Listen: spec.Listen, ListenIn: spec.ListenIn,
 	}); err != nil {
 		return nil, err

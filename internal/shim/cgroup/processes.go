@@ -1,4 +1,4 @@
-package native
+package cgroup
 
 import (
 	"math"
@@ -14,8 +14,8 @@ const (
 	processMost  = 16384
 )
 
-// processLimit bounds what a task forks, so that it runs into its own bound before the machine does.
-func processLimit() int64 {
+// ProcessLimit bounds what a task forks, so that it runs into its own bound before the machine does.
+func ProcessLimit() int64 {
 	limit := int64(math.MaxInt64)
 	for _, file := range []string{"/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"} {
 		text, err := os.ReadFile(file)
