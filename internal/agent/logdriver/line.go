@@ -38,7 +38,11 @@ func (l *Line) Write(ctx context.Context, b []byte) error {
 	if ctx.Err() != nil { // before the deadline was cleared
 		return context.Cause(ctx)
 	}
-	if _, err := l.conn.Write(b); err != nil {
+	_, err := l.conn.Write(b)
+	if l.Network == "udp" && errors.Is(err, unix.ECONNREFUSED) { // so one before it was answered; this one was not sent
+		_, err = l.conn.Write(b)
+	}
+	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -17,6 +18,9 @@ const (
 	maxChunks   = 128
 )
 
+// errTooLong: it never will fit.
+var errTooLong = errors.New("gelf: a message does not fit into its chunks")
+
 // chunks cuts a message into datagrams.
 func chunks(text []byte) (datagrams [][]byte, err error) {
 	if len(text) <= chunkSize {
@@ -25,7 +29,7 @@ func chunks(text []byte) (datagrams [][]byte, err error) {
 	const each = chunkSize - chunkHeader
 	count := (len(text) + each - 1) / each
 	if count > maxChunks {
-		return nil, fmt.Errorf("gelf: a message of %d bytes does not fit into %d chunks", len(text), maxChunks)
+		return nil, fmt.Errorf("%w: %d bytes into %d", errTooLong, len(text), maxChunks)
 	}
 	var name [8]byte
 	_, _ = rand.Read(name[:]) // never fails

@@ -98,6 +98,9 @@ type message struct {
 func (s *sink) Send(ctx context.Context, b logdriver.Batch) (taken int, err error) {
 	for i, e := range b.Events {
 		if err := s.send(ctx, e); err != nil {
+			if errors.Is(err, errTooLong) {
+				return i + 1, &logdriver.Refused{Events: 1, Err: err}
+			}
 			s.failures++
 			if s.retries > 0 && s.failures > s.retries && ctx.Err() == nil {
 				s.failures = 0

@@ -1,11 +1,14 @@
 package gelf
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/berth-dev/berth/internal/agent/logdriver"
 	"github.com/berth-dev/berth/internal/agent/logdriver/logdrivertest"
 )
 
@@ -91,6 +94,43 @@ func TestMessagesOverUDPAreCompressedAndCut(t *testing.T) {
 	}
 	if _, err := chunks(make([]byte, 200<<10)); err == nil {
 		t.Error("a message is cut into more chunks than there may be")
+	}
+}
+
+func TestAMessageThatNeverFitsIsDropped(t *testing.T) {
+	server := logdrivertest.Datagrams(t, func(b []byte) (string, bool) { return string(b), true }, shortMessage)
+	server.Up()
+	out, err := Driver{}.Open(logdrivertest.Source("gelf", map[string]string{"gelf-address": "udp://" + server.Address, "gelf-compression-type": "none"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	b := logdrivertest.Batch(strings.Repeat("\x01", maxEvent), "short") // each byte becomes six
+	taken, err := out.Send(t.Context(), b)
+	var refused *logdriver.Refused
+	if taken != 1 || !errors.As(err, &refused) || refused.Events != 1 {
+		t.Errorf("%d are taken, %v", taken, err)
+	}
+	if taken, err = out.Send(t.Context(), b.From(taken)); taken != 1 || err != nil {
+		t.Errorf("the next: %d, %v", taken, err)
+	}
+}
+
+func TestAServerOfUDPThatIsAwayHoldsNothingUp(t *testing.T) {
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	out, err := Driver{}.Open(logdrivertest.Source("gelf", map[string]string{"gelf-address": "udp://" + l.LocalAddr().String()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for range 100 {
+		if _, err := out.Send(t.Context(), logdrivertest.Batch("hello")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
