@@ -109,7 +109,7 @@ var services = []service{
 			"PutParameter", "RemoveTagsFromResource", "ResumeSession", "StartSession", "TerminateSession",
 			"UnlabelParameterVersion",
 		},
-		pointers: []string{"Tag.Value"},
+		pointers: []string{"PutParameterRequest.Description", "Tag.Value"},
 	},
 	{
 		model: "sts", doc: "what Berth answers of AWS STS",

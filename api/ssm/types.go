@@ -243,7 +243,7 @@ type ParametersFilter struct {
 // PutParameterRequest is the input of PutParameter.
 type PutParameterRequest struct {
 	Name           string        `json:"Name,omitzero"` // required
-	Description    string        `json:"Description,omitzero"`
+	Description    *string       `json:"Description,omitzero"`
 	Value          string        `json:"Value,omitzero"` // required
 	Type           ParameterType `json:"Type,omitzero"`
 	KeyId          string        `json:"KeyId,omitzero"`

@@ -202,6 +202,10 @@ func TestDeletionAndRestoration(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	none := must(w.manager.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &arn, ForceDeleteWithoutRecovery: aws.Bool(true)}))(t)
+	if text(none.ARN) != arn {
+		t.Errorf("of one that is gone: %s, want %s", text(none.ARN), arn)
+	}
 	w.create("s", "newest")
 }
 

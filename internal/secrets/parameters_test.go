@@ -94,6 +94,37 @@ func TestASecureStringIsShownToWhoAsks(t *testing.T) {
 	}
 }
 
+// Terraform sends what has changed alone, and reads all of it back.
+func TestWhatAnotherVersionDoesNotSayStays(t *testing.T) {
+	w := newWorld(t)
+	put := func(in ssm.PutParameterInput) (description, key string) {
+		t.Helper()
+		in.Name, in.Value, in.Overwrite = aws.String("/p"), aws.String("v"), aws.Bool(true)
+		must(w.param(in))(t)
+		all := must(w.ssm.DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}))(t)
+		if len(all.Parameters) != 1 {
+			t.Fatalf("%+v", all.Parameters)
+		}
+		return text(all.Parameters[0].Description), text(all.Parameters[0].KeyId)
+	}
+	const mine, standard = "alias/mine", "alias/aws/ssm"
+	for _, c := range []struct {
+		name, description, key string
+		in                     ssm.PutParameterInput
+	}{
+		{"a new parameter", "d", mine, ssm.PutParameterInput{Type: types.ParameterTypeSecureString, Description: aws.String("d"), KeyId: aws.String(mine)}},
+		{"a new value", "d", mine, ssm.PutParameterInput{}},
+		{"another key", "d", "alias/other", ssm.PutParameterInput{Type: types.ParameterTypeSecureString, KeyId: aws.String("alias/other")}},
+		{"no description any more", "", "alias/other", ssm.PutParameterInput{Description: aws.String("")}},
+		{"no secret any more", "", "", ssm.PutParameterInput{Type: types.ParameterTypeString}},
+		{"a secret again", "", standard, ssm.PutParameterInput{Type: types.ParameterTypeSecureString}},
+	} {
+		if description, key := put(c.in); description != c.description || key != c.key {
+			t.Errorf("%s: description %q, key %q", c.name, description, key)
+		}
+	}
+}
+
 func TestParametersThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.set("there", "v")

@@ -1,6 +1,7 @@
 package parameterstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -63,20 +64,22 @@ func (s *Service) PutParameter(ctx context.Context, in *api.PutParameterRequest)
 	return &api.PutParameterResult{Version: new(made.Number), Tier: api.ParameterTier(made.Tier)}, nil
 }
 
-// next is the version that a request makes after another, which is the zero one for a new parameter.
+// next is the version that a request makes after another, which is the zero one for a new parameter. What the request does not say of
+// type, description and key stays as it is: Terraform sends what has changed.
 func (s *Service) next(ctx context.Context, in *api.PutParameterRequest, before version) (version, error) {
-	v := version{Number: before.Number + 1, Type: string(in.Type), Description: in.Description, AllowedPattern: in.AllowedPattern,
+	v := version{Number: before.Number + 1, Type: string(in.Type), Description: before.Description, AllowedPattern: in.AllowedPattern,
 		Modified: s.now().UTC(), User: wire.CallerOf(ctx).ARN}
 	if v.Type == "" {
 		if v.Type = before.Type; v.Type == "" {
 			return v, validation("A parameter type is required when you create a parameter.")
 		}
 	}
+	if in.Description != nil {
+		v.Description = *in.Description
+	}
 	switch {
 	case v.Type == string(api.ParameterTypeSecureString):
-		if v.KeyID = in.KeyId; v.KeyID == "" {
-			v.KeyID = defaultKey
-		}
+		v.KeyID = cmp.Or(in.KeyId, before.KeyID, defaultKey)
 	case in.KeyId != "":
 		return v, validation("KeyId is only supported for SecureString parameters.")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/api/schema"
@@ -46,7 +47,8 @@ func (s *Service) DeleteSecret(ctx context.Context, in *api.DeleteSecretRequest)
 // deleteNow removes a secret. One that is not there is removed already.
 func (s *Service) deleteNow(ctx context.Context, id string) (*api.DeleteSecretResponse, error) {
 	scope, now := scopeOf(ctx), schema.At(s.now())
-	out := &api.DeleteSecretResponse{ARN: arnPrefix(scope) + id, Name: id, DeletionDate: now}
+	name := strings.TrimPrefix(id, arnPrefix(scope))
+	out := &api.DeleteSecretResponse{ARN: arnPrefix(scope) + name, Name: name, DeletionDate: now}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		n, ok := find(scope, id, func(name string) (*secret, bool) { return s.secrets.GetTx(tx, scope, name) })
 		if !ok {
