@@ -134,8 +134,9 @@ type attempt struct {
 // errNoRole is why nothing can be read for a task without an execution role.
 var errNoRole = errors.New("unable to find execution role credentials")
 
-// call calls an operation with the execution role's credentials.
-func call[In, Out any](ctx context.Context, a *attempt, op schema.Op[In, Out], in *In) (out *Out, err error) {
+// call calls an operation with the execution role's credentials. When patience ends, its error is that of the last attempt which had one of
+// its own.
+func call[In, Out any](ctx context.Context, a *attempt, op schema.Op[In, Out], in *In) (*Out, error) {
 	role, ok := a.of.Credentials(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -153,10 +154,18 @@ func call[In, Out any](ctx context.Context, a *attempt, op schema.Op[In, Out], i
 	})
 	patient, cancel := context.WithTimeoutCause(ctx, a.Patience, fmt.Errorf("there was no answer within %v", a.Patience))
 	defer cancel()
+	var why error
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		a.tries++
-		if out, err = client.Call(patient, c, op, in); err == nil || !mayPass(err) || !pause(patient, wait) {
-			return out, err
+		out, err := client.Call(patient, c, op, in)
+		if err == nil {
+			return out, nil
+		}
+		if why == nil || patient.Err() == nil {
+			why = err
+		}
+		if !mayPass(err) || !pause(patient, wait) {
+			return nil, why
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -237,7 +238,7 @@ func TestAServiceThatStaysAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close() // nobody listens there now
-	reader := New(Config{Endpoint: "http://" + l.Addr().String(), Patience: 300 * time.Millisecond})
+	reader := New(Config{Endpoint: "http://" + l.Addr().String(), Patience: time.Second})
 	_, err = reader.Read(t.Context(), execution("EC2"), []task.SecretRef{ssmRef("us-east-1", "/p")})
 	if err == nil || !strings.HasPrefix(err.Error(), "Fetching secret data from SSM Parameter Store in us-east-1: ") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
@@ -246,6 +247,23 @@ func TestAServiceThatStaysAway(t *testing.T) {
 	cancel(errors.New("the task is to stop"))
 	if _, err := New(Config{Endpoint: "http://" + l.Addr().String()}).Read(ctx, execution("EC2"), []task.SecretRef{ssmRef("us-east-1", "/p")}); err == nil || err.Error() != "the task is to stop" {
 		t.Errorf("a task that is to stop: %v", err)
+	}
+}
+
+func TestAServiceThatFailsAndThenHangsTellsWhyItFailed(t *testing.T) {
+	var requests atomic.Int32
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the end of the connection is not seen
+		if requests.Add(1) > 1 {
+			<-r.Context().Done()
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer listener.Close()
+	reader := New(Config{Endpoint: listener.URL, Patience: time.Second})
+	_, err := reader.Read(t.Context(), execution("EC2"), []task.SecretRef{ssmRef("us-east-1", "/p")})
+	if err == nil || strings.Contains(err.Error(), "no answer") || requests.Load() != 2 {
+		t.Errorf("%v after %d requests", err, requests.Load())
 	}
 }
 
