@@ -84,6 +84,7 @@ func (n *Network) adoptBridged(recorded []bridgedRecord) error {
 			continue
 		}
 		n.bridged[key] = b
+		n.rules.adopt(b.Is.Address, b.Is.Ports)
 		for _, taken := range n.ports.adopt(key, b.Is.Ports) {
 			n.cfg.Log.Warn("a published port is also another program's, whose connections go to the container", "port", taken.Port,
 				"protocol", taken.Protocol, "task", b.Task, "container", b.Container, "error", taken.Err)

@@ -244,6 +244,45 @@ func TestADisabledNetworkIsLoopbackAlone(t *testing.T) {
 	}
 }
 
+// The table is made anew when a VPC comes and when somebody has flushed it, at any moment of the making or the end of a
+// container's network.
+func TestPublishedPortsAreKeptWhenTheTableIsMadeAnew(t *testing.T) {
+	n := open(t, instance(t, "aaaa0001"))
+	a := bridgeContainer(t, n, web(1, 8080))
+	serve(t, a.NetNS, "one")
+	anew := func() {
+		t.Helper()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if err := n.rules.replace(n.hostFacts()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.mu.Lock()
+	record := n.bridged[web(1, 8080).key()]
+	delete(n.bridged, web(1, 8080).key()) // as it is until Bridge returns
+	n.mu.Unlock()
+	anew()
+	getAt(t, hostNS, "127.0.0.1:8080", "one to")
+
+	n.mu.Lock()
+	n.bridged[web(1, 8080).key()] = record
+	n.mu.Unlock()
+	if err := n.rules.withdraw(a.Address, a.Ports); err != nil { // as Unbridge does, before it forgets the container
+		t.Fatal(err)
+	}
+	anew()
+	if got, err := fetch(hostNS, "127.0.0.1:8080"); err == nil {
+		t.Errorf("a port that was withdrawn is published again: %q", got)
+	}
+	unbridge(t, n, web(1, 8080))
+
+	shell(t, "nft", "flush", "ruleset")
+	b := bridgeContainer(t, n, web(2, 8080)) // before anybody has seen that
+	serve(t, b.NetNS, "two")
+	getAt(t, hostNS, "127.0.0.1:8080", "two to")
+}
+
 func TestTheBridgeIsTakenOver(t *testing.T) {
 	before := hostState(t)
 	cfg := instance(t, "aaaa0001")

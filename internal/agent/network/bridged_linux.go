@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // bridgedRecord says what a container's own network has. It is written once all of it stands.
@@ -80,7 +82,11 @@ func (n *Network) plug(key string, c ContainerNet) (record bridgedRecord, err er
 		return record, err
 	}
 	record.Is.Ports = published
-	if err := n.rules.publish(addr, published); err != nil {
+	err = n.rules.publish(addr, published)
+	if errors.Is(err, unix.ENOENT) { // somebody has flushed everybody's rules just now
+		err = n.restoreRules()
+	}
+	if err != nil {
 		return record, err
 	}
 	return record, n.records.write(key, record)

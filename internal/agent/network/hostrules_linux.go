@@ -40,14 +40,14 @@ type hostRules struct {
 	mu        sync.Mutex // a Conn is one batch at a time
 	nft       *nftables.Conn
 	published *nftables.Set
+	wanted    map[netip.Addr][]Published // what published is to hold: replace takes it from nobody else, who may know it later
 }
 
-// hostFacts are what the rules on the host are made of.
+// hostFacts are what the rules on the host are made of, beside the published ports.
 type hostFacts struct {
-	routers   []netip.Addr
-	link      string // of the bridge; empty without one
-	bridge    netip.Prefix
-	published map[netip.Addr][]Published
+	routers []netip.Addr
+	link    string // of the bridge; empty without one
+	bridge  netip.Prefix
 }
 
 func newHostRules(instance string) (*hostRules, error) {
@@ -55,7 +55,7 @@ func newHostRules(instance string) (*hostRules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
-	return &hostRules{instance: instance, nft: nft}, nil
+	return &hostRules{instance: instance, nft: nft, wanted: map[netip.Addr][]Published{}}, nil
 }
 
 func (h *hostRules) close() error { return h.nft.CloseLasting() }
@@ -91,7 +91,7 @@ func (h *hostRules) replace(s hostFacts) error {
 	}
 	addChain(nft, table, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource, nftables.ChainPolicyAccept, outward...)
 	addChain(nft, table, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter, nftables.ChainPolicyAccept, inward...)
-	for addr, published := range s.published {
+	for addr, published := range h.wanted {
 		if err := h.change(nft.SetAddElements, addr, published); err != nil {
 			return fmt.Errorf("host rules: %w", err)
 		}
@@ -129,13 +129,23 @@ func (h *hostRules) missing() (bool, error) {
 	return true, nil
 }
 
-// publish leads ports of the host to a container.
+// adopt has the next replace lead ports of the host to a container, as an earlier process had.
+func (h *hostRules) adopt(addr netip.Addr, published []Published) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(published) > 0 {
+		h.wanted[addr] = published
+	}
+}
+
+// publish leads ports of the host to a container, until withdraw: also when it fails, once replace succeeds.
 func (h *hostRules) publish(addr netip.Addr, published []Published) error {
 	if len(published) == 0 {
 		return nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.wanted[addr] = published
 	if err := h.change(h.nft.SetAddElements, addr, published); err != nil {
 		return fmt.Errorf("publish ports: %w", err)
 	}
@@ -152,6 +162,7 @@ func (h *hostRules) withdraw(addr netip.Addr, published []Published) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.wanted, addr)
 	if h.published == nil {
 		return nil
 	}

@@ -75,16 +75,11 @@ func (n *Network) openVPC(record vpcRecord, tasks []taskRecord) error {
 
 // hostFacts are what the rules on the host are to be made of. It is called with mu held.
 func (n *Network) hostFacts() hostFacts {
-	s := hostFacts{published: map[netip.Addr][]Published{}}
+	var s hostFacts
 	for _, r := range n.routers {
 		s.routers = append(s.routers, r.links.router())
 		if r.record.isBridge() {
 			s.link, s.bridge = r.record.Link, r.record.Subnets[0].CIDR
-		}
-	}
-	for _, b := range n.bridged {
-		if len(b.Is.Ports) > 0 {
-			s.published[b.Is.Address] = b.Is.Ports
 		}
 	}
 	return s
