@@ -41,7 +41,7 @@ var launchNotes = []wire.Option{
 	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
 	wire.Note("networkConfiguration.awsvpcConfiguration.subnets", "restrict the task to machines of their availability zones; a machine that doesn't say where it is, is in all of them"),
 	wire.Note("overrides.taskRoleArn", "any role's name or ARN is taken: roles are not kept and policies not evaluated"),
-	wire.Note("overrides.ephemeralStorage", "kept and shown; what a task writes is not limited to it"),
+	wire.Note("overrides.ephemeralStorage", "a task that takes more is stopped and says so (AWS: writing fails)"),
 	wire.Note("referenceId", "kept with the task; as on AWS, no answer shows it"),
 }
 

@@ -45,7 +45,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("volumes.efsVolumeConfiguration.transitEncryption", "ENABLED asks of an NFS export that its URL has the option xprtsec=tls; of a directory nothing crosses a network"),
 	wire.Note("volumes.efsVolumeConfiguration.transitEncryptionPort", "kept; there is no proxy whose port it would be"),
 	wire.Note("volumes.efsVolumeConfiguration.authorizationConfig.iam", "kept: roles are not kept and policies not evaluated"),
-	wire.Note("ephemeralStorage", "kept and shown; what a task writes is not limited to it"),
+	wire.Note("ephemeralStorage", "what the containers write and the task's own volumes hold is measured every 10 s and told in metadata; a task that takes more is stopped and says so (AWS: writing fails). Images do not count"),
 	wire.Note("runtimePlatform.cpuArchitecture", "absent means the machine's own (AWS: X86_64); another than the machine's runs where binfmt_misc has an emulator with the flag F, and else the stopped reason says what is missing"),
 	wire.Note("inferenceAccelerators", "refused by ClientException, as AWS does since it has retired them"),
 	wire.Note("containerDefinitions.resourceRequirements.value", "GPUs are those that agents register: Amazon's does, Berth's own registers none"),

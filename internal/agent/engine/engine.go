@@ -17,7 +17,7 @@ import (
 //
 // Every method is idempotent: repeating a call that succeeded succeeds again and changes nothing, so that an agent that
 // died between a call and the record of its result calls again. Methods of different tasks may be called at the same
-// time. Methods of one task are called by one goroutine at a time, with two exceptions: Watch, Exec, Dial and Stats may be
+// time. Methods of one task are called by one goroutine at a time, with two exceptions: Watch, Exec, Dial, Stats and StorageUsed may be
 // called at any time, and StartContainer, RestartContainer and StopContainer for different containers at once.
 //
 // A cancelled context abandons the wait, never the truth: the next Inspect tells what happened. What runs does not depend
@@ -66,6 +66,10 @@ type Engine interface {
 	// Stats samples what the task's running containers use, in order of creation. It costs some reads of the kernel's
 	// counters and waits for nothing.
 	Stats(ctx context.Context, task string) ([]ContainerStats, error)
+	// StorageUsed is how many bytes of the engine's disk the task takes: what its containers wrote to their root file systems,
+	// and what is in the volumes that are its alone, but for those that are mounts. It looks at every file, for as long as that
+	// takes. ErrNotFound when the engine has no such task. It may be called at any time.
+	StorageUsed(ctx context.Context, task string) (int64, error)
 	// Inspect returns the task as it is now. ErrNotFound when the engine has no such task.
 	Inspect(ctx context.Context, task string) (TaskStatus, error)
 	// Watch returns the task's states: first the latest that the engine has heard of, which may be a moment behind

@@ -86,6 +86,26 @@ func (s *Store) prepare(ctx context.Context, task, container, ref string, of pla
 	return rootfs(mounts, image.Target, config), nil
 }
 
+// Written returns the directory of what a container wrote to the file system that [Store.Prepare] made. It is the container's
+// to fill: whoever looks into it follows no links. [engine.ErrNotFound] when there is none.
+func (s *Store) Written(ctx context.Context, task, container string) (string, error) {
+	mounts, err := s.snaps.Mounts(inside(ctx), task+"/"+container)
+	if errdefs.IsNotFound(err) {
+		return "", engine.ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("root file system of container %s: %w", container, s.explain(err))
+	}
+	for _, m := range mounts {
+		for _, o := range m.Options {
+			if dir, ok := strings.CutPrefix(o, "upperdir="); ok {
+				return dir, nil
+			}
+		}
+	}
+	return mounts[0].Source, nil // an image without layers: a directory with nothing under it
+}
+
 // lease makes the lease hold an image, in one transaction with the lease's making.
 func (s *Store) lease(ctx context.Context, lease leases.Lease, target ocispec.Descriptor) error {
 	return s.meta.Update(func(tx *bbolt.Tx) error {

@@ -19,15 +19,16 @@ type Description struct {
 	ExecutionStoppedAt time.Time `json:",omitzero"`
 	AvailabilityZone   string    `json:",omitzero"`
 	// TaskTags, ContainerInstanceTags, and Errors of those that could not be had, are of taskWithTags alone.
-	TaskTags              map[string]string `json:",omitempty"`
-	ContainerInstanceTags map[string]string `json:",omitempty"`
-	LaunchType            string            `json:",omitzero"`
-	Errors                []TagsError       `json:",omitempty"`
-	Containers            []Container       `json:",omitempty"`
-	VPCID                 string            `json:",omitzero"`
-	ServiceName           string            `json:",omitzero"`
-	ClockDrift            *ClockDrift       `json:",omitzero"`
-	FaultInjectionEnabled *bool             `json:",omitzero"`
+	TaskTags                map[string]string `json:",omitempty"`
+	ContainerInstanceTags   map[string]string `json:",omitempty"`
+	LaunchType              string            `json:",omitzero"`
+	Errors                  []TagsError       `json:",omitempty"`
+	Containers              []Container       `json:",omitempty"`
+	VPCID                   string            `json:",omitzero"`
+	ServiceName             string            `json:",omitzero"`
+	ClockDrift              *ClockDrift       `json:",omitzero"`
+	EphemeralStorageMetrics *EphemeralStorage `json:",omitzero"` // of a task on Fargate
+	FaultInjectionEnabled   *bool             `json:",omitzero"`
 }
 
 // Limits are what a task or a container may use: vCPUs of a task, CPU units of a container, and MiB of memory.
@@ -115,6 +116,11 @@ type ClockDrift struct {
 	ClockSynchronizationStatus string    `json:",omitzero"` // "SYNCHRONIZED" or "NOT_SYNCHRONIZED"
 }
 
+// EphemeralStorage is what a task takes of its ephemeral storage and what there is, in MiB.
+type EphemeralStorage struct {
+	Utilized, Reserved int64
+}
+
 // container returns the container of that name in the path, or nil.
 func (d *Description) container(id string) *Container {
 	i := slices.IndexFunc(d.Containers, func(c Container) bool { return c.ID == id })
@@ -126,7 +132,7 @@ func (d *Description) container(id string) *Container {
 
 // older is the task in the shape of versions 2 and 3.
 func (d Description) older() Description {
-	d.LaunchType, d.Errors, d.VPCID, d.ServiceName, d.ClockDrift, d.FaultInjectionEnabled = "", nil, "", "", nil, nil
+	d.LaunchType, d.Errors, d.VPCID, d.ServiceName, d.ClockDrift, d.EphemeralStorageMetrics, d.FaultInjectionEnabled = "", nil, "", "", nil, nil, nil
 	created := make([]Container, 0, len(d.Containers))
 	for _, c := range d.Containers {
 		if c.DockerID != "" {

@@ -43,6 +43,7 @@ type Task struct {
 	ARN, Family, Revision string
 	NetworkMode           string
 	Containers            []Container // those that run
+	Storage               *int64      // bytes that it takes of its ephemeral storage; nil: it has none
 	// Defined is how many containers its definition has, which in network mode awsvpc share one network.
 	Defined int
 }
@@ -228,6 +229,11 @@ func (s *Sampler) Collect(tasks []Task) []tcs.TaskMetric {
 		}
 		m.mu.Unlock()
 		if metric.ContainerMetrics != nil {
+			if t.Storage != nil {
+				var used counts
+				used.add(uint64(*t.Storage))
+				metric.EphemeralStorageMetrics = &tcs.EphemeralStorageMetrics{BytesUtilized: used.set()}
+			}
 			all = append(all, metric)
 		}
 	}

@@ -48,6 +48,7 @@ func (t *task) describe() metadata.Description {
 	if t.payload.Cpu != nil || t.payload.Memory != nil {
 		d.Limits = &metadata.Limits{CPU: t.payload.Cpu, Memory: t.payload.Memory}
 	}
+	d.EphemeralStorageMetrics = t.describeStorage()
 	for _, eni := range t.payload.ElasticNetworkInterfaces {
 		d.VPCID = eni.BerthVpcId
 	}

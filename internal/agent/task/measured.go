@@ -27,10 +27,13 @@ func (r *Runner) Measured(identity string) []stats.Task {
 // measured is the task with those of its containers that run.
 func (t *task) measured() stats.Task {
 	t.mu.Lock()
-	seen := t.seen
+	seen, stored := t.seen, t.storage
 	t.mu.Unlock()
 	m := stats.Task{ID: t.id, ARN: t.payload.Arn, Family: t.payload.Family, Revision: t.payload.Version,
 		NetworkMode: t.payload.NetworkMode, Defined: len(t.payload.Containers)}
+	if t.storageLimit() > 0 {
+		m.Storage = &stored
+	}
 	for i := range t.payload.Containers {
 		c := &t.payload.Containers[i]
 		if s := find(seen, c.Name); s != nil && s.State == engine.Running {

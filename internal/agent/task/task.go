@@ -41,11 +41,12 @@ type task struct {
 	endpoint string // URL of its own listener, empty when it has none
 	token    string // see makeToken; empty: the task's id
 
-	mu    sync.Mutex // guards what the metadata endpoint reads
-	seen  engine.TaskStatus
-	own   map[string]*ownNetwork // of its containers, by name, once they stand
-	pulls struct{ started, stopped time.Time }
-	paths map[string]string // of the engine's volumes, once they were asked for
+	mu      sync.Mutex // guards what the metadata endpoint reads
+	seen    engine.TaskStatus
+	own     map[string]*ownNetwork // of its containers, by name, once they stand
+	pulls   struct{ started, stopped time.Time }
+	storage int64             // bytes that it takes, as last measured
+	paths   map[string]string // of the engine's volumes, once they were asked for
 }
 
 // errStopping ends what a task is about when it is to stop.

@@ -50,6 +50,8 @@ func (t *task) keep(up, working context.Context) (err error) {
 	seen := make(chan sighting)
 	var following sync.WaitGroup
 	following.Go(func() { t.sight(up, seen) })
+	full := make(chan *failure, 1)
+	following.Go(func() { t.watchStorage(up, full) })
 	defer func() {
 		cancel()
 		following.Wait()
@@ -77,6 +79,8 @@ func (t *task) keep(up, working context.Context) (err error) {
 			}
 		case h := <-u.exams.found:
 			u.unsaved = t.diagnose(h) || u.unsaved
+		case over := <-full:
+			return over
 		case <-timer.C:
 		case <-up.Done():
 			return context.Cause(up)

@@ -112,6 +112,7 @@ func Run(t *testing.T, s Suite) {
 		{"what can't be run further says why", execFails},
 		{"connections from inside a container", dials},
 		{"what runs is measured", measures},
+		{"what a task writes is counted", countsStorage},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
 	}

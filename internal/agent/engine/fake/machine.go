@@ -75,6 +75,7 @@ type Behaviour struct {
 
 	CPU    float64 // cores that it uses
 	Memory uint64  // bytes; 0: a MiB
+	Writes int64   // bytes that it has written once it was started
 }
 
 // Script sets how containers of an image behave from now on. The image is named as the task definition names it.

@@ -43,3 +43,22 @@ func (h *handle) Stats(ctx context.Context, taskID string) ([]engine.ContainerSt
 	}
 	return all, nil
 }
+
+// StorageUsed tells what the scripts of the containers that were started say that they have written.
+func (h *handle) StorageUsed(ctx context.Context, taskID string) (used int64, err error) {
+	if err := context.Cause(ctx); err != nil {
+		return 0, err
+	}
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	t := h.m.tasks[taskID]
+	if t == nil {
+		return 0, errNoTask
+	}
+	for _, c := range t.containers {
+		if c.status.Runs > 0 {
+			used += c.script.Writes
+		}
+	}
+	return used, nil
+}

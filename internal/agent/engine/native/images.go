@@ -29,6 +29,9 @@ type Images interface {
 	// Calling it again for the same task and container returns the same file system, with what was written to it.
 	// It mounts nothing. engine.ErrNotFound when the image is not present. The platform is as of engine.PullRequest.
 	Prepare(ctx context.Context, task, container, reference, platform string) (Rootfs, error)
+	// Written returns the directory of what a container wrote to the file system that Prepare made. It is the container's to
+	// fill: whoever looks into it follows no links. engine.ErrNotFound when there is none.
+	Written(ctx context.Context, task, container string) (string, error)
 	// Release lets go of all that Prepare made for the task and deletes what its containers wrote. Nothing of it is
 	// mounted any more. Releasing an unknown task succeeds.
 	Release(ctx context.Context, task string) error

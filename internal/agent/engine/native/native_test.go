@@ -189,6 +189,10 @@ func (d *dirImages) Prepare(_ context.Context, task, container, reference, _ str
 	}, nil
 }
 
+func (d *dirImages) Written(_ context.Context, task, container string) (string, error) {
+	return filepath.Join(d.dir, task, container, "upper"), nil
+}
+
 func (d *dirImages) Tasks(context.Context) (tasks []string, err error) {
 	entries, err := os.ReadDir(d.dir)
 	for _, e := range entries {

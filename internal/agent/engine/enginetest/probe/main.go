@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,7 @@ func main() {
 	}
 	do, ok := map[string]func(args []string){
 		"exit": exit, "sleep": sleep, "stubborn": stubborn, "print": print, "count": count, "eat": eat, "env": env, "cat": cat,
-		"write": write, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
+		"write": write, "fill": fill, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
 		"status": status, "unshare": unshare, "kill": kill, "late": late,
 		"listen": listen, "burn": burn, "copy": copyInput, "others": others, "terminal": terminal,
 		"get": get, "lookup": lookup, "serve": serve,
@@ -127,6 +128,16 @@ func cat(args []string) {
 
 // write FILE writes one.
 func write(args []string) { check(os.WriteFile(args[0], []byte("written\n"), 0o644)) }
+
+// fill FILE MIB writes one of so many MiB, to the disk.
+func fill(args []string) {
+	n, err := strconv.Atoi(args[1])
+	check(err)
+	f, err := os.Create(args[0])
+	check(err)
+	_, err = f.Write(make([]byte, n<<20))
+	check(errors.Join(err, f.Sync(), f.Close()))
+}
 
 func mkdir(args []string) { check(os.Mkdir(args[0], 0o755)) }
 
