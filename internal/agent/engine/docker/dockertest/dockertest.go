@@ -205,7 +205,9 @@ func (d *Daemon) Client() (*client.Client, error) {
 func (d *Daemon) End() {
 	if d.cmd != nil {
 		d.Stop(false)
-		_ = unix.Kill(-d.cmd.Process.Pid, unix.SIGKILL) // its containerd
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		killLeft(ctx, d.Dir)
 	}
 	d.net.Close()
 	unmount(d.Dir)
