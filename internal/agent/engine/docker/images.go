@@ -169,8 +169,8 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 	})
 }
 
-// PruneImages removes the images that tasks had here once and that nothing has now. Images that are nobody's task's are
-// their owner's: this is a Docker that other things use too.
+// PruneImages removes the images that Berth had Docker fetch and that nothing has now. Those that Docker had before a task
+// used them are their owner's: this is a Docker that other things use too.
 func (e *Engine) PruneImages(ctx context.Context, req engine.PruneRequest) ([]engine.Image, error) {
 	all, err := e.Images(ctx)
 	if err != nil {

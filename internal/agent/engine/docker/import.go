@@ -60,7 +60,7 @@ func (e *Engine) ImportImage(ctx context.Context, archive io.Reader, progress fu
 		if err != nil {
 			return nil, err
 		}
-		e.noteUse("", name)
+		e.noteUse(name, true)
 		images = append(images, found.image(name))
 	}
 	slices.SortFunc(images, func(a, b engine.Image) int { return cmp.Compare(a.Name, b.Name) })

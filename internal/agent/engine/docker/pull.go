@@ -35,7 +35,7 @@ func (e *Engine) PullImage(ctx context.Context, req engine.PullRequest, progress
 	if err != nil {
 		return engine.Image{}, &engine.Error{Kind: engine.CannotPullContainer, Err: err}
 	}
-	e.noteUse(req.Task, name) // before it is here, so that nothing prunes it in between
+	e.hold(req.Task, name) // before it is here, so that nothing prunes it in between
 	image, err := e.present(ctx, name, req, progress)
 	return image, told(ctx, engine.CannotPullContainer, err)
 }
@@ -43,7 +43,11 @@ func (e *Engine) PullImage(ctx context.Context, req engine.PullRequest, progress
 // present applies the pull's policy.
 func (e *Engine) present(ctx context.Context, name string, req engine.PullRequest, progress func(engine.PullProgress)) (engine.Image, error) {
 	if name == helloName {
-		return e.makeHello(ctx)
+		image, err := e.makeHello(ctx)
+		if err == nil {
+			e.noteUse(name, true)
+		}
+		return image, err
 	}
 	found, err := e.findImage(ctx, name)
 	here := err == nil
@@ -52,6 +56,7 @@ func (e *Engine) present(ctx context.Context, name string, req engine.PullReques
 	}
 	image := found.image(name)
 	if here && (req.Policy == engine.PullIfAbsent || req.Policy == engine.PullOnce && image.Origin == engine.FromRegistry) {
+		e.noteUse(name, false)
 		return image, nil
 	}
 	if e.config.ShortNames != nil {
@@ -62,7 +67,10 @@ func (e *Engine) present(ctx context.Context, name string, req engine.PullReques
 	pulled, err := e.join(ctx, name, req, progress)
 	if err != nil && here && req.Policy == engine.PullOrCached && ctx.Err() == nil {
 		e.config.Log.Warn("an image can't be pulled; the one that is present is used", "image", name, "error", err)
-		return image, nil
+		pulled, err = image, nil
+	}
+	if err == nil {
+		e.noteUse(name, !here)
 	}
 	return pulled, err
 }
@@ -83,7 +91,9 @@ func (e *Engine) join(ctx context.Context, name string, req engine.PullRequest, 
 		e.going.Go(func() {
 			p.image, p.err = e.pullNow(pulling, name, req, p)
 			e.mu.Lock()
-			delete(e.pulls, key)
+			if e.pulls[key] == p { // not the one after it, if nobody waited for this one any more
+				delete(e.pulls, key)
+			}
 			e.mu.Unlock()
 			end()
 			close(p.done)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -20,12 +21,25 @@ func (e *Engine) readUses() (map[string]time.Time, error) {
 	return uses, err
 }
 
-// noteUse notes that a task needs an image, and keeps it for the task.
-func (e *Engine) noteUse(task, name string) {
+// hold keeps an image for a task, until that is removed.
+func (e *Engine) hold(task, name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if task != "" {
+	if task != "" && !slices.Contains(e.holds[task], name) {
 		e.holds[task] = append(e.holds[task], name)
+	}
+}
+
+// noteUse notes that a task needs an image that Berth had Docker fetch. One that Docker had before is its owner's, and stays
+// so when a task uses it.
+func (e *Engine) noteUse(name string, fetched bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !fetched {
+		uses, err := e.readUses()
+		if _, ours := uses[name]; err != nil || !ours {
+			return
+		}
 	}
 	e.changeUses(func(uses map[string]time.Time) { uses[name] = time.Now() })
 }
@@ -51,7 +65,7 @@ func (e *Engine) changeUses(change func(map[string]time.Time)) {
 	}
 }
 
-// lastUse is when a task last needed an image; ours is false for one that none did.
+// lastUse is when a task last needed an image; ours is false for one that Berth did not have fetched for any.
 func (e *Engine) lastUse(name string) (last time.Time, ours bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
