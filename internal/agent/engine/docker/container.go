@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -58,7 +59,9 @@ func (t *task) createContainer(ctx context.Context, spec engine.ContainerSpec) e
 	if err := b.save(); err != nil {
 		return err
 	}
+	t.refreshing.Lock() // a look that began before it was made would take it for removed
 	t.change(func() { t.boxes[spec.Name] = b })
+	t.refreshing.Unlock()
 	b.log.begin()
 	return t.refresh(ctx)
 }
@@ -88,12 +91,7 @@ func (t *task) make(ctx context.Context, name string, config *container.Config, 
 
 // settle makes of the payload's settings what Docker takes them for here.
 func (t *task) settle(spec engine.ContainerSpec, config *container.Config, host *container.HostConfig, image foundImage) {
-	labels := t.labels(t.id, spec.Name, "")
-	for k, v := range config.Labels {
-		labels[k] = v
-	}
-	labels[labelDigest] = image.digest
-	config.Image, config.Labels, config.Healthcheck = image.id, labels, noHealthcheck()
+	config.Image, config.Labels, config.Healthcheck = image.id, t.labelled(spec, image), noHealthcheck()
 	if strings.Contains(image.name, ":") || strings.Contains(image.name, "@") {
 		config.Image = image.name // what `docker ps` shows
 	}
@@ -122,6 +120,18 @@ func (t *task) settle(spec engine.ContainerSpec, config *container.Config, host 
 		host.IpcMode = container.IpcMode(t.record.Spec.IPCMode)
 	}
 	t.bound(host)
+}
+
+// labelled are a container's labels: the definition's, but for those by which Berth tells what is whose.
+func (t *task) labelled(spec engine.ContainerSpec, image foundImage) map[string]string {
+	labels := maps.Clone(spec.Config.Labels)
+	maps.DeleteFunc(labels, func(name, _ string) bool { return strings.HasPrefix(name, ownLabels) })
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, t.labels(t.id, spec.Name, ""))
+	labels[labelDigest] = image.digest
+	return labels
 }
 
 // save writes the container's record.

@@ -30,6 +30,7 @@ type process struct {
 	stdout, stderr *io.PipeReader
 	ended          chan struct{} // its output has ended
 	over           sync.Once
+	kept           func() bool // has the task's life let go of it
 }
 
 // Exec starts a further process.
@@ -103,7 +104,7 @@ func (p *process) carry() {
 		out.CloseWithError(err)
 		errOut.CloseWithError(err)
 	})
-	context.AfterFunc(p.life, p.conn.Close)
+	p.kept = context.AfterFunc(p.life, p.conn.Close)
 }
 
 // begun waits until Docker has started the command, or says why it could not, which it does in the output.
@@ -182,6 +183,7 @@ func (p *process) Wait(ctx context.Context) (int, error) {
 func (p *process) Close() error {
 	var err error
 	p.over.Do(func() {
+		p.kept()
 		p.stdout.Close()
 		p.stderr.Close()
 		p.conn.Close()

@@ -19,6 +19,10 @@ const (
 	labelVPC       = "dev.berth.vpc"       // of a network
 )
 
+// ownLabels is what those begin with. No definition's label may: by it a container would be another task's or instance's, or
+// nobody's, and be stopped, reported and removed as such.
+const ownLabels = "dev.berth."
+
 const (
 	rolePause  = "pause"
 	roleKiller = "killer"

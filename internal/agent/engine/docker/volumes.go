@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/volume"
@@ -17,7 +18,9 @@ import (
 func (e *Engine) CreateVolume(ctx context.Context, spec engine.VolumeSpec) (engine.Volume, error) {
 	labels := map[string]string{}
 	for k, v := range spec.Labels {
-		labels[k] = v
+		if !strings.HasPrefix(k, ownLabels) {
+			labels[k] = v
+		}
 	}
 	if labels[labelInstance] = e.config.Instance; spec.Task != "" {
 		if _, err := e.known(spec.Task); err != nil {
