@@ -1,28 +1,25 @@
 package exec
 
 import (
+	"bytes"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/berth-dev/berth/internal/execstream"
 )
 
-// Bounds of output on its way. A terminal gives it in pieces of at most 4 KB; each message costs both sides as much as many
-// pieces do.
+// Bounds of output on its way. A terminal gives it in pieces of at most 4 KB, and each message costs both sides as much as
+// many pieces do: what comes while one is sent goes with the next.
 const (
 	most = execstream.MaxFrame / 2 // in a message
-	much = 2 << 10                 // in a piece after which more is likely to follow at once
-	// gather is how long a message may wait for that.
-	gather = time.Millisecond
+	room = 8 * most                // for what waits
 )
 
 // printed is what a process has printed and was not sent yet.
 type printed struct {
 	mu      sync.Mutex
 	changed sync.Cond
-	data    []byte
-	last    int  // length of the last piece
+	data    bytes.Buffer
 	over    bool // nothing is added, or taken, any more
 }
 
@@ -49,10 +46,10 @@ func (p *printed) fill(output io.Reader) {
 	for {
 		n, err := output.Read(piece)
 		p.mu.Lock()
-		for len(p.data) >= most && !p.over {
+		for p.data.Len() >= room && !p.over {
 			p.changed.Wait()
 		}
-		p.data, p.last = append(p.data, piece[:n]...), n
+		p.data.Write(piece[:n])
 		over := p.over
 		p.changed.Signal()
 		p.mu.Unlock()
@@ -62,20 +59,14 @@ func (p *printed) fill(output io.Reader) {
 	}
 }
 
-// take waits for a message's worth, or less where no more is likely to come at once; 0 at the end.
+// take waits for output and takes up to a message of it; 0 at the end.
 func (p *printed) take(message []byte) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.data) == 0 && !p.over {
+	for p.data.Len() == 0 && !p.over {
 		p.changed.Wait()
 	}
-	if len(p.data) < most && p.last >= much && !p.over {
-		p.mu.Unlock()
-		time.Sleep(gather)
-		p.mu.Lock()
-	}
-	n := copy(message, p.data)
-	p.data = append(p.data[:0], p.data[n:]...)
+	n, _ := p.data.Read(message)
 	p.changed.Signal()
 	return n
 }
