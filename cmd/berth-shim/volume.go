@@ -113,13 +113,31 @@ func (c *container) fill(v shim.Volume) error {
 			return err
 		}
 	}
-	if err := continuity.CopyDir(to, procPath(from)+"/.", continuity.WithAllowXAttrErrors()); err != nil {
+	if err := copyInto(to, from); err != nil {
 		return fmt.Errorf("fill the volume for %s: %w", v.Fill, err)
 	}
 	if mark == "" {
 		return nil
 	}
 	return os.Remove(mark)
+}
+
+// copyInto copies a directory's content into a volume, which others may write to meanwhile: it does so from a thread whose root
+// is the volume, so that no symbolic link that they put in its way leads out of it.
+func copyInto(volume string, from *os.File) (err error) {
+	onThread(func() {
+		if err = unix.Unshare(unix.CLONE_FS); err != nil {
+			return
+		}
+		if err = unix.Chroot(volume); err != nil {
+			return
+		}
+		if err = unix.Fchdir(int(from.Fd())); err != nil { // outside of the root, and reached as "." alone
+			return
+		}
+		err = continuity.CopyDir("/", ".", continuity.WithAllowXAttrErrors())
+	})
+	return err
 }
 
 // emptied says whether a directory is empty, once what a filling left that was cut off is gone.
