@@ -6,7 +6,7 @@
 //
 //	berth-shim run DIR     keep the task described in DIR/task; file 3 takes one line: "ok", or what is wrong
 //	berth-shim features    print what this shim can do, as JSON
-//	berth-shim pause       hold the process namespace that a task's containers share, and reap in it
+//	berth-shim pause DIR   hold the process namespace that a task's containers share, and reap in it
 //	berth-shim init ...    libcontainer's first stage inside a container
 package main
 
@@ -46,8 +46,8 @@ func main() {
 			fmt.Fprintln(os.Stderr, "berth-shim:", err)
 			os.Exit(1)
 		}
-	case len(os.Args) == 2 && os.Args[1] == pauseArg:
-		pause()
+	case len(os.Args) == 3 && os.Args[1] == pauseArg:
+		pause(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "features":
 		out, err := json.Marshal(shim.Features{Build: version, Version: shim.Version, Oldest: shim.Oldest, Seccomp: seccomp.Enabled})
 		if err != nil {

@@ -5,12 +5,8 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
-	"github.com/opencontainers/runc/libcontainer/exeseal"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -60,44 +56,4 @@ func (t *task) shareMemory() (err error) {
 		return err
 	}
 	return unix.Mount("shm", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NODEV, "mode=1777,size="+sharedMemory)
-}
-
-// pauseArg has this program pause.
-const pauseArg = "pause"
-
-// startPause starts the first process of a new process namespace, in a control group beside the containers'. It is a
-// sealed copy of this program: containers that see it must not get at the file.
-func (t *task) startPause() error {
-	group := t.tree.Group(shim.TaskGroup(t.spec.Instance, t.spec.Task) + "/" + pauseArg)
-	if err := group.Create(); err != nil {
-		return err
-	}
-	self, err := exeseal.CloneSelfExe(t.dir)
-	if err != nil {
-		return err
-	}
-	defer self.Close()
-	cmd := exec.Command("/proc/self/fd/3", pauseArg)
-	cmd.Args[0] = "berth-pause"
-	cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", []string{"GOMAXPROCS=1"}, []*os.File{self}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	t.pause = cmd
-	go cmd.Wait() // without it, the dead one would keep its control group; the containers die with it
-	return group.Add(cmd.Process.Pid)
-}
-
-// pause takes no notice of signals and reaps what is orphaned, until it is killed.
-func pause() {
-	signals := make(chan os.Signal, 64)
-	signal.Notify(signals)
-	for range signals {
-		for {
-			if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); pid <= 0 && err != unix.EINTR {
-				break
-			}
-		}
-	}
 }
