@@ -38,9 +38,12 @@ type container struct {
 	mu     sync.Mutex              // held while a run begins; guards what follows
 	next   *libcontainer.Container // made for the first run
 	runs   int
-	latest *life // nil before the first run
-	failed error // why the latest run could not begin
-	ended  bool  // no run begins any more
+	latest *life        // nil before the first run
+	failed error        // why the latest run could not begin
+	ended  bool         // no run begins any more
+	inside map[int]bool // the processes that entered it and are not reaped
+
+	door chan struct{} // has room for who starts a process in it
 }
 
 func (c *container) dir() string    { return shim.ContainerDir(c.task.dir, c.spec.Name) }

@@ -26,10 +26,11 @@ func (t *task) Exec(ctx context.Context, e *shim.Exec, started func([]*os.File) 
 	if c == nil {
 		return 0, shim.Errorf(shim.NotFound, "the task has no container %q", e.Name)
 	}
-	process, files, err := c.enter(e)
+	process, files, err := c.enter(ctx, e)
 	if err != nil {
 		return 0, err
 	}
+	defer c.left(process)
 	defer t.tidy.Reset(tidyAfter)
 	x := &execution{process: process}
 	defer context.AfterFunc(ctx, x.kill)()
@@ -73,8 +74,15 @@ func (x *execution) wait() (int, error) {
 }
 
 // enter starts the process in the container's namespaces and control group, with its capabilities and system call filter,
-// and returns the files for the agent.
-func (c *container) enter(e *shim.Exec) (*libcontainer.Process, []*os.File, error) {
+// and returns the files for the agent. One is started at a time, as libcontainer has it; a container can stop it before it
+// is its own, until the container ends, and those who wait for it give up with ctx.
+func (c *container) enter(ctx context.Context, e *shim.Exec) (*libcontainer.Process, []*os.File, error) {
+	select {
+	case c.door <- struct{}{}:
+		defer func() { <-c.door }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
 	l, leave, err := c.running()
 	if err != nil {
 		return nil, nil, err
@@ -96,13 +104,16 @@ func (c *container) enter(e *shim.Exec) (*libcontainer.Process, []*os.File, erro
 	defer ends.closeInner()
 	if err := l.runtime.Start(p); err != nil {
 		ends.closeOuter()
+		c.reapStrays(l)
 		return nil, nil, err
 	}
+	c.entered(p)
 	files, err := ends.take()
 	if err != nil {
 		x := &execution{process: p}
 		x.kill()
 		x.wait()
+		c.left(p)
 		return nil, nil, err
 	}
 	return p, files, nil

@@ -143,7 +143,7 @@ func (t *task) Create(spec *shim.Container) error {
 	if t.find(spec.Name) != nil {
 		return nil
 	}
-	c := &container{task: t, spec: spec, state: shim.ContainerState{
+	c := &container{task: t, spec: spec, inside: map[int]bool{}, door: make(chan struct{}, 1), state: shim.ContainerState{
 		Name: spec.Name, RuntimeID: spec.RuntimeID, ImageDigest: spec.ImageDigest, LogPath: spec.Log.Path,
 		Status: shim.Created, CreatedAt: time.Now(),
 	}}

@@ -21,7 +21,7 @@ func main() {
 	do, ok := map[string]func(args []string){
 		"exit": exit, "sleep": sleep, "stubborn": stubborn, "print": print, "count": count, "eat": eat, "env": env, "cat": cat,
 		"write": write, "fill": fill, "id": id, "pwd": pwd, "limit": limit, "orphan": orphan, "mkdir": mkdir, "hostname": hostname,
-		"status": status, "unshare": unshare, "kill": kill, "late": late,
+		"status": status, "unshare": unshare, "kill": kill, "late": late, "freeze": freeze,
 		"listen": listen, "burn": burn, "copy": copyInput, "others": others, "terminal": terminal,
 		"get": get, "lookup": lookup, "serve": serve,
 		"stdin": stdin, "namespace": namespace, "interfaces": interfaces, "bomb": bomb,
@@ -189,6 +189,14 @@ func unshare([]string) {
 func kill(args []string) {
 	check(syscall.Kill(os.Getpid(), syscall.Signal(number(args[0]))))
 	forever()
+}
+
+// freeze stops whatever else comes to be in its namespace.
+func freeze([]string) {
+	fmt.Println("freezing")
+	for {
+		_ = syscall.Kill(-1, syscall.SIGSTOP)
+	}
 }
 
 func forever() {
