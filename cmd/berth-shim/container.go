@@ -212,7 +212,10 @@ func (c *container) runOnTerminal(l *life, p *libcontainer.Process) error {
 		return err
 	}
 	files, err := ends.take()
-	if err != nil {
+	if err != nil { // the run is told to have failed: nothing of it goes on
+		x := &execution{process: p}
+		x.kill()
+		x.wait()
 		return err
 	}
 	c.copy(spool.Stdout, files[0])

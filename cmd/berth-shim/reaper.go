@@ -37,6 +37,9 @@ func reap(args []string) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to its own group is not for this process
+	if _, err := unix.IoctlGetInt(0, unix.TIOCGPGRP); err == nil { // the terminal is for the command: it would be stopped when it reads
+		cmd.SysProcAttr.Foreground = true
+	}
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, os.ErrNotExist) {

@@ -174,6 +174,20 @@ func TestAnInitsChildLeadsItsProcessGroup(t *testing.T) {
 	}
 }
 
+func TestAnInitsChildHasTheTerminal(t *testing.T) {
+	m := newMachine(t)
+	e := m.open(t)
+	yes := true
+	c := m.container("", "app", "cat", "/proc/self/stat")
+	c.Host.Init, c.Config.Tty = &yes, true
+	_, out := run(t, m, e, c)
+	_, stat, _ := strings.Cut(out, ") ")
+	// state, parent, process group, session, terminal, the terminal's foreground group
+	if f := strings.Fields(stat); len(f) < 6 || f[2] != f[5] {
+		t.Errorf("it would be stopped when it reads its terminal: %q", out)
+	}
+}
+
 func TestWhatCannotBeMadeIsRefused(t *testing.T) {
 	m := newMachine(t)
 	e := m.open(t)
