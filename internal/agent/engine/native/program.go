@@ -31,24 +31,24 @@ func installShim(config Config) (string, error) {
 	if at, err := os.Stat(path); err == nil && at.Size() == int64(len(program)) {
 		return path, nil
 	}
-	if err := write(path, program); err != nil {
+	if err := write(path, program, 0o755); err != nil {
 		return "", fmt.Errorf("install the shim: %w", err)
 	}
 	return path, nil
 }
 
-// write makes an executable file that is either whole or not there.
-func write(path string, program []byte) error {
+// write makes a file that is whole, or as it was before, whatever happens meanwhile, to the machine too.
+func write(path string, content []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".berth-shim-")
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(program)
-	if err := errors.Join(err, f.Chmod(0o755), f.Sync(), f.Close()); err != nil {
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

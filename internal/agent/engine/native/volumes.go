@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/berth-dev/berth/internal/agent/engine"
 )
 
@@ -84,7 +86,11 @@ func (v *volumes) create(spec engine.VolumeSpec) (engine.Volume, error) {
 	if err := os.MkdirAll(made.Path, 0o755); err != nil {
 		return engine.Volume{}, err
 	}
-	if err := errors.Join(os.Chmod(dir, 0o711), writeJSON(filepath.Join(dir, volumeFile), made)); err != nil {
+	text, err := json.Marshal(made)
+	if err != nil {
+		return engine.Volume{}, err
+	}
+	if err := errors.Join(os.Chmod(dir, 0o711), write(filepath.Join(dir, volumeFile), text, 0o600)); err != nil {
 		return engine.Volume{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	v.all[spec.Name] = made
