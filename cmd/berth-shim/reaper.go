@@ -36,7 +36,7 @@ func reap(args []string) {
 	signal.Notify(signals)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to its own group is not for this process
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}          // a signal to its own group is not for this process
 	if _, err := unix.IoctlGetInt(0, unix.TIOCGPGRP); err == nil { // the terminal is for the command: it would be stopped when it reads
 		cmd.SysProcAttr.Foreground = true
 	}
