@@ -38,6 +38,9 @@ func execCommand(flags *globals) *cobra.Command {
 				return err
 			}
 			command := args[1:]
+			if len(command) > 0 && command[0] == "--" { // as other programs want it
+				command = command[1:]
+			}
 			if len(command) == 0 {
 				command = []string{"sh"}
 			}

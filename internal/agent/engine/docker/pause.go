@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,6 +203,12 @@ func (e *Engine) startPause(ctx context.Context, name string) error {
 	}
 	return e.ask(ctx, makeTime, "start pause container", func(ctx context.Context) error {
 		_, err := e.api.ContainerStart(ctx, c.ID, client.ContainerStartOptions{})
+		if err != nil && strings.Contains(err.Error(), "already exists") {
+			// A daemon that died while it started this one has left half of it below, and never starts it. Nothing ran: the
+			// next try makes another.
+			_, removed := e.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true})
+			return fmt.Errorf("%w: %w", engine.ErrUnavailable, errors.Join(err, removed))
+		}
 		return err
 	})
 }
