@@ -149,7 +149,12 @@ type swarm struct {
 }
 
 func newSwarm(b *testing.B, archive, mode string) contender {
-	docker := berthtest.StartDocker(b, "--storage-driver", "overlay2")
+	data, err := os.MkdirTemp("", "docker") // on the disk, as Berth's
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(data) })
+	docker := berthtest.StartDocker(b, "--storage-driver", "overlay2", "--data-root", data)
 	docker.Load(archive)
 	s := &swarm{b, docker.Socket, mode}
 	s.docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1")
