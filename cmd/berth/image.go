@@ -104,24 +104,29 @@ func imageRemoveCommand(flags *globals) *cobra.Command {
 		Example: "  berth image rm my-app:old",
 		Args:    atLeastOne("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := flags.connect()
-			if err != nil {
-				return err
-			}
-			for _, name := range args {
-				if err := t.operator.RemoveImage(cmd.Context(), name); err != nil {
-					return err
-				}
-				if flags.output == "text" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s removed\n", name)
-				}
-			}
-			if flags.output == "json" {
-				return writeJSON(cmd.OutOrStdout(), map[string][]string{"removed": args})
-			}
-			return nil
+			return flags.remove(cmd, args, (*operator.Client).RemoveImage)
 		},
 	}
+}
+
+// remove removes what is named, one after the other, and says so.
+func (g *globals) remove(cmd *cobra.Command, names []string, one func(*operator.Client, context.Context, string) error) error {
+	t, err := g.connect()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := one(t.operator, cmd.Context(), name); err != nil {
+			return err
+		}
+		if g.output == "text" {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s removed\n", name)
+		}
+	}
+	if g.output == "json" {
+		return writeJSON(cmd.OutOrStdout(), map[string][]string{"removed": names})
+	}
+	return nil
 }
 
 func imagePruneCommand(flags *globals) *cobra.Command {

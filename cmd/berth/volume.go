@@ -60,22 +60,7 @@ func volumeRemoveCommand(flags *globals) *cobra.Command {
 		Example: "  berth volume rm database",
 		Args:    atLeastOne("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := flags.connect()
-			if err != nil {
-				return err
-			}
-			for _, name := range args {
-				if err := t.operator.RemoveVolume(cmd.Context(), name); err != nil {
-					return err
-				}
-				if flags.output == "text" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s removed\n", name)
-				}
-			}
-			if flags.output == "json" {
-				return writeJSON(cmd.OutOrStdout(), map[string][]string{"removed": args})
-			}
-			return nil
+			return flags.remove(cmd, args, (*operator.Client).RemoveVolume)
 		},
 	}
 }
