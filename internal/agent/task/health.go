@@ -75,16 +75,8 @@ func (t *task) health() tcs.TaskHealth {
 
 // Health is what is known of the health of an identity's tasks whose containers are checked, ordered by task.
 func (r *Runner) Health(identity string) []tcs.TaskHealth {
-	r.mu.Lock()
-	var tasks []*task
-	for _, t := range r.tasks {
-		if t.identity == identity && !t.over.Load() {
-			tasks = append(tasks, t)
-		}
-	}
-	r.mu.Unlock()
 	var all []tcs.TaskHealth
-	for _, t := range tasks {
+	for _, t := range r.goingOn(identity) {
 		if h := t.health(); len(h.Containers) > 0 {
 			all = append(all, h)
 		}

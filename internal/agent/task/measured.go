@@ -7,16 +7,8 @@ import (
 
 // Measured returns the tasks of an identity that have a running container; an empty name is every identity's.
 func (r *Runner) Measured(identity string) []stats.Task {
-	r.mu.Lock()
-	var tasks []*task
-	for _, t := range r.tasks {
-		if (identity == "" || t.identity == identity) && !t.over.Load() {
-			tasks = append(tasks, t)
-		}
-	}
-	r.mu.Unlock()
 	var measured []stats.Task
-	for _, t := range tasks {
+	for _, t := range r.goingOn(identity) {
 		if m := t.measured(); len(m.Containers) > 0 {
 			measured = append(measured, m)
 		}

@@ -164,6 +164,19 @@ func (r *Runner) Live(identity string) []string {
 	return live
 }
 
+// goingOn returns the tasks of an identity whose end is not on disk; an empty name is every identity's.
+func (r *Runner) goingOn(identity string) []*task {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var tasks []*task
+	for _, t := range r.tasks {
+		if (identity == "" || t.identity == identity) && !t.over.Load() {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
+}
+
 // Left is how many tasks something is left of.
 func (r *Runner) Left() int {
 	r.mu.Lock()
