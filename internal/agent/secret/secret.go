@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/api/schema"
+	"github.com/berth-dev/berth/internal/agent/retry"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
@@ -164,7 +165,7 @@ func call[In, Out any](ctx context.Context, a *attempt, op schema.Op[In, Out], i
 		if why == nil || patient.Err() == nil {
 			why = err
 		}
-		if !mayPass(err) || !pause(patient, wait) {
+		if !mayPass(err) || !retry.Pause(patient, wait) {
 			return nil, why
 		}
 	}
@@ -183,16 +184,4 @@ func mayPass(err error) bool {
 		return true
 	}
 	return answered.Status >= http.StatusInternalServerError || answered.Code == "ThrottlingException" || answered.Code == "ExpiredTokenException"
-}
-
-// pause waits; false says that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

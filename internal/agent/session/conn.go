@@ -136,15 +136,3 @@ func (p *pacing) wait(worked bool, err error) time.Duration {
 
 // spread is d, a fifth more or less.
 func spread(d time.Duration) time.Duration { return d - d/5 + rand.N(2*d/5) }
-
-// pause waits; false says that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/agent/retry"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
@@ -26,7 +27,7 @@ func (s *Session) register(ctx context.Context) error {
 		}
 		wait := min(p.wait(false, err), 30*time.Second)
 		s.Log.Warn("cannot register yet; trying again", "wait", wait, "error", err)
-		if !pause(ctx, wait) {
+		if !retry.Pause(ctx, wait) {
 			return context.Cause(ctx)
 		}
 	}

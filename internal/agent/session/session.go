@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/api/tcs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/metadata"
+	"github.com/berth-dev/berth/internal/agent/retry"
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/execstream"
 	"github.com/berth-dev/berth/internal/wire/client"
@@ -129,7 +130,7 @@ func (s *Session) keep(ctx context.Context, which string, serve func(context.Con
 		}
 		wait := p.wait(worked, err)
 		s.Log.Info("session ended; connecting again", "socket", which, "wait", wait, "error", err)
-		if !pause(ctx, wait) {
+		if !retry.Pause(ctx, wait) {
 			return
 		}
 	}

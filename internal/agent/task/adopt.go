@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/db"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // recall returns the tasks that an earlier agent left in the database, and sends the reports it did not get to.
@@ -98,7 +99,7 @@ func (r *Runner) remove(ctx context.Context, what, id string, do func(context.Co
 	r.Log.Error("a leftover can't be removed; trying again in the background", "what", what, "id", id, "error", err)
 	r.wg.Go(func() {
 		for wait := backoff(time.Second, time.Minute); err != nil; err = do(r.life) {
-			if !pause(r.life, wait()) {
+			if !retry.Pause(r.life, wait()) {
 				return
 			}
 		}

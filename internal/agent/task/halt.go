@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // halt stops the task's containers, in the reverse of the order in which they wait for each other to start, and returns
@@ -25,7 +26,7 @@ func (t *task) halt(ctx context.Context) (engine.TaskStatus, error) {
 		if !runs(status) {
 			return status, nil
 		}
-		if !pause(ctx, wait()) {
+		if !retry.Pause(ctx, wait()) {
 			return status, context.Cause(ctx)
 		}
 	}

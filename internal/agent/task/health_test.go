@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // toldOf is what becomes known of a container's health, and when, in seconds.
@@ -138,7 +139,7 @@ func TestAHealthCheckIsBounded(t *testing.T) {
 				if _, err := io.WriteString(c.Stdout, strings.Repeat("x", 8192)); err != nil {
 					break
 				}
-				_ = pause(ctx, time.Millisecond)
+				_ = retry.Pause(ctx, time.Millisecond)
 			}
 			return 0
 		}}}))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // How long the engine may take to do what it is asked for while it answers other questions: the ECS agent's.
@@ -24,7 +25,7 @@ func (t *task) patiently(ctx context.Context, what string, f func() error) error
 			return err
 		}
 		t.log.Warn("the engine does not answer; asking again", "what", what, "error", err)
-		if !pause(ctx, wait()) {
+		if !retry.Pause(ctx, wait()) {
 			return context.Cause(ctx)
 		}
 	}

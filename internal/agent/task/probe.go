@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // maxOutput is how much is kept of what a health check printed, as Docker has it.
@@ -95,4 +96,4 @@ func clipOutput(text string) string {
 }
 
 // pauseUntil waits for a time; false says that ctx ended first.
-func pauseUntil(ctx context.Context, at time.Time) bool { return pause(ctx, time.Until(at)) }
+func pauseUntil(ctx context.Context, at time.Time) bool { return retry.Pause(ctx, time.Until(at)) }

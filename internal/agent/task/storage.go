@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/metadata"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // A task on Fargate has ephemeral storage of a size: what its containers write, and its own volumes. On AWS it is a disk, and
@@ -35,7 +36,7 @@ func (t *task) watchStorage(ctx context.Context, full chan<- *failure) {
 		return
 	}
 	told := false
-	for wait := measureEvery; pause(ctx, wait); {
+	for wait := measureEvery; retry.Pause(ctx, wait); {
 		begin := time.Now()
 		used, err := t.Engine.StorageUsed(ctx, t.id)
 		wait = max(measureEvery, measurePart*time.Since(begin))

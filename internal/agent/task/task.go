@@ -17,6 +17,7 @@ import (
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/db"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // task is one task. Its goroutine alone calls the engine for it and writes its progress; others send to it: stop is
@@ -142,7 +143,7 @@ func (t *task) until(ctx context.Context, what string, f func(ctx context.Contex
 			return context.Cause(ctx)
 		}
 		t.log.Error("task cannot "+what+"; trying again", "error", err)
-		if !pause(ctx, wait()) {
+		if !retry.Pause(ctx, wait()) {
 			return context.Cause(ctx)
 		}
 	}
@@ -155,18 +156,6 @@ func backoff(first, most time.Duration) func() time.Duration {
 		d := next
 		next = min(2*next, most)
 		return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
-	}
-}
-
-// pause waits; false says that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/berth-dev/berth/api/acs"
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // upkeep keeps a task's containers as they should be from the moment they are made until the task ends: it starts what
@@ -211,7 +212,7 @@ func (t *task) sight(ctx context.Context, seen chan<- sighting) {
 			return
 		}
 		send(sighting{s, !found})
-		pause(ctx, 100*time.Millisecond)
+		retry.Pause(ctx, 100*time.Millisecond)
 	}
 }
 

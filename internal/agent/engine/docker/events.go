@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // follow has every task looked at that something happens to. Whenever the daemon is reached again, something has happened to
@@ -21,7 +23,7 @@ func (e *Engine) follow() {
 		if time.Since(began) > lastWait {
 			wait = firstWait
 		}
-		if !pause(e.life, wait) {
+		if !retry.Pause(e.life, wait) {
 			return
 		}
 		wait = min(2*wait, lastWait)

@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // process is a further process of a container.
@@ -124,7 +125,7 @@ func (p *process) begun(ctx context.Context) error {
 			}
 			return fmt.Errorf("the Docker daemon could not start it: exit code %d", state.ExitCode)
 		}
-		if !pause(ctx, 2*time.Millisecond) {
+		if !retry.Pause(ctx, 2*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

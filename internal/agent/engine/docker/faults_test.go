@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/docker/dockertest"
 	"github.com/berth-dev/berth/internal/agent/engine/enginetest"
+	"github.com/berth-dev/berth/internal/agent/retry"
 	"github.com/berth-dev/berth/internal/shim/cgroup"
 )
 
@@ -39,7 +40,7 @@ func (b *bench) eventually(do func() error) error {
 	b.t.Helper()
 	for {
 		err := do()
-		if !errors.Is(err, engine.ErrUnavailable) || !pause(b.ctx, 20*time.Millisecond) {
+		if !errors.Is(err, engine.ErrUnavailable) || !retry.Pause(b.ctx, 20*time.Millisecond) {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func TestARestartInMidStart(t *testing.T) {
 		must(t, b.CreateContainer(b.ctx, b.task, b.container("mid"+random(2), "app", "sleep")))
 		started := make(chan error, 1)
 		go func() { started <- b.StartContainer(b.ctx, b.task, "app") }()
-		pause(b.ctx, 60*time.Millisecond)
+		retry.Pause(b.ctx, 60*time.Millisecond)
 		b.machine.Stop(kill)
 		if err := <-started; err != nil && !errors.Is(err, engine.ErrUnavailable) {
 			t.Errorf("the start that was cut off says %v", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/docker/carrier"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // line is what this agent has to a pause container: a session over its standard input and output, begun again whenever it
@@ -64,7 +65,7 @@ func (l *line) keep() {
 		if time.Since(began) > lastWait {
 			wait = firstWait
 		}
-		pause(l.life, wait)
+		retry.Pause(l.life, wait)
 		wait = min(2*wait, lastWait)
 	}
 }

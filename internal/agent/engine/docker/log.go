@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 	"github.com/berth-dev/berth/internal/agent/spool"
 )
 
@@ -96,7 +97,7 @@ func (f *logFollower) run() {
 			_ = w.Close()
 			return
 		case err != nil || f.isRunning(): // broken off
-			pause(f.life, 100*time.Millisecond)
+			retry.Pause(f.life, 100*time.Millisecond)
 			continue
 		}
 		select {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // Network is the task networking of an engine: each VPC is a network of Docker's own, in which a task's pause container has
@@ -153,7 +154,7 @@ func (n *Network) awaitUnbridged(ctx context.Context, id string) error {
 		}) {
 			return nil
 		}
-		if !pause(ctx, 5*time.Millisecond) {
+		if !retry.Pause(ctx, 5*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

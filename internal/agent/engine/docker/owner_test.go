@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // TestAnImageThatDockerHadStaysItsOwners has a task use an image that somebody else put there: Berth never prunes it.
@@ -56,14 +57,14 @@ func TestALookThatBeganBeforeAContainer(t *testing.T) {
 	look.refreshing.Lock()
 	created := make(chan error, 1)
 	go func() { created <- b.CreateContainer(b.ctx, b.task, b.container("look", "app", "sleep")) }()
-	for deadline := time.Now().Add(20 * time.Second); ; pause(b.ctx, 5*time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; retry.Pause(b.ctx, 5*time.Millisecond) {
 		if found, err := b.list(b.ctx, b.task); err != nil || time.Now().After(deadline) {
 			t.Fatal("it was not made: ", err)
 		} else if len(found) == 2 {
 			break
 		}
 	}
-	pause(b.ctx, 100*time.Millisecond) // for the agent to have heard of it
+	retry.Pause(b.ctx, 100*time.Millisecond) // for the agent to have heard of it
 	if _, err := look.box("app"); err == nil {
 		t.Error("the container is known to a look that began before it")
 	}

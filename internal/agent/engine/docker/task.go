@@ -18,6 +18,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/berth-dev/berth/internal/agent/engine"
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 // task is one task: what the daemon last said of it, and what this agent does with it.
@@ -61,7 +62,7 @@ func (t *task) begin() {
 			case <-t.life.Done():
 				return
 			}
-			for t.refresh(t.life) != nil && pause(t.life, 200*time.Millisecond) {
+			for t.refresh(t.life) != nil && retry.Pause(t.life, 200*time.Millisecond) {
 			}
 		}
 	})
@@ -238,7 +239,7 @@ func (e *Engine) removeContainers(ctx context.Context, id string) error {
 func removeContainer(ctx context.Context, api *client.Client, id string) error {
 	for {
 		_, err := api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "already in progress") || !pause(ctx, 20*time.Millisecond) {
+		if !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "already in progress") || !retry.Pause(ctx, 20*time.Millisecond) {
 			return err
 		}
 	}
@@ -270,16 +271,4 @@ func (t *task) ordered() []*box {
 	return slices.SortedFunc(maps.Values(t.boxes), func(a, b *box) int {
 		return cmp.Or(a.record.CreatedAt.Compare(b.record.CreatedAt), cmp.Compare(a.record.Name, b.record.Name))
 	})
-}
-
-// pause waits; false says that ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
