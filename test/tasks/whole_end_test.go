@@ -38,9 +38,10 @@ func (w *world) wholeRestarted(task types.Task, at string) {
 	if after.DockerID != before.DockerID {
 		w.t.Errorf("it is another container: %s, before it %s", after.DockerID, before.DockerID)
 	}
-	if got := w.ask(at, "fetch", "url", "http://beside:8081/name"); got != "sidecar" {
-		w.t.Errorf("after its restart it answers %q", got)
-	}
+	berthtest.Eventually(w.t, time.Minute, "sidecar answers again", func() bool { // it runs before it listens
+		got, err := tryAsk(w.t.Context(), at, "fetch", "url", "http://beside:8081/name")
+		return err == nil && got == "sidecar"
+	})
 	berthtest.Eventually(w.t, time.Minute, "the task is healthy again", func() bool {
 		now := w.describe(task)
 		return aws.ToString(now.LastStatus) == "RUNNING" && w.byName(now, "sidecar").HealthStatus == types.HealthStatusHealthy && now.HealthStatus == types.HealthStatusHealthy
