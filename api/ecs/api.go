@@ -21,19 +21,28 @@ var API = schema.Service{
 
 // The operations that Berth has types for.
 var (
+	ContinueServiceDeployment     = schema.Op[ContinueServiceDeploymentRequest, ContinueServiceDeploymentResponse]{Service: &API, Name: "ContinueServiceDeployment"}
 	CreateCapacityProvider        = schema.Op[CreateCapacityProviderRequest, CreateCapacityProviderResponse]{Service: &API, Name: "CreateCapacityProvider"}
 	CreateCluster                 = schema.Op[CreateClusterRequest, CreateClusterResponse]{Service: &API, Name: "CreateCluster"}
+	CreateService                 = schema.Op[CreateServiceRequest, CreateServiceResponse]{Service: &API, Name: "CreateService"}
+	CreateTaskSet                 = schema.Op[CreateTaskSetRequest, CreateTaskSetResponse]{Service: &API, Name: "CreateTaskSet"}
 	DeleteAccountSetting          = schema.Op[DeleteAccountSettingRequest, DeleteAccountSettingResponse]{Service: &API, Name: "DeleteAccountSetting"}
 	DeleteAttributes              = schema.Op[DeleteAttributesRequest, DeleteAttributesResponse]{Service: &API, Name: "DeleteAttributes"}
 	DeleteCapacityProvider        = schema.Op[DeleteCapacityProviderRequest, DeleteCapacityProviderResponse]{Service: &API, Name: "DeleteCapacityProvider"}
 	DeleteCluster                 = schema.Op[DeleteClusterRequest, DeleteClusterResponse]{Service: &API, Name: "DeleteCluster"}
+	DeleteService                 = schema.Op[DeleteServiceRequest, DeleteServiceResponse]{Service: &API, Name: "DeleteService"}
 	DeleteTaskDefinitions         = schema.Op[DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse]{Service: &API, Name: "DeleteTaskDefinitions"}
+	DeleteTaskSet                 = schema.Op[DeleteTaskSetRequest, DeleteTaskSetResponse]{Service: &API, Name: "DeleteTaskSet"}
 	DeregisterContainerInstance   = schema.Op[DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse]{Service: &API, Name: "DeregisterContainerInstance"}
 	DeregisterTaskDefinition      = schema.Op[DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse]{Service: &API, Name: "DeregisterTaskDefinition"}
 	DescribeCapacityProviders     = schema.Op[DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse]{Service: &API, Name: "DescribeCapacityProviders"}
 	DescribeClusters              = schema.Op[DescribeClustersRequest, DescribeClustersResponse]{Service: &API, Name: "DescribeClusters"}
 	DescribeContainerInstances    = schema.Op[DescribeContainerInstancesRequest, DescribeContainerInstancesResponse]{Service: &API, Name: "DescribeContainerInstances"}
+	DescribeServiceDeployments    = schema.Op[DescribeServiceDeploymentsRequest, DescribeServiceDeploymentsResponse]{Service: &API, Name: "DescribeServiceDeployments"}
+	DescribeServiceRevisions      = schema.Op[DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse]{Service: &API, Name: "DescribeServiceRevisions"}
+	DescribeServices              = schema.Op[DescribeServicesRequest, DescribeServicesResponse]{Service: &API, Name: "DescribeServices"}
 	DescribeTaskDefinition        = schema.Op[DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse]{Service: &API, Name: "DescribeTaskDefinition"}
+	DescribeTaskSets              = schema.Op[DescribeTaskSetsRequest, DescribeTaskSetsResponse]{Service: &API, Name: "DescribeTaskSets"}
 	DescribeTasks                 = schema.Op[DescribeTasksRequest, DescribeTasksResponse]{Service: &API, Name: "DescribeTasks"}
 	DiscoverPollEndpoint          = schema.Op[DiscoverPollEndpointRequest, DiscoverPollEndpointResponse]{Service: &API, Name: "DiscoverPollEndpoint"}
 	ExecuteCommand                = schema.Op[ExecuteCommandRequest, ExecuteCommandResponse]{Service: &API, Name: "ExecuteCommand"}
@@ -42,6 +51,9 @@ var (
 	ListAttributes                = schema.Op[ListAttributesRequest, ListAttributesResponse]{Service: &API, Name: "ListAttributes"}
 	ListClusters                  = schema.Op[ListClustersRequest, ListClustersResponse]{Service: &API, Name: "ListClusters"}
 	ListContainerInstances        = schema.Op[ListContainerInstancesRequest, ListContainerInstancesResponse]{Service: &API, Name: "ListContainerInstances"}
+	ListServiceDeployments        = schema.Op[ListServiceDeploymentsRequest, ListServiceDeploymentsResponse]{Service: &API, Name: "ListServiceDeployments"}
+	ListServices                  = schema.Op[ListServicesRequest, ListServicesResponse]{Service: &API, Name: "ListServices"}
+	ListServicesByNamespace       = schema.Op[ListServicesByNamespaceRequest, ListServicesByNamespaceResponse]{Service: &API, Name: "ListServicesByNamespace"}
 	ListTagsForResource           = schema.Op[ListTagsForResourceRequest, ListTagsForResourceResponse]{Service: &API, Name: "ListTagsForResource"}
 	ListTaskDefinitionFamilies    = schema.Op[ListTaskDefinitionFamiliesRequest, ListTaskDefinitionFamiliesResponse]{Service: &API, Name: "ListTaskDefinitionFamilies"}
 	ListTaskDefinitions           = schema.Op[ListTaskDefinitionsRequest, ListTaskDefinitionsResponse]{Service: &API, Name: "ListTaskDefinitions"}
@@ -54,6 +66,7 @@ var (
 	RegisterTaskDefinition        = schema.Op[RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse]{Service: &API, Name: "RegisterTaskDefinition"}
 	RunTask                       = schema.Op[RunTaskRequest, RunTaskResponse]{Service: &API, Name: "RunTask"}
 	StartTask                     = schema.Op[StartTaskRequest, StartTaskResponse]{Service: &API, Name: "StartTask"}
+	StopServiceDeployment         = schema.Op[StopServiceDeploymentRequest, StopServiceDeploymentResponse]{Service: &API, Name: "StopServiceDeployment"}
 	StopTask                      = schema.Op[StopTaskRequest, StopTaskResponse]{Service: &API, Name: "StopTask"}
 	SubmitAttachmentStateChanges  = schema.Op[SubmitAttachmentStateChangesRequest, SubmitAttachmentStateChangesResponse]{Service: &API, Name: "SubmitAttachmentStateChanges"}
 	SubmitContainerStateChange    = schema.Op[SubmitContainerStateChangeRequest, SubmitContainerStateChangeResponse]{Service: &API, Name: "SubmitContainerStateChange"}
@@ -65,7 +78,10 @@ var (
 	UpdateClusterSettings         = schema.Op[UpdateClusterSettingsRequest, UpdateClusterSettingsResponse]{Service: &API, Name: "UpdateClusterSettings"}
 	UpdateContainerAgent          = schema.Op[UpdateContainerAgentRequest, UpdateContainerAgentResponse]{Service: &API, Name: "UpdateContainerAgent"}
 	UpdateContainerInstancesState = schema.Op[UpdateContainerInstancesStateRequest, UpdateContainerInstancesStateResponse]{Service: &API, Name: "UpdateContainerInstancesState"}
+	UpdateService                 = schema.Op[UpdateServiceRequest, UpdateServiceResponse]{Service: &API, Name: "UpdateService"}
+	UpdateServicePrimaryTaskSet   = schema.Op[UpdateServicePrimaryTaskSetRequest, UpdateServicePrimaryTaskSetResponse]{Service: &API, Name: "UpdateServicePrimaryTaskSet"}
 	UpdateTaskProtection          = schema.Op[UpdateTaskProtectionRequest, UpdateTaskProtectionResponse]{Service: &API, Name: "UpdateTaskProtection"}
+	UpdateTaskSet                 = schema.Op[UpdateTaskSetRequest, UpdateTaskSetResponse]{Service: &API, Name: "UpdateTaskSet"}
 )
 
 // The codes of the service's errors.
@@ -90,23 +106,26 @@ const (
 	ResourceInUseException                         = "ResourceInUseException"
 	ResourceNotFoundException                      = "ResourceNotFoundException"
 	ServerException                                = "ServerException"
+	ServiceDeploymentNotFoundException             = "ServiceDeploymentNotFoundException"
+	ServiceNotActiveException                      = "ServiceNotActiveException"
 	ServiceNotFoundException                       = "ServiceNotFoundException"
 	TargetNotConnectedException                    = "TargetNotConnectedException"
 	TargetNotFoundException                        = "TargetNotFoundException"
+	TaskSetNotFoundException                       = "TaskSetNotFoundException"
 	UnsupportedFeatureException                    = "UnsupportedFeatureException"
 	UpdateInProgressException                      = "UpdateInProgressException"
 )
 
 var operations = []schema.Operation{
 	{Name: "AssociateGatewayWithCluster"},
-	{Name: "ContinueServiceDeployment"},
+	{Name: "ContinueServiceDeployment", Built: true, Input: "ContinueServiceDeploymentRequest", Output: "ContinueServiceDeploymentResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceDeploymentNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "CreateCapacityProvider", Built: true, Input: "CreateCapacityProviderRequest", Output: "CreateCapacityProviderResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "CreateCluster", Built: true, Input: "CreateClusterRequest", Output: "CreateClusterResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "CreateDaemon"},
 	{Name: "CreateExpressGatewayService"},
 	{Name: "CreateGateway"},
-	{Name: "CreateService"},
-	{Name: "CreateTaskSet"},
+	{Name: "CreateService", Built: true, Input: "CreateServiceRequest", Output: "CreateServiceResponse", Errors: []string{"AccessDeniedException", "PlatformUnknownException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException"}},
+	{Name: "CreateTaskSet", Built: true, Input: "CreateTaskSetRequest", Output: "CreateTaskSetResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "PlatformUnknownException", "NamespaceNotFoundException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException"}},
 	{Name: "DeleteAccountSetting", Built: true, Input: "DeleteAccountSettingRequest", Output: "DeleteAccountSettingResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "DeleteAttributes", Built: true, Input: "DeleteAttributesRequest", Output: "DeleteAttributesResponse", Errors: []string{"AccessDeniedException", "TargetNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DeleteCapacityProvider", Built: true, Input: "DeleteCapacityProviderRequest", Output: "DeleteCapacityProviderResponse", Errors: []string{"AccessDeniedException", "ServerException", "UpdateInProgressException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
@@ -115,9 +134,9 @@ var operations = []schema.Operation{
 	{Name: "DeleteDaemonTaskDefinition"},
 	{Name: "DeleteExpressGatewayService"},
 	{Name: "DeleteGateway"},
-	{Name: "DeleteService"},
+	{Name: "DeleteService", Built: true, Input: "DeleteServiceRequest", Output: "DeleteServiceResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException"}},
 	{Name: "DeleteTaskDefinitions", Built: true, Input: "DeleteTaskDefinitionsRequest", Output: "DeleteTaskDefinitionsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
-	{Name: "DeleteTaskSet"},
+	{Name: "DeleteTaskSet", Built: true, Input: "DeleteTaskSetRequest", Output: "DeleteTaskSetResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "TaskSetNotFoundException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "DeregisterContainerInstance", Built: true, Input: "DeregisterContainerInstanceRequest", Output: "DeregisterContainerInstanceResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DeregisterTaskDefinition", Built: true, Input: "DeregisterTaskDefinitionRequest", Output: "DeregisterTaskDefinitionResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "DescribeCapacityProviders", ReadOnly: true, Built: true, Input: "DescribeCapacityProvidersRequest", Output: "DescribeCapacityProvidersResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
@@ -131,11 +150,11 @@ var operations = []schema.Operation{
 	{Name: "DescribeGateway", ReadOnly: true},
 	{Name: "DescribeGatewayResources", ReadOnly: true},
 	{Name: "DescribeGatewayRoute", ReadOnly: true},
-	{Name: "DescribeServiceDeployments", ReadOnly: true},
-	{Name: "DescribeServiceRevisions", ReadOnly: true},
-	{Name: "DescribeServices", ReadOnly: true},
+	{Name: "DescribeServiceDeployments", ReadOnly: true, Built: true, Input: "DescribeServiceDeploymentsRequest", Output: "DescribeServiceDeploymentsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
+	{Name: "DescribeServiceRevisions", ReadOnly: true, Built: true, Input: "DescribeServiceRevisionsRequest", Output: "DescribeServiceRevisionsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
+	{Name: "DescribeServices", ReadOnly: true, Built: true, Input: "DescribeServicesRequest", Output: "DescribeServicesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DescribeTaskDefinition", ReadOnly: true, Built: true, Input: "DescribeTaskDefinitionRequest", Output: "DescribeTaskDefinitionResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
-	{Name: "DescribeTaskSets", ReadOnly: true},
+	{Name: "DescribeTaskSets", ReadOnly: true, Built: true, Input: "DescribeTaskSetsRequest", Output: "DescribeTaskSetsResponse", Errors: []string{"AccessDeniedException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "DescribeTasks", ReadOnly: true, Built: true, Input: "DescribeTasksRequest", Output: "DescribeTasksResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "DisassociateGatewayFromCluster"},
 	{Name: "DiscoverPollEndpoint", ReadOnly: true, Built: true, Input: "DiscoverPollEndpointRequest", Output: "DiscoverPollEndpointResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
@@ -151,9 +170,9 @@ var operations = []schema.Operation{
 	{Name: "ListGatewayClusterAssociations", ReadOnly: true},
 	{Name: "ListGatewayRoutes", ReadOnly: true},
 	{Name: "ListGateways", ReadOnly: true},
-	{Name: "ListServiceDeployments", ReadOnly: true},
-	{Name: "ListServices", ReadOnly: true},
-	{Name: "ListServicesByNamespace", ReadOnly: true},
+	{Name: "ListServiceDeployments", ReadOnly: true, Built: true, Input: "ListServiceDeploymentsRequest", Output: "ListServiceDeploymentsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
+	{Name: "ListServices", ReadOnly: true, Built: true, Input: "ListServicesRequest", Output: "ListServicesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
+	{Name: "ListServicesByNamespace", ReadOnly: true, Built: true, Input: "ListServicesByNamespaceRequest", Output: "ListServicesByNamespaceResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListTagsForResource", ReadOnly: true, Built: true, Input: "ListTagsForResourceRequest", Output: "ListTagsForResourceResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "ListTaskDefinitionFamilies", ReadOnly: true, Built: true, Input: "ListTaskDefinitionFamiliesRequest", Output: "ListTaskDefinitionFamiliesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "ListTaskDefinitions", ReadOnly: true, Built: true, Input: "ListTaskDefinitionsRequest", Output: "ListTaskDefinitionsResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException"}},
@@ -167,7 +186,7 @@ var operations = []schema.Operation{
 	{Name: "RegisterTaskDefinition", Built: true, Input: "RegisterTaskDefinitionRequest", Output: "RegisterTaskDefinitionResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServerException", "InvalidParameterException", "ClientException"}},
 	{Name: "RunTask", Built: true, Input: "RunTaskRequest", Output: "RunTaskResponse", Errors: []string{"ConflictException", "AccessDeniedException", "PlatformUnknownException", "ServerException", "InvalidParameterException", "BlockedException", "ClientException", "ClusterNotFoundException", "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException"}},
 	{Name: "StartTask", Built: true, Input: "StartTaskRequest", Output: "StartTaskResponse", Errors: []string{"AccessDeniedException", "NamespaceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
-	{Name: "StopServiceDeployment"},
+	{Name: "StopServiceDeployment", Built: true, Input: "StopServiceDeploymentRequest", Output: "StopServiceDeploymentResponse", Errors: []string{"ConflictException", "AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceDeploymentNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "StopTask", Built: true, Input: "StopTaskRequest", Output: "StopTaskResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "SubmitAttachmentStateChanges", Built: true, Input: "SubmitAttachmentStateChangesRequest", Output: "SubmitAttachmentStateChangesResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
 	{Name: "SubmitContainerStateChange", Built: true, Input: "SubmitContainerStateChangeRequest", Output: "SubmitContainerStateChangeResponse", Errors: []string{"AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException"}},
@@ -182,10 +201,10 @@ var operations = []schema.Operation{
 	{Name: "UpdateDaemon"},
 	{Name: "UpdateExpressGatewayService"},
 	{Name: "UpdateGateway"},
-	{Name: "UpdateService"},
-	{Name: "UpdateServicePrimaryTaskSet"},
+	{Name: "UpdateService", Built: true, Input: "UpdateServiceRequest", Output: "UpdateServiceResponse", Errors: []string{"AccessDeniedException", "PlatformUnknownException", "NamespaceNotFoundException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException"}},
+	{Name: "UpdateServicePrimaryTaskSet", Built: true, Input: "UpdateServicePrimaryTaskSetRequest", Output: "UpdateServicePrimaryTaskSetResponse", Errors: []string{"AccessDeniedException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "TaskSetNotFoundException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 	{Name: "UpdateTaskProtection", Built: true, Input: "UpdateTaskProtectionRequest", Output: "UpdateTaskProtectionResponse", Errors: []string{"AccessDeniedException", "ResourceNotFoundException", "ServerException", "InvalidParameterException", "ClientException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
-	{Name: "UpdateTaskSet"},
+	{Name: "UpdateTaskSet", Built: true, Input: "UpdateTaskSetRequest", Output: "UpdateTaskSetResponse", Errors: []string{"AccessDeniedException", "LimitExceededException", "ServiceNotActiveException", "ServerException", "InvalidParameterException", "TaskSetNotFoundException", "ClientException", "ServiceNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"}},
 }
 
 var exceptions = []schema.Exception{
@@ -209,9 +228,12 @@ var exceptions = []schema.Exception{
 	{Name: "ResourceInUseException", Status: 400},
 	{Name: "ResourceNotFoundException", Status: 400},
 	{Name: "ServerException", Status: 500},
+	{Name: "ServiceDeploymentNotFoundException", Status: 400},
+	{Name: "ServiceNotActiveException", Status: 400},
 	{Name: "ServiceNotFoundException", Status: 400},
 	{Name: "TargetNotConnectedException", Status: 400},
 	{Name: "TargetNotFoundException", Status: 400},
+	{Name: "TaskSetNotFoundException", Status: 400},
 	{Name: "UnsupportedFeatureException", Status: 400},
 	{Name: "UpdateInProgressException", Status: 400},
 }

@@ -4,6 +4,7 @@
 package ecs
 
 import "github.com/berth-dev/berth/api/schema"
+import "github.com/go-json-experiment/json/jsontext"
 
 // AcceleratorManufacturer is an enumeration of ECS.
 type AcceleratorManufacturer string
@@ -46,6 +47,15 @@ const (
 	AcceleratorTypeInference AcceleratorType = "inference"
 )
 
+// AccessType is an enumeration of ECS.
+type AccessType string
+
+// The values of AccessType.
+const (
+	AccessTypePublic  AccessType = "PUBLIC"
+	AccessTypePrivate AccessType = "PRIVATE"
+)
+
 // AgentUpdateStatus is an enumeration of ECS.
 type AgentUpdateStatus string
 
@@ -85,6 +95,15 @@ type AutoRepairActionsStatus string
 const (
 	AutoRepairActionsStatusEnabled  AutoRepairActionsStatus = "ENABLED"
 	AutoRepairActionsStatusDisabled AutoRepairActionsStatus = "DISABLED"
+)
+
+// AvailabilityZoneRebalancing is an enumeration of ECS.
+type AvailabilityZoneRebalancing string
+
+// The values of AvailabilityZoneRebalancing.
+const (
+	AvailabilityZoneRebalancingEnabled  AvailabilityZoneRebalancing = "ENABLED"
+	AvailabilityZoneRebalancingDisabled AvailabilityZoneRebalancing = "DISABLED"
 )
 
 // BareMetal is an enumeration of ECS.
@@ -264,6 +283,82 @@ const (
 	CpuManufacturerAmazonWebServices CpuManufacturer = "amazon-web-services"
 )
 
+// DeploymentControllerType is an enumeration of ECS.
+type DeploymentControllerType string
+
+// The values of DeploymentControllerType.
+const (
+	DeploymentControllerTypeEcs        DeploymentControllerType = "ECS"
+	DeploymentControllerTypeCodeDeploy DeploymentControllerType = "CODE_DEPLOY"
+	DeploymentControllerTypeExternal   DeploymentControllerType = "EXTERNAL"
+)
+
+// DeploymentLifecycleHookAction is an enumeration of ECS.
+type DeploymentLifecycleHookAction string
+
+// The values of DeploymentLifecycleHookAction.
+const (
+	DeploymentLifecycleHookActionRollback DeploymentLifecycleHookAction = "ROLLBACK"
+	DeploymentLifecycleHookActionContinue DeploymentLifecycleHookAction = "CONTINUE"
+)
+
+// DeploymentLifecycleHookStage is an enumeration of ECS.
+type DeploymentLifecycleHookStage string
+
+// The values of DeploymentLifecycleHookStage.
+const (
+	DeploymentLifecycleHookStageReconcileService           DeploymentLifecycleHookStage = "RECONCILE_SERVICE"
+	DeploymentLifecycleHookStagePreScaleUp                 DeploymentLifecycleHookStage = "PRE_SCALE_UP"
+	DeploymentLifecycleHookStagePostScaleUp                DeploymentLifecycleHookStage = "POST_SCALE_UP"
+	DeploymentLifecycleHookStageTestTrafficShift           DeploymentLifecycleHookStage = "TEST_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePostTestTrafficShift       DeploymentLifecycleHookStage = "POST_TEST_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePreProductionTrafficShift  DeploymentLifecycleHookStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStageProductionTrafficShift     DeploymentLifecycleHookStage = "PRODUCTION_TRAFFIC_SHIFT"
+	DeploymentLifecycleHookStagePostProductionTrafficShift DeploymentLifecycleHookStage = "POST_PRODUCTION_TRAFFIC_SHIFT"
+)
+
+// DeploymentLifecycleHookStatus is an enumeration of ECS.
+type DeploymentLifecycleHookStatus string
+
+// The values of DeploymentLifecycleHookStatus.
+const (
+	DeploymentLifecycleHookStatusAwaitingAction DeploymentLifecycleHookStatus = "AWAITING_ACTION"
+	DeploymentLifecycleHookStatusInProgress     DeploymentLifecycleHookStatus = "IN_PROGRESS"
+	DeploymentLifecycleHookStatusSucceeded      DeploymentLifecycleHookStatus = "SUCCEEDED"
+	DeploymentLifecycleHookStatusFailed         DeploymentLifecycleHookStatus = "FAILED"
+	DeploymentLifecycleHookStatusTimedOut       DeploymentLifecycleHookStatus = "TIMED_OUT"
+)
+
+// DeploymentLifecycleHookTargetType is an enumeration of ECS.
+type DeploymentLifecycleHookTargetType string
+
+// The values of DeploymentLifecycleHookTargetType.
+const (
+	DeploymentLifecycleHookTargetTypeAwsLambda DeploymentLifecycleHookTargetType = "AWS_LAMBDA"
+	DeploymentLifecycleHookTargetTypePause     DeploymentLifecycleHookTargetType = "PAUSE"
+)
+
+// DeploymentRolloutState is an enumeration of ECS.
+type DeploymentRolloutState string
+
+// The values of DeploymentRolloutState.
+const (
+	DeploymentRolloutStateCompleted  DeploymentRolloutState = "COMPLETED"
+	DeploymentRolloutStateFailed     DeploymentRolloutState = "FAILED"
+	DeploymentRolloutStateInProgress DeploymentRolloutState = "IN_PROGRESS"
+)
+
+// DeploymentStrategy is an enumeration of ECS.
+type DeploymentStrategy string
+
+// The values of DeploymentStrategy.
+const (
+	DeploymentStrategyRolling   DeploymentStrategy = "ROLLING"
+	DeploymentStrategyBlueGreen DeploymentStrategy = "BLUE_GREEN"
+	DeploymentStrategyLinear    DeploymentStrategy = "LINEAR"
+	DeploymentStrategyCanary    DeploymentStrategy = "CANARY"
+)
+
 // DesiredStatus is an enumeration of ECS.
 type DesiredStatus string
 
@@ -335,6 +430,29 @@ type FirelensConfigurationType string
 const (
 	FirelensConfigurationTypeFluentd   FirelensConfigurationType = "fluentd"
 	FirelensConfigurationTypeFluentbit FirelensConfigurationType = "fluentbit"
+)
+
+// GatewayConnectorHealthCheckProtocol is an enumeration of ECS.
+type GatewayConnectorHealthCheckProtocol string
+
+// The values of GatewayConnectorHealthCheckProtocol.
+const (
+	GatewayConnectorHealthCheckProtocolHttp  GatewayConnectorHealthCheckProtocol = "HTTP"
+	GatewayConnectorHealthCheckProtocolHttps GatewayConnectorHealthCheckProtocol = "HTTPS"
+)
+
+// GatewayRouteStatus is an enumeration of ECS.
+type GatewayRouteStatus string
+
+// The values of GatewayRouteStatus.
+const (
+	GatewayRouteStatusActive           GatewayRouteStatus = "ACTIVE"
+	GatewayRouteStatusCreateInProgress GatewayRouteStatus = "CREATE_IN_PROGRESS"
+	GatewayRouteStatusCreateFailed     GatewayRouteStatus = "CREATE_FAILED"
+	GatewayRouteStatusUpdateInProgress GatewayRouteStatus = "UPDATE_IN_PROGRESS"
+	GatewayRouteStatusUpdateFailed     GatewayRouteStatus = "UPDATE_FAILED"
+	GatewayRouteStatusDeleteInProgress GatewayRouteStatus = "DELETE_IN_PROGRESS"
+	GatewayRouteStatusDeleteFailed     GatewayRouteStatus = "DELETE_FAILED"
 )
 
 // GpuSharingMode is an enumeration of ECS.
@@ -469,6 +587,18 @@ const (
 	ManagedInstancesMonitoringOptionsDetailed ManagedInstancesMonitoringOptions = "DETAILED"
 )
 
+// ManagedResourceStatus is an enumeration of ECS.
+type ManagedResourceStatus string
+
+// The values of ManagedResourceStatus.
+const (
+	ManagedResourceStatusProvisioning   ManagedResourceStatus = "PROVISIONING"
+	ManagedResourceStatusActive         ManagedResourceStatus = "ACTIVE"
+	ManagedResourceStatusDeprovisioning ManagedResourceStatus = "DEPROVISIONING"
+	ManagedResourceStatusDeleted        ManagedResourceStatus = "DELETED"
+	ManagedResourceStatusFailed         ManagedResourceStatus = "FAILED"
+)
+
 // ManagedScalingStatus is an enumeration of ECS.
 type ManagedScalingStatus string
 
@@ -579,6 +709,15 @@ const (
 	ProxyConfigurationTypeAppmesh ProxyConfigurationType = "APPMESH"
 )
 
+// ResourceManagementType is an enumeration of ECS.
+type ResourceManagementType string
+
+// The values of ResourceManagementType.
+const (
+	ResourceManagementTypeCustomer ResourceManagementType = "CUSTOMER"
+	ResourceManagementTypeEcs      ResourceManagementType = "ECS"
+)
+
 // ResourceType is an enumeration of ECS.
 type ResourceType string
 
@@ -589,6 +728,23 @@ const (
 	ResourceTypeNeuronDevice         ResourceType = "NeuronDevice"
 )
 
+// ScaleUnit is an enumeration of ECS.
+type ScaleUnit string
+
+// The values of ScaleUnit.
+const (
+	ScaleUnitPercent ScaleUnit = "PERCENT"
+)
+
+// SchedulingStrategy is an enumeration of ECS.
+type SchedulingStrategy string
+
+// The values of SchedulingStrategy.
+const (
+	SchedulingStrategyReplica SchedulingStrategy = "REPLICA"
+	SchedulingStrategyDaemon  SchedulingStrategy = "DAEMON"
+)
+
 // Scope is an enumeration of ECS.
 type Scope string
 
@@ -596,6 +752,94 @@ type Scope string
 const (
 	ScopeTask   Scope = "task"
 	ScopeShared Scope = "shared"
+)
+
+// ServiceConnectAccessLoggingFormat is an enumeration of ECS.
+type ServiceConnectAccessLoggingFormat string
+
+// The values of ServiceConnectAccessLoggingFormat.
+const (
+	ServiceConnectAccessLoggingFormatText ServiceConnectAccessLoggingFormat = "TEXT"
+	ServiceConnectAccessLoggingFormatJson ServiceConnectAccessLoggingFormat = "JSON"
+)
+
+// ServiceConnectContainerLogLevel is an enumeration of ECS.
+type ServiceConnectContainerLogLevel string
+
+// The values of ServiceConnectContainerLogLevel.
+const (
+	ServiceConnectContainerLogLevelDebug ServiceConnectContainerLogLevel = "debug"
+	ServiceConnectContainerLogLevelInfo  ServiceConnectContainerLogLevel = "info"
+)
+
+// ServiceConnectIncludeQueryParameters is an enumeration of ECS.
+type ServiceConnectIncludeQueryParameters string
+
+// The values of ServiceConnectIncludeQueryParameters.
+const (
+	ServiceConnectIncludeQueryParametersDisabled ServiceConnectIncludeQueryParameters = "DISABLED"
+	ServiceConnectIncludeQueryParametersEnabled  ServiceConnectIncludeQueryParameters = "ENABLED"
+)
+
+// ServiceDeploymentLifecycleStage is an enumeration of ECS.
+type ServiceDeploymentLifecycleStage string
+
+// The values of ServiceDeploymentLifecycleStage.
+const (
+	ServiceDeploymentLifecycleStageReconcileService           ServiceDeploymentLifecycleStage = "RECONCILE_SERVICE"
+	ServiceDeploymentLifecycleStagePreScaleUp                 ServiceDeploymentLifecycleStage = "PRE_SCALE_UP"
+	ServiceDeploymentLifecycleStageScaleUp                    ServiceDeploymentLifecycleStage = "SCALE_UP"
+	ServiceDeploymentLifecycleStagePostScaleUp                ServiceDeploymentLifecycleStage = "POST_SCALE_UP"
+	ServiceDeploymentLifecycleStageTestTrafficShift           ServiceDeploymentLifecycleStage = "TEST_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStagePostTestTrafficShift       ServiceDeploymentLifecycleStage = "POST_TEST_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStageProductionTrafficShift     ServiceDeploymentLifecycleStage = "PRODUCTION_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStagePostProductionTrafficShift ServiceDeploymentLifecycleStage = "POST_PRODUCTION_TRAFFIC_SHIFT"
+	ServiceDeploymentLifecycleStageBakeTime                   ServiceDeploymentLifecycleStage = "BAKE_TIME"
+	ServiceDeploymentLifecycleStageCleanUp                    ServiceDeploymentLifecycleStage = "CLEAN_UP"
+)
+
+// ServiceDeploymentRollbackMonitorsStatus is an enumeration of ECS.
+type ServiceDeploymentRollbackMonitorsStatus string
+
+// The values of ServiceDeploymentRollbackMonitorsStatus.
+const (
+	ServiceDeploymentRollbackMonitorsStatusTriggered          ServiceDeploymentRollbackMonitorsStatus = "TRIGGERED"
+	ServiceDeploymentRollbackMonitorsStatusMonitoring         ServiceDeploymentRollbackMonitorsStatus = "MONITORING"
+	ServiceDeploymentRollbackMonitorsStatusMonitoringComplete ServiceDeploymentRollbackMonitorsStatus = "MONITORING_COMPLETE"
+	ServiceDeploymentRollbackMonitorsStatusDisabled           ServiceDeploymentRollbackMonitorsStatus = "DISABLED"
+)
+
+// ServiceDeploymentStatus is an enumeration of ECS.
+type ServiceDeploymentStatus string
+
+// The values of ServiceDeploymentStatus.
+const (
+	ServiceDeploymentStatusPending            ServiceDeploymentStatus = "PENDING"
+	ServiceDeploymentStatusSuccessful         ServiceDeploymentStatus = "SUCCESSFUL"
+	ServiceDeploymentStatusStopped            ServiceDeploymentStatus = "STOPPED"
+	ServiceDeploymentStatusStopRequested      ServiceDeploymentStatus = "STOP_REQUESTED"
+	ServiceDeploymentStatusInProgress         ServiceDeploymentStatus = "IN_PROGRESS"
+	ServiceDeploymentStatusRollbackRequested  ServiceDeploymentStatus = "ROLLBACK_REQUESTED"
+	ServiceDeploymentStatusRollbackInProgress ServiceDeploymentStatus = "ROLLBACK_IN_PROGRESS"
+	ServiceDeploymentStatusRollbackSuccessful ServiceDeploymentStatus = "ROLLBACK_SUCCESSFUL"
+	ServiceDeploymentStatusRollbackFailed     ServiceDeploymentStatus = "ROLLBACK_FAILED"
+)
+
+// ServiceField is an enumeration of ECS.
+type ServiceField string
+
+// The values of ServiceField.
+const (
+	ServiceFieldTags ServiceField = "TAGS"
+)
+
+// ServiceRevisionCleanup is an enumeration of ECS.
+type ServiceRevisionCleanup string
+
+// The values of ServiceRevisionCleanup.
+const (
+	ServiceRevisionCleanupBlocking ServiceRevisionCleanup = "BLOCKING"
+	ServiceRevisionCleanupDeferred ServiceRevisionCleanup = "DEFERRED"
 )
 
 // SettingName is an enumeration of ECS.
@@ -632,6 +876,24 @@ type SortOrder string
 const (
 	SortOrderAsc  SortOrder = "ASC"
 	SortOrderDesc SortOrder = "DESC"
+)
+
+// StabilityStatus is an enumeration of ECS.
+type StabilityStatus string
+
+// The values of StabilityStatus.
+const (
+	StabilityStatusSteadyState StabilityStatus = "STEADY_STATE"
+	StabilityStatusStabilizing StabilityStatus = "STABILIZING"
+)
+
+// StopServiceDeploymentStopType is an enumeration of ECS.
+type StopServiceDeploymentStopType string
+
+// The values of StopServiceDeploymentStopType.
+const (
+	StopServiceDeploymentStopTypeAbort    StopServiceDeploymentStopType = "ABORT"
+	StopServiceDeploymentStopTypeRollback StopServiceDeploymentStopType = "ROLLBACK"
 )
 
 // TargetType is an enumeration of ECS.
@@ -697,6 +959,14 @@ const (
 	TaskFilesystemTypeNtfs TaskFilesystemType = "ntfs"
 )
 
+// TaskSetField is an enumeration of ECS.
+type TaskSetField string
+
+// The values of TaskSetField.
+const (
+	TaskSetFieldTags TaskSetField = "TAGS"
+)
+
 // TaskStopCode is an enumeration of ECS.
 type TaskStopCode string
 
@@ -709,6 +979,16 @@ const (
 	TaskStopCodeSpotInterruption          TaskStopCode = "SpotInterruption"
 	TaskStopCodeTerminationNotice         TaskStopCode = "TerminationNotice"
 	TaskStopCodeInfrastructureHealth      TaskStopCode = "InfrastructureHealth"
+)
+
+// ThresholdType is an enumeration of ECS.
+type ThresholdType string
+
+// The values of ThresholdType.
+const (
+	ThresholdTypeCount            ThresholdType = "COUNT"
+	ThresholdTypeBoundedPercent   ThresholdType = "BOUNDED_PERCENT"
+	ThresholdTypeUnboundedPercent ThresholdType = "UNBOUNDED_PERCENT"
 )
 
 // TransportProtocol is an enumeration of ECS.
@@ -761,6 +1041,14 @@ type AcceleratorCountRequest struct {
 type AcceleratorTotalMemoryMiBRequest struct {
 	Min *int32 `json:"min,omitzero"`
 	Max *int32 `json:"max,omitzero"`
+}
+
+// AdvancedConfiguration is a structure of ECS.
+type AdvancedConfiguration struct {
+	AlternateTargetGroupArn string `json:"alternateTargetGroupArn,omitzero"`
+	ProductionListenerRule  string `json:"productionListenerRule,omitzero"`
+	TestListenerRule        string `json:"testListenerRule,omitzero"`
+	RoleArn                 string `json:"roleArn,omitzero"`
 }
 
 // Attachment is a structure of ECS.
@@ -816,6 +1104,12 @@ type AwsVpcConfiguration struct {
 type BaselineEbsBandwidthMbpsRequest struct {
 	Min *int32 `json:"min,omitzero"`
 	Max *int32 `json:"max,omitzero"`
+}
+
+// CanaryConfiguration is a structure of ECS.
+type CanaryConfiguration struct {
+	CanaryPercent           *float64 `json:"canaryPercent,omitzero"`
+	CanaryBakeTimeInMinutes *int32   `json:"canaryBakeTimeInMinutes,omitzero"`
 }
 
 // CapacityProvider is a structure of ECS.
@@ -962,6 +1256,13 @@ type ContainerDependency struct {
 	Condition     ContainerCondition `json:"condition,omitzero"`     // required
 }
 
+// ContainerImage is a structure of ECS.
+type ContainerImage struct {
+	ContainerName string `json:"containerName,omitzero"`
+	ImageDigest   string `json:"imageDigest,omitzero"`
+	Image         string `json:"image,omitzero"`
+}
+
 // ContainerInstance is a structure of ECS.
 type ContainerInstance struct {
 	ContainerInstanceArn string                         `json:"containerInstanceArn,omitzero"`
@@ -1021,6 +1322,18 @@ type ContainerStateChange struct {
 	Status          string           `json:"status,omitzero"`
 }
 
+// ContinueServiceDeploymentRequest is the input of ContinueServiceDeployment.
+type ContinueServiceDeploymentRequest struct {
+	ServiceDeploymentArn string                        `json:"serviceDeploymentArn,omitzero"` // required
+	HookId               string                        `json:"hookId,omitzero"`               // required
+	Action               DeploymentLifecycleHookAction `json:"action,omitzero"`
+}
+
+// ContinueServiceDeploymentResponse is the output of ContinueServiceDeployment.
+type ContinueServiceDeploymentResponse struct {
+	ServiceDeploymentArn string `json:"serviceDeploymentArn,omitzero"`
+}
+
 // CreateCapacityProviderRequest is the input of CreateCapacityProvider.
 type CreateCapacityProviderRequest struct {
 	Name                     string                                       `json:"name,omitzero"` // required
@@ -1058,6 +1371,71 @@ type CreateManagedInstancesProviderConfiguration struct {
 	PropagateTags              PropagateMITags             `json:"propagateTags,omitzero"`
 	InfrastructureOptimization *InfrastructureOptimization `json:"infrastructureOptimization,omitzero"`
 	AutoRepairConfiguration    *AutoRepairConfiguration    `json:"autoRepairConfiguration,omitzero"`
+}
+
+// CreateServiceRequest is the input of CreateService.
+type CreateServiceRequest struct {
+	Cluster                       string                         `json:"cluster,omitzero"`
+	ServiceName                   string                         `json:"serviceName,omitzero"` // required
+	TaskDefinition                string                         `json:"taskDefinition,omitzero"`
+	AvailabilityZoneRebalancing   AvailabilityZoneRebalancing    `json:"availabilityZoneRebalancing,omitzero"`
+	LoadBalancers                 []LoadBalancer                 `json:"loadBalancers,omitzero"`
+	ServiceRegistries             []ServiceRegistry              `json:"serviceRegistries,omitzero"`
+	DesiredCount                  *int32                         `json:"desiredCount,omitzero"`
+	ClientToken                   string                         `json:"clientToken,omitzero"`
+	LaunchType                    LaunchType                     `json:"launchType,omitzero"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem `json:"capacityProviderStrategy,omitzero"`
+	PlatformVersion               string                         `json:"platformVersion,omitzero"`
+	Role                          string                         `json:"role,omitzero"`
+	DeploymentConfiguration       *DeploymentConfiguration       `json:"deploymentConfiguration,omitzero"`
+	PlacementConstraints          []PlacementConstraint          `json:"placementConstraints,omitzero"`
+	PlacementStrategy             []PlacementStrategy            `json:"placementStrategy,omitzero"`
+	NetworkConfiguration          *NetworkConfiguration          `json:"networkConfiguration,omitzero"`
+	HealthCheckGracePeriodSeconds *int32                         `json:"healthCheckGracePeriodSeconds,omitzero"`
+	SchedulingStrategy            SchedulingStrategy             `json:"schedulingStrategy,omitzero"`
+	DeploymentController          *DeploymentController          `json:"deploymentController,omitzero"`
+	Tags                          []Tag                          `json:"tags,omitzero"`
+	EnableECSManagedTags          bool                           `json:"enableECSManagedTags"`
+	PropagateTags                 PropagateTags                  `json:"propagateTags,omitzero"`
+	EnableExecuteCommand          bool                           `json:"enableExecuteCommand"`
+	ServiceConnectConfiguration   *ServiceConnectConfiguration   `json:"serviceConnectConfiguration,omitzero"`
+	VolumeConfigurations          []ServiceVolumeConfiguration   `json:"volumeConfigurations,omitzero"`
+	VpcLatticeConfigurations      []VpcLatticeConfiguration      `json:"vpcLatticeConfigurations,omitzero"`
+	GatewayConnectors             []GatewayConnector             `json:"gatewayConnectors,omitzero"`
+	Monitoring                    *MonitoringConfiguration       `json:"monitoring,omitzero"`
+}
+
+// CreateServiceResponse is the output of CreateService.
+type CreateServiceResponse struct {
+	Service *Service `json:"service,omitzero"`
+}
+
+// CreateTaskSetRequest is the input of CreateTaskSet.
+type CreateTaskSetRequest struct {
+	Service                  string                         `json:"service,omitzero"` // required
+	Cluster                  string                         `json:"cluster,omitzero"` // required
+	ExternalId               string                         `json:"externalId,omitzero"`
+	TaskDefinition           string                         `json:"taskDefinition,omitzero"` // required
+	NetworkConfiguration     *NetworkConfiguration          `json:"networkConfiguration,omitzero"`
+	LoadBalancers            []LoadBalancer                 `json:"loadBalancers,omitzero"`
+	ServiceRegistries        []ServiceRegistry              `json:"serviceRegistries,omitzero"`
+	LaunchType               LaunchType                     `json:"launchType,omitzero"`
+	CapacityProviderStrategy []CapacityProviderStrategyItem `json:"capacityProviderStrategy,omitzero"`
+	PlatformVersion          string                         `json:"platformVersion,omitzero"`
+	Scale                    *Scale                         `json:"scale,omitzero"`
+	ClientToken              string                         `json:"clientToken,omitzero"`
+	Tags                     []Tag                          `json:"tags,omitzero"`
+}
+
+// CreateTaskSetResponse is the output of CreateTaskSet.
+type CreateTaskSetResponse struct {
+	TaskSet *TaskSet `json:"taskSet,omitzero"`
+}
+
+// CreatedAt is a structure of ECS.
+type CreatedAt struct {
+	Before schema.Time `json:"before,omitzero"`
+	After  schema.Time `json:"after,omitzero"`
 }
 
 // DeleteAccountSettingRequest is the input of DeleteAccountSetting.
@@ -1103,6 +1481,18 @@ type DeleteClusterResponse struct {
 	Cluster *Cluster `json:"cluster,omitzero"`
 }
 
+// DeleteServiceRequest is the input of DeleteService.
+type DeleteServiceRequest struct {
+	Cluster string `json:"cluster,omitzero"`
+	Service string `json:"service,omitzero"` // required
+	Force   *bool  `json:"force,omitzero"`
+}
+
+// DeleteServiceResponse is the output of DeleteService.
+type DeleteServiceResponse struct {
+	Service *Service `json:"service,omitzero"`
+}
+
 // DeleteTaskDefinitionsRequest is the input of DeleteTaskDefinitions.
 type DeleteTaskDefinitionsRequest struct {
 	TaskDefinitions []string `json:"taskDefinitions,omitzero"` // required
@@ -1112,6 +1502,116 @@ type DeleteTaskDefinitionsRequest struct {
 type DeleteTaskDefinitionsResponse struct {
 	TaskDefinitions []TaskDefinition `json:"taskDefinitions,omitzero"`
 	Failures        []Failure        `json:"failures,omitzero"`
+}
+
+// DeleteTaskSetRequest is the input of DeleteTaskSet.
+type DeleteTaskSetRequest struct {
+	Cluster string `json:"cluster,omitzero"` // required
+	Service string `json:"service,omitzero"` // required
+	TaskSet string `json:"taskSet,omitzero"` // required
+	Force   *bool  `json:"force,omitzero"`
+}
+
+// DeleteTaskSetResponse is the output of DeleteTaskSet.
+type DeleteTaskSetResponse struct {
+	TaskSet *TaskSet `json:"taskSet,omitzero"`
+}
+
+// Deployment is a structure of ECS.
+type Deployment struct {
+	Id                          string                          `json:"id,omitzero"`
+	Status                      string                          `json:"status,omitzero"`
+	TaskDefinition              string                          `json:"taskDefinition,omitzero"`
+	DesiredCount                int32                           `json:"desiredCount"`
+	PendingCount                int32                           `json:"pendingCount"`
+	RunningCount                int32                           `json:"runningCount"`
+	FailedTasks                 int32                           `json:"failedTasks"`
+	CreatedAt                   schema.Time                     `json:"createdAt,omitzero"`
+	UpdatedAt                   schema.Time                     `json:"updatedAt,omitzero"`
+	CapacityProviderStrategy    []CapacityProviderStrategyItem  `json:"capacityProviderStrategy,omitzero"`
+	LaunchType                  LaunchType                      `json:"launchType,omitzero"`
+	PlatformVersion             string                          `json:"platformVersion,omitzero"`
+	PlatformFamily              string                          `json:"platformFamily,omitzero"`
+	NetworkConfiguration        *NetworkConfiguration           `json:"networkConfiguration,omitzero"`
+	RolloutState                DeploymentRolloutState          `json:"rolloutState,omitzero"`
+	RolloutStateReason          string                          `json:"rolloutStateReason,omitzero"`
+	ServiceConnectConfiguration *ServiceConnectConfiguration    `json:"serviceConnectConfiguration,omitzero"`
+	ServiceConnectResources     []ServiceConnectServiceResource `json:"serviceConnectResources,omitzero"`
+	VolumeConfigurations        []ServiceVolumeConfiguration    `json:"volumeConfigurations,omitzero"`
+	FargateEphemeralStorage     *DeploymentEphemeralStorage     `json:"fargateEphemeralStorage,omitzero"`
+	VpcLatticeConfigurations    []VpcLatticeConfiguration       `json:"vpcLatticeConfigurations,omitzero"`
+}
+
+// DeploymentAlarms is a structure of ECS.
+type DeploymentAlarms struct {
+	AlarmNames []string `json:"alarmNames,omitzero"` // required
+	Rollback   bool     `json:"rollback"`            // required
+	Enable     bool     `json:"enable"`              // required
+}
+
+// DeploymentCircuitBreaker is a structure of ECS.
+type DeploymentCircuitBreaker struct {
+	Enable                 bool                    `json:"enable"`   // required
+	Rollback               bool                    `json:"rollback"` // required
+	ResetOnHealthyTask     *bool                   `json:"resetOnHealthyTask,omitzero"`
+	ThresholdConfiguration *ThresholdConfiguration `json:"thresholdConfiguration,omitzero"`
+}
+
+// DeploymentConfiguration is a structure of ECS.
+type DeploymentConfiguration struct {
+	DeploymentCircuitBreaker *DeploymentCircuitBreaker       `json:"deploymentCircuitBreaker,omitzero"`
+	MaximumPercent           *int32                          `json:"maximumPercent,omitzero"`
+	MinimumHealthyPercent    *int32                          `json:"minimumHealthyPercent,omitzero"`
+	Alarms                   *DeploymentAlarms               `json:"alarms,omitzero"`
+	Strategy                 DeploymentStrategy              `json:"strategy,omitzero"`
+	BakeTimeInMinutes        *int32                          `json:"bakeTimeInMinutes,omitzero"`
+	LifecycleHooks           []DeploymentLifecycleHook       `json:"lifecycleHooks,omitzero"`
+	LinearConfiguration      *LinearConfiguration            `json:"linearConfiguration,omitzero"`
+	CanaryConfiguration      *CanaryConfiguration            `json:"canaryConfiguration,omitzero"`
+	EarlySuccessCriteria     *DeploymentEarlySuccessCriteria `json:"earlySuccessCriteria,omitzero"`
+}
+
+// DeploymentController is a structure of ECS.
+type DeploymentController struct {
+	Type DeploymentControllerType `json:"type,omitzero"` // required
+}
+
+// DeploymentEarlySuccessCriteria is a structure of ECS.
+type DeploymentEarlySuccessCriteria struct {
+	Enable                       bool                   `json:"enable"` // required
+	HealthyPercent               *int32                 `json:"healthyPercent,omitzero"`
+	SourceServiceRevisionCleanup ServiceRevisionCleanup `json:"sourceServiceRevisionCleanup,omitzero"`
+}
+
+// DeploymentEphemeralStorage is a structure of ECS.
+type DeploymentEphemeralStorage struct {
+	KmsKeyId string `json:"kmsKeyId,omitzero"`
+}
+
+// DeploymentLifecycleHook is a structure of ECS.
+type DeploymentLifecycleHook struct {
+	TargetType           DeploymentLifecycleHookTargetType            `json:"targetType,omitzero"`
+	HookTargetArn        string                                       `json:"hookTargetArn,omitzero"`
+	RoleArn              string                                       `json:"roleArn,omitzero"`
+	LifecycleStages      []DeploymentLifecycleHookStage               `json:"lifecycleStages,omitzero"`
+	HookDetails          jsontext.Value                               `json:"hookDetails,omitzero"`
+	TimeoutConfiguration *DeploymentLifecycleHookTimeoutConfiguration `json:"timeoutConfiguration,omitzero"`
+}
+
+// DeploymentLifecycleHookDetail is a structure of ECS.
+type DeploymentLifecycleHookDetail struct {
+	HookId        string                            `json:"hookId,omitzero"`
+	TargetType    DeploymentLifecycleHookTargetType `json:"targetType,omitzero"`
+	TargetArn     string                            `json:"targetArn,omitzero"`
+	Status        DeploymentLifecycleHookStatus     `json:"status,omitzero"`
+	ExpiresAt     schema.Time                       `json:"expiresAt,omitzero"`
+	TimeoutAction DeploymentLifecycleHookAction     `json:"timeoutAction,omitzero"`
+}
+
+// DeploymentLifecycleHookTimeoutConfiguration is a structure of ECS.
+type DeploymentLifecycleHookTimeoutConfiguration struct {
+	TimeoutInMinutes *int32                        `json:"timeoutInMinutes,omitzero"`
+	Action           DeploymentLifecycleHookAction `json:"action,omitzero"`
 }
 
 // DeregisterContainerInstanceRequest is the input of DeregisterContainerInstance.
@@ -1177,6 +1677,41 @@ type DescribeContainerInstancesResponse struct {
 	Failures           []Failure           `json:"failures,omitzero"`
 }
 
+// DescribeServiceDeploymentsRequest is the input of DescribeServiceDeployments.
+type DescribeServiceDeploymentsRequest struct {
+	ServiceDeploymentArns []string `json:"serviceDeploymentArns,omitzero"` // required
+}
+
+// DescribeServiceDeploymentsResponse is the output of DescribeServiceDeployments.
+type DescribeServiceDeploymentsResponse struct {
+	ServiceDeployments []ServiceDeployment `json:"serviceDeployments,omitzero"`
+	Failures           []Failure           `json:"failures,omitzero"`
+}
+
+// DescribeServiceRevisionsRequest is the input of DescribeServiceRevisions.
+type DescribeServiceRevisionsRequest struct {
+	ServiceRevisionArns []string `json:"serviceRevisionArns,omitzero"` // required
+}
+
+// DescribeServiceRevisionsResponse is the output of DescribeServiceRevisions.
+type DescribeServiceRevisionsResponse struct {
+	ServiceRevisions []ServiceRevision `json:"serviceRevisions,omitzero"`
+	Failures         []Failure         `json:"failures,omitzero"`
+}
+
+// DescribeServicesRequest is the input of DescribeServices.
+type DescribeServicesRequest struct {
+	Cluster  string         `json:"cluster,omitzero"`
+	Services []string       `json:"services,omitzero"` // required
+	Include  []ServiceField `json:"include,omitzero"`
+}
+
+// DescribeServicesResponse is the output of DescribeServices.
+type DescribeServicesResponse struct {
+	Services []Service `json:"services,omitzero"`
+	Failures []Failure `json:"failures,omitzero"`
+}
+
 // DescribeTaskDefinitionRequest is the input of DescribeTaskDefinition.
 type DescribeTaskDefinitionRequest struct {
 	TaskDefinition string                `json:"taskDefinition,omitzero"` // required
@@ -1187,6 +1722,20 @@ type DescribeTaskDefinitionRequest struct {
 type DescribeTaskDefinitionResponse struct {
 	TaskDefinition *TaskDefinition `json:"taskDefinition,omitzero"`
 	Tags           []Tag           `json:"tags,omitzero"`
+}
+
+// DescribeTaskSetsRequest is the input of DescribeTaskSets.
+type DescribeTaskSetsRequest struct {
+	Cluster  string         `json:"cluster,omitzero"` // required
+	Service  string         `json:"service,omitzero"` // required
+	TaskSets []string       `json:"taskSets,omitzero"`
+	Include  []TaskSetField `json:"include,omitzero"`
+}
+
+// DescribeTaskSetsResponse is the output of DescribeTaskSets.
+type DescribeTaskSetsResponse struct {
+	TaskSets []TaskSet `json:"taskSets,omitzero"`
+	Failures []Failure `json:"failures,omitzero"`
 }
 
 // DescribeTasksRequest is the input of DescribeTasks.
@@ -1236,6 +1785,16 @@ type EBSTagSpecification struct {
 	ResourceType  EBSResourceType `json:"resourceType,omitzero"` // required
 	Tags          []Tag           `json:"tags,omitzero"`
 	PropagateTags PropagateTags   `json:"propagateTags,omitzero"`
+}
+
+// ECSManagedResources is a structure of ECS.
+type ECSManagedResources struct {
+	IngressPaths          []ManagedIngressPath   `json:"ingressPaths,omitzero"`
+	AutoScaling           *ManagedAutoScaling    `json:"autoScaling,omitzero"`
+	MetricAlarms          []ManagedMetricAlarm   `json:"metricAlarms,omitzero"`
+	ServiceSecurityGroups []ManagedSecurityGroup `json:"serviceSecurityGroups,omitzero"`
+	LogGroups             []ManagedLogGroup      `json:"logGroups,omitzero"`
+	GatewayConnections    []GatewayConnection    `json:"gatewayConnections,omitzero"`
 }
 
 // EFSAuthorizationConfig is a structure of ECS.
@@ -1323,6 +1882,64 @@ type Failure struct {
 type FirelensConfiguration struct {
 	Type    FirelensConfigurationType `json:"type,omitzero"` // required
 	Options map[string]string         `json:"options,omitzero"`
+}
+
+// GatewayConnection is a structure of ECS.
+type GatewayConnection struct {
+	GatewayArn      string                      `json:"gatewayArn,omitzero"`
+	GatewayRouteArn string                      `json:"gatewayRouteArn,omitzero"`
+	PortName        string                      `json:"portName,omitzero"`
+	ServiceUrl      string                      `json:"serviceUrl,omitzero"`
+	AccessType      AccessType                  `json:"accessType,omitzero"`
+	Status          GatewayRouteStatus          `json:"status,omitzero"`
+	Resources       *GatewayConnectionResources `json:"resources,omitzero"`
+}
+
+// GatewayConnectionAlbResources is a structure of ECS.
+type GatewayConnectionAlbResources struct {
+	AcmCertificateArn             string   `json:"acmCertificateArn,omitzero"`
+	LoadBalancerArn               string   `json:"loadBalancerArn,omitzero"`
+	LoadBalancerSecurityGroupArns []string `json:"loadBalancerSecurityGroupArns,omitzero"`
+	ListenerArn                   string   `json:"listenerArn,omitzero"`
+	ListenerRuleArn               string   `json:"listenerRuleArn,omitzero"`
+	TestListenerRuleArn           string   `json:"testListenerRuleArn,omitzero"`
+	TargetGroupArn                string   `json:"targetGroupArn,omitzero"`
+	AlternateTargetGroupArn       string   `json:"alternateTargetGroupArn,omitzero"`
+}
+
+// GatewayConnectionResources is a structure of ECS.
+type GatewayConnectionResources struct {
+	HostSharedAlb []GatewayConnectionAlbResources `json:"hostSharedAlb,omitzero"`
+}
+
+// GatewayConnector is a structure of ECS.
+type GatewayConnector struct {
+	PortName    string                       `json:"portName,omitzero"` // required
+	HealthCheck *GatewayConnectorHealthCheck `json:"healthCheck,omitzero"`
+	Filters     *GatewayConnectorFilters     `json:"filters,omitzero"`
+}
+
+// GatewayConnectorFilters is a structure of ECS.
+type GatewayConnectorFilters struct {
+	AccessTypes []AccessType `json:"accessTypes,omitzero"`
+}
+
+// GatewayConnectorHealthCheck is a structure of ECS.
+type GatewayConnectorHealthCheck struct {
+	HealthCheckProtocol        GatewayConnectorHealthCheckProtocol `json:"healthCheckProtocol,omitzero"`
+	HealthCheckPort            *int32                              `json:"healthCheckPort,omitzero"`
+	HealthCheckPath            string                              `json:"healthCheckPath,omitzero"`
+	HealthCheckTimeoutSeconds  *int32                              `json:"healthCheckTimeoutSeconds,omitzero"`
+	HealthCheckIntervalSeconds *int32                              `json:"healthCheckIntervalSeconds,omitzero"`
+	HealthyThresholdCount      *int32                              `json:"healthyThresholdCount,omitzero"`
+	UnhealthyThresholdCount    *int32                              `json:"unhealthyThresholdCount,omitzero"`
+	Matcher                    *GatewayConnectorHealthCheckMatcher `json:"matcher,omitzero"`
+}
+
+// GatewayConnectorHealthCheckMatcher is a structure of ECS.
+type GatewayConnectorHealthCheckMatcher struct {
+	HttpCode string `json:"httpCode,omitzero"`
+	GrpcCode string `json:"grpcCode,omitzero"`
 }
 
 // GetTaskProtectionRequest is the input of GetTaskProtection.
@@ -1458,6 +2075,12 @@ type KeyValuePair struct {
 	Value string `json:"value"`
 }
 
+// LinearConfiguration is a structure of ECS.
+type LinearConfiguration struct {
+	StepPercent           *float64 `json:"stepPercent,omitzero"`
+	StepBakeTimeInMinutes *int32   `json:"stepBakeTimeInMinutes,omitzero"`
+}
+
 // LinuxParameters is a structure of ECS.
 type LinuxParameters struct {
 	Capabilities       *KernelCapabilities `json:"capabilities,omitzero"`
@@ -1528,6 +2151,51 @@ type ListContainerInstancesResponse struct {
 	NextToken             string   `json:"nextToken,omitzero"`
 }
 
+// ListServiceDeploymentsRequest is the input of ListServiceDeployments.
+type ListServiceDeploymentsRequest struct {
+	Service    string                    `json:"service,omitzero"` // required
+	Cluster    string                    `json:"cluster,omitzero"`
+	Status     []ServiceDeploymentStatus `json:"status,omitzero"`
+	CreatedAt  *CreatedAt                `json:"createdAt,omitzero"`
+	NextToken  string                    `json:"nextToken,omitzero"`
+	MaxResults *int32                    `json:"maxResults,omitzero"`
+}
+
+// ListServiceDeploymentsResponse is the output of ListServiceDeployments.
+type ListServiceDeploymentsResponse struct {
+	ServiceDeployments []ServiceDeploymentBrief `json:"serviceDeployments,omitzero"`
+	NextToken          string                   `json:"nextToken,omitzero"`
+}
+
+// ListServicesByNamespaceRequest is the input of ListServicesByNamespace.
+type ListServicesByNamespaceRequest struct {
+	Namespace  string `json:"namespace,omitzero"` // required
+	NextToken  string `json:"nextToken,omitzero"`
+	MaxResults *int32 `json:"maxResults,omitzero"`
+}
+
+// ListServicesByNamespaceResponse is the output of ListServicesByNamespace.
+type ListServicesByNamespaceResponse struct {
+	ServiceArns []string `json:"serviceArns,omitzero"`
+	NextToken   string   `json:"nextToken,omitzero"`
+}
+
+// ListServicesRequest is the input of ListServices.
+type ListServicesRequest struct {
+	Cluster                string                 `json:"cluster,omitzero"`
+	NextToken              string                 `json:"nextToken,omitzero"`
+	MaxResults             *int32                 `json:"maxResults,omitzero"`
+	LaunchType             LaunchType             `json:"launchType,omitzero"`
+	SchedulingStrategy     SchedulingStrategy     `json:"schedulingStrategy,omitzero"`
+	ResourceManagementType ResourceManagementType `json:"resourceManagementType,omitzero"`
+}
+
+// ListServicesResponse is the output of ListServices.
+type ListServicesResponse struct {
+	ServiceArns []string `json:"serviceArns,omitzero"`
+	NextToken   string   `json:"nextToken,omitzero"`
+}
+
 // ListTagsForResourceRequest is the input of ListTagsForResource.
 type ListTagsForResourceRequest struct {
 	ResourceArn string `json:"resourceArn,omitzero"` // required
@@ -1587,6 +2255,15 @@ type ListTasksResponse struct {
 	NextToken string   `json:"nextToken,omitzero"`
 }
 
+// LoadBalancer is a structure of ECS.
+type LoadBalancer struct {
+	TargetGroupArn        string                 `json:"targetGroupArn,omitzero"`
+	LoadBalancerName      string                 `json:"loadBalancerName,omitzero"`
+	ContainerName         string                 `json:"containerName,omitzero"`
+	ContainerPort         *int32                 `json:"containerPort,omitzero"`
+	AdvancedConfiguration *AdvancedConfiguration `json:"advancedConfiguration,omitzero"`
+}
+
 // LogConfiguration is a structure of ECS.
 type LogConfiguration struct {
 	LogDriver     LogDriver         `json:"logDriver,omitzero"` // required
@@ -1608,6 +2285,44 @@ type ManagedAgentStateChange struct {
 	ManagedAgentName ManagedAgentName `json:"managedAgentName,omitzero"` // required
 	Status           string           `json:"status,omitzero"`           // required
 	Reason           string           `json:"reason,omitzero"`
+}
+
+// ManagedApplicationAutoScalingPolicy is a structure of ECS.
+type ManagedApplicationAutoScalingPolicy struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"`  // required
+	PolicyType   string                `json:"policyType,omitzero"` // required
+	TargetValue  float64               `json:"targetValue"`         // required
+	Metric       string                `json:"metric,omitzero"`     // required
+}
+
+// ManagedAutoScaling is a structure of ECS.
+type ManagedAutoScaling struct {
+	ScalableTarget                 *ManagedScalableTarget                `json:"scalableTarget,omitzero"`
+	ApplicationAutoScalingPolicies []ManagedApplicationAutoScalingPolicy `json:"applicationAutoScalingPolicies,omitzero"`
+}
+
+// ManagedCertificate is a structure of ECS.
+type ManagedCertificate struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"`  // required
+	DomainName   string                `json:"domainName,omitzero"` // required
+}
+
+// ManagedIngressPath is a structure of ECS.
+type ManagedIngressPath struct {
+	AccessType                 AccessType             `json:"accessType,omitzero"` // required
+	Endpoint                   string                 `json:"endpoint,omitzero"`   // required
+	LoadBalancer               *ManagedLoadBalancer   `json:"loadBalancer,omitzero"`
+	LoadBalancerSecurityGroups []ManagedSecurityGroup `json:"loadBalancerSecurityGroups,omitzero"`
+	Certificate                *ManagedCertificate    `json:"certificate,omitzero"`
+	Listener                   *ManagedListener       `json:"listener,omitzero"`
+	Rule                       *ManagedListenerRule   `json:"rule,omitzero"`
+	TargetGroups               []ManagedTargetGroup   `json:"targetGroups,omitzero"`
 }
 
 // ManagedInstancesLocalStorageConfiguration is a structure of ECS.
@@ -1635,6 +2350,60 @@ type ManagedInstancesStorageConfiguration struct {
 	StorageSizeGiB *int32 `json:"storageSizeGiB,omitzero"`
 }
 
+// ManagedListener is a structure of ECS.
+type ManagedListener struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"` // required
+}
+
+// ManagedListenerRule is a structure of ECS.
+type ManagedListenerRule struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"` // required
+}
+
+// ManagedLoadBalancer is a structure of ECS.
+type ManagedLoadBalancer struct {
+	Arn              string                `json:"arn,omitzero"`
+	Status           ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason     string                `json:"statusReason,omitzero"`
+	UpdatedAt        schema.Time           `json:"updatedAt,omitzero"` // required
+	Scheme           string                `json:"scheme,omitzero"`    // required
+	SubnetIds        []string              `json:"subnetIds,omitzero"`
+	SecurityGroupIds []string              `json:"securityGroupIds,omitzero"`
+}
+
+// ManagedLogGroup is a structure of ECS.
+type ManagedLogGroup struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"`    // required
+	LogGroupName string                `json:"logGroupName,omitzero"` // required
+}
+
+// ManagedMetricAlarm is a structure of ECS.
+type ManagedMetricAlarm struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"` // required
+}
+
+// ManagedScalableTarget is a structure of ECS.
+type ManagedScalableTarget struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"` // required
+	MinCapacity  int32                 `json:"minCapacity"`        // required
+	MaxCapacity  int32                 `json:"maxCapacity"`        // required
+}
+
 // ManagedScaling is a structure of ECS.
 type ManagedScaling struct {
 	Status                 ManagedScalingStatus `json:"status,omitzero"`
@@ -1644,10 +2413,29 @@ type ManagedScaling struct {
 	InstanceWarmupPeriod   *int32               `json:"instanceWarmupPeriod,omitzero"`
 }
 
+// ManagedSecurityGroup is a structure of ECS.
+type ManagedSecurityGroup struct {
+	Arn          string                `json:"arn,omitzero"`
+	Status       ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason string                `json:"statusReason,omitzero"`
+	UpdatedAt    schema.Time           `json:"updatedAt,omitzero"` // required
+}
+
 // ManagedStorageConfiguration is a structure of ECS.
 type ManagedStorageConfiguration struct {
 	KmsKeyId                        string `json:"kmsKeyId,omitzero"`
 	FargateEphemeralStorageKmsKeyId string `json:"fargateEphemeralStorageKmsKeyId,omitzero"`
+}
+
+// ManagedTargetGroup is a structure of ECS.
+type ManagedTargetGroup struct {
+	Arn             string                `json:"arn,omitzero"`
+	Status          ManagedResourceStatus `json:"status,omitzero"` // required
+	StatusReason    string                `json:"statusReason,omitzero"`
+	UpdatedAt       schema.Time           `json:"updatedAt,omitzero"`       // required
+	HealthCheckPath string                `json:"healthCheckPath,omitzero"` // required
+	HealthCheckPort int32                 `json:"healthCheckPort"`          // required
+	Port            int32                 `json:"port"`                     // required
 }
 
 // MemoryGiBPerVCpuRequest is a structure of ECS.
@@ -1660,6 +2448,17 @@ type MemoryGiBPerVCpuRequest struct {
 type MemoryMiBRequest struct {
 	Min *int32 `json:"min,omitzero"` // required
 	Max *int32 `json:"max,omitzero"`
+}
+
+// MetricConfiguration is a structure of ECS.
+type MetricConfiguration struct {
+	MetricNames       []string `json:"metricNames,omitzero"`       // required
+	ResolutionSeconds *int32   `json:"resolutionSeconds,omitzero"` // required
+}
+
+// MonitoringConfiguration is a structure of ECS.
+type MonitoringConfiguration struct {
+	MetricConfigurations []MetricConfiguration `json:"metricConfigurations,omitzero"`
 }
 
 // MountPoint is a structure of ECS.
@@ -1848,6 +2647,12 @@ type RepositoryCredentials struct {
 	CredentialsParameter string `json:"credentialsParameter,omitzero"` // required
 }
 
+// ResolvedConfiguration is a structure of ECS.
+type ResolvedConfiguration struct {
+	LoadBalancers            []ServiceRevisionLoadBalancer            `json:"loadBalancers,omitzero"`
+	VpcLatticeConfigurations []ServiceRevisionVpcLatticeConfiguration `json:"vpcLatticeConfigurations,omitzero"`
+}
+
 // Resource is a structure of ECS.
 type Resource struct {
 	Name           string   `json:"name,omitzero"`
@@ -1863,6 +2668,13 @@ type ResourceRequirement struct {
 	Value           string           `json:"value,omitzero"`
 	Type            ResourceType     `json:"type,omitzero"` // required
 	SharingStrategy *SharingStrategy `json:"sharingStrategy,omitzero"`
+}
+
+// Rollback is a structure of ECS.
+type Rollback struct {
+	Reason             string      `json:"reason,omitzero"`
+	StartedAt          schema.Time `json:"startedAt,omitzero"`
+	ServiceRevisionArn string      `json:"serviceRevisionArn,omitzero"`
 }
 
 // RunTaskRequest is the input of RunTask.
@@ -1900,6 +2712,11 @@ type RuntimePlatform struct {
 	OperatingSystemFamily OSFamily        `json:"operatingSystemFamily,omitzero"`
 }
 
+// RuntimePlatformOverride is a structure of ECS.
+type RuntimePlatformOverride struct {
+	CpuArchitecture string `json:"cpuArchitecture,omitzero"`
+}
+
 // S3FilesVolumeConfiguration is a structure of ECS.
 type S3FilesVolumeConfiguration struct {
 	FileSystemArn         string `json:"fileSystemArn,omitzero"` // required
@@ -1908,10 +2725,274 @@ type S3FilesVolumeConfiguration struct {
 	AccessPointArn        string `json:"accessPointArn,omitzero"`
 }
 
+// Scale is a structure of ECS.
+type Scale struct {
+	Value float64   `json:"value"`
+	Unit  ScaleUnit `json:"unit,omitzero"`
+}
+
 // Secret is a structure of ECS.
 type Secret struct {
 	Name      string `json:"name,omitzero"`      // required
 	ValueFrom string `json:"valueFrom,omitzero"` // required
+}
+
+// Service is a structure of ECS.
+type Service struct {
+	ServiceArn                    string                          `json:"serviceArn,omitzero"`
+	ServiceName                   string                          `json:"serviceName,omitzero"`
+	ClusterArn                    string                          `json:"clusterArn,omitzero"`
+	LoadBalancers                 []LoadBalancer                  `json:"loadBalancers,omitzero"`
+	ServiceRegistries             []ServiceRegistry               `json:"serviceRegistries,omitzero"`
+	Status                        string                          `json:"status,omitzero"`
+	DesiredCount                  int32                           `json:"desiredCount"`
+	RunningCount                  int32                           `json:"runningCount"`
+	PendingCount                  int32                           `json:"pendingCount"`
+	LaunchType                    LaunchType                      `json:"launchType,omitzero"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem  `json:"capacityProviderStrategy,omitzero"`
+	PlatformVersion               string                          `json:"platformVersion,omitzero"`
+	PlatformFamily                string                          `json:"platformFamily,omitzero"`
+	TaskDefinition                string                          `json:"taskDefinition,omitzero"`
+	DeploymentConfiguration       *DeploymentConfiguration        `json:"deploymentConfiguration,omitzero"`
+	TaskSets                      []TaskSet                       `json:"taskSets,omitzero"`
+	Deployments                   []Deployment                    `json:"deployments,omitzero"`
+	RoleArn                       string                          `json:"roleArn,omitzero"`
+	Events                        []ServiceEvent                  `json:"events,omitzero"`
+	CreatedAt                     schema.Time                     `json:"createdAt,omitzero"`
+	CurrentServiceDeployment      string                          `json:"currentServiceDeployment,omitzero"`
+	CurrentServiceRevisions       []ServiceCurrentRevisionSummary `json:"currentServiceRevisions,omitzero"`
+	PlacementConstraints          []PlacementConstraint           `json:"placementConstraints,omitzero"`
+	PlacementStrategy             []PlacementStrategy             `json:"placementStrategy,omitzero"`
+	NetworkConfiguration          *NetworkConfiguration           `json:"networkConfiguration,omitzero"`
+	HealthCheckGracePeriodSeconds *int32                          `json:"healthCheckGracePeriodSeconds,omitzero"`
+	SchedulingStrategy            SchedulingStrategy              `json:"schedulingStrategy,omitzero"`
+	DeploymentController          *DeploymentController           `json:"deploymentController,omitzero"`
+	Tags                          []Tag                           `json:"tags,omitzero"`
+	CreatedBy                     string                          `json:"createdBy,omitzero"`
+	EnableECSManagedTags          bool                            `json:"enableECSManagedTags"`
+	PropagateTags                 PropagateTags                   `json:"propagateTags,omitzero"`
+	EnableExecuteCommand          bool                            `json:"enableExecuteCommand"`
+	AvailabilityZoneRebalancing   AvailabilityZoneRebalancing     `json:"availabilityZoneRebalancing,omitzero"`
+	ResourceManagementType        ResourceManagementType          `json:"resourceManagementType,omitzero"`
+}
+
+// ServiceConnectAccessLogConfiguration is a structure of ECS.
+type ServiceConnectAccessLogConfiguration struct {
+	Format                 ServiceConnectAccessLoggingFormat    `json:"format,omitzero"` // required
+	IncludeQueryParameters ServiceConnectIncludeQueryParameters `json:"includeQueryParameters,omitzero"`
+}
+
+// ServiceConnectClientAlias is a structure of ECS.
+type ServiceConnectClientAlias struct {
+	Port             *int32                          `json:"port,omitzero"` // required
+	DnsName          string                          `json:"dnsName,omitzero"`
+	TestTrafficRules *ServiceConnectTestTrafficRules `json:"testTrafficRules,omitzero"`
+}
+
+// ServiceConnectConfiguration is a structure of ECS.
+type ServiceConnectConfiguration struct {
+	Enabled                 bool                                   `json:"enabled"` // required
+	Namespace               string                                 `json:"namespace,omitzero"`
+	Services                []ServiceConnectService                `json:"services,omitzero"`
+	LogConfiguration        *LogConfiguration                      `json:"logConfiguration,omitzero"`
+	AccessLogConfiguration  *ServiceConnectAccessLogConfiguration  `json:"accessLogConfiguration,omitzero"`
+	ContainerConfigurations []ServiceConnectContainerConfiguration `json:"containerConfigurations,omitzero"`
+}
+
+// ServiceConnectContainerConfiguration is a structure of ECS.
+type ServiceConnectContainerConfiguration struct {
+	LogLevel ServiceConnectContainerLogLevel `json:"logLevel,omitzero"`
+}
+
+// ServiceConnectService is a structure of ECS.
+type ServiceConnectService struct {
+	PortName            string                          `json:"portName,omitzero"` // required
+	DiscoveryName       string                          `json:"discoveryName,omitzero"`
+	ClientAliases       []ServiceConnectClientAlias     `json:"clientAliases,omitzero"`
+	IngressPortOverride *int32                          `json:"ingressPortOverride,omitzero"`
+	Timeout             *TimeoutConfiguration           `json:"timeout,omitzero"`
+	Tls                 *ServiceConnectTlsConfiguration `json:"tls,omitzero"`
+}
+
+// ServiceConnectServiceResource is a structure of ECS.
+type ServiceConnectServiceResource struct {
+	DiscoveryName string `json:"discoveryName,omitzero"`
+	DiscoveryArn  string `json:"discoveryArn,omitzero"`
+}
+
+// ServiceConnectTestTrafficHeaderMatchRules is a structure of ECS.
+type ServiceConnectTestTrafficHeaderMatchRules struct {
+	Exact string `json:"exact,omitzero"` // required
+}
+
+// ServiceConnectTestTrafficHeaderRules is a structure of ECS.
+type ServiceConnectTestTrafficHeaderRules struct {
+	Name  string                                     `json:"name,omitzero"` // required
+	Value *ServiceConnectTestTrafficHeaderMatchRules `json:"value,omitzero"`
+}
+
+// ServiceConnectTestTrafficRules is a structure of ECS.
+type ServiceConnectTestTrafficRules struct {
+	Header *ServiceConnectTestTrafficHeaderRules `json:"header,omitzero"` // required
+}
+
+// ServiceConnectTlsCertificateAuthority is a structure of ECS.
+type ServiceConnectTlsCertificateAuthority struct {
+	AwsPcaAuthorityArn string `json:"awsPcaAuthorityArn,omitzero"`
+}
+
+// ServiceConnectTlsConfiguration is a structure of ECS.
+type ServiceConnectTlsConfiguration struct {
+	IssuerCertificateAuthority *ServiceConnectTlsCertificateAuthority `json:"issuerCertificateAuthority,omitzero"` // required
+	KmsKey                     string                                 `json:"kmsKey,omitzero"`
+	RoleArn                    string                                 `json:"roleArn,omitzero"`
+}
+
+// ServiceCurrentRevisionSummary is a structure of ECS.
+type ServiceCurrentRevisionSummary struct {
+	Arn                string `json:"arn,omitzero"`
+	RequestedTaskCount int32  `json:"requestedTaskCount"`
+	RunningTaskCount   int32  `json:"runningTaskCount"`
+	PendingTaskCount   int32  `json:"pendingTaskCount"`
+}
+
+// ServiceDeployment is a structure of ECS.
+type ServiceDeployment struct {
+	ServiceDeploymentArn     string                           `json:"serviceDeploymentArn,omitzero"`
+	ServiceArn               string                           `json:"serviceArn,omitzero"`
+	ClusterArn               string                           `json:"clusterArn,omitzero"`
+	CreatedAt                schema.Time                      `json:"createdAt,omitzero"`
+	StartedAt                schema.Time                      `json:"startedAt,omitzero"`
+	FinishedAt               schema.Time                      `json:"finishedAt,omitzero"`
+	StoppedAt                schema.Time                      `json:"stoppedAt,omitzero"`
+	UpdatedAt                schema.Time                      `json:"updatedAt,omitzero"`
+	SourceServiceRevisions   []ServiceRevisionSummary         `json:"sourceServiceRevisions,omitzero"`
+	TargetServiceRevision    *ServiceRevisionSummary          `json:"targetServiceRevision,omitzero"`
+	Status                   ServiceDeploymentStatus          `json:"status,omitzero"`
+	StatusReason             string                           `json:"statusReason,omitzero"`
+	LifecycleStage           ServiceDeploymentLifecycleStage  `json:"lifecycleStage,omitzero"`
+	LifecycleHookDetails     []DeploymentLifecycleHookDetail  `json:"lifecycleHookDetails,omitzero"`
+	DeploymentConfiguration  *DeploymentConfiguration         `json:"deploymentConfiguration,omitzero"`
+	Rollback                 *Rollback                        `json:"rollback,omitzero"`
+	DeploymentCircuitBreaker *ServiceDeploymentCircuitBreaker `json:"deploymentCircuitBreaker,omitzero"`
+	Alarms                   *ServiceDeploymentAlarms         `json:"alarms,omitzero"`
+}
+
+// ServiceDeploymentAlarms is a structure of ECS.
+type ServiceDeploymentAlarms struct {
+	Status              ServiceDeploymentRollbackMonitorsStatus `json:"status,omitzero"`
+	AlarmNames          []string                                `json:"alarmNames,omitzero"`
+	TriggeredAlarmNames []string                                `json:"triggeredAlarmNames,omitzero"`
+}
+
+// ServiceDeploymentBrief is a structure of ECS.
+type ServiceDeploymentBrief struct {
+	ServiceDeploymentArn     string                  `json:"serviceDeploymentArn,omitzero"`
+	ServiceArn               string                  `json:"serviceArn,omitzero"`
+	ClusterArn               string                  `json:"clusterArn,omitzero"`
+	StartedAt                schema.Time             `json:"startedAt,omitzero"`
+	CreatedAt                schema.Time             `json:"createdAt,omitzero"`
+	FinishedAt               schema.Time             `json:"finishedAt,omitzero"`
+	TargetServiceRevisionArn string                  `json:"targetServiceRevisionArn,omitzero"`
+	Status                   ServiceDeploymentStatus `json:"status,omitzero"`
+	StatusReason             string                  `json:"statusReason,omitzero"`
+}
+
+// ServiceDeploymentCircuitBreaker is a structure of ECS.
+type ServiceDeploymentCircuitBreaker struct {
+	Status       ServiceDeploymentRollbackMonitorsStatus `json:"status,omitzero"`
+	FailureCount int32                                   `json:"failureCount"`
+	Threshold    int32                                   `json:"threshold"`
+}
+
+// ServiceEvent is a structure of ECS.
+type ServiceEvent struct {
+	Id        string      `json:"id,omitzero"`
+	CreatedAt schema.Time `json:"createdAt,omitzero"`
+	Message   string      `json:"message,omitzero"`
+}
+
+// ServiceManagedEBSVolumeConfiguration is a structure of ECS.
+type ServiceManagedEBSVolumeConfiguration struct {
+	Encrypted                *bool                 `json:"encrypted,omitzero"`
+	KmsKeyId                 string                `json:"kmsKeyId,omitzero"`
+	VolumeType               string                `json:"volumeType,omitzero"`
+	SizeInGiB                *int32                `json:"sizeInGiB,omitzero"`
+	SnapshotId               string                `json:"snapshotId,omitzero"`
+	VolumeInitializationRate *int32                `json:"volumeInitializationRate,omitzero"`
+	Iops                     *int32                `json:"iops,omitzero"`
+	Throughput               *int32                `json:"throughput,omitzero"`
+	TagSpecifications        []EBSTagSpecification `json:"tagSpecifications,omitzero"`
+	RoleArn                  string                `json:"roleArn,omitzero"` // required
+	FilesystemType           TaskFilesystemType    `json:"filesystemType,omitzero"`
+}
+
+// ServiceRegistry is a structure of ECS.
+type ServiceRegistry struct {
+	RegistryArn   string `json:"registryArn,omitzero"`
+	Port          *int32 `json:"port,omitzero"`
+	ContainerName string `json:"containerName,omitzero"`
+	ContainerPort *int32 `json:"containerPort,omitzero"`
+}
+
+// ServiceRevision is a structure of ECS.
+type ServiceRevision struct {
+	ServiceRevisionArn          string                         `json:"serviceRevisionArn,omitzero"`
+	ServiceArn                  string                         `json:"serviceArn,omitzero"`
+	ClusterArn                  string                         `json:"clusterArn,omitzero"`
+	TaskDefinition              string                         `json:"taskDefinition,omitzero"`
+	CapacityProviderStrategy    []CapacityProviderStrategyItem `json:"capacityProviderStrategy,omitzero"`
+	LaunchType                  LaunchType                     `json:"launchType,omitzero"`
+	PlatformVersion             string                         `json:"platformVersion,omitzero"`
+	PlatformFamily              string                         `json:"platformFamily,omitzero"`
+	LoadBalancers               []LoadBalancer                 `json:"loadBalancers,omitzero"`
+	ServiceRegistries           []ServiceRegistry              `json:"serviceRegistries,omitzero"`
+	NetworkConfiguration        *NetworkConfiguration          `json:"networkConfiguration,omitzero"`
+	ContainerImages             []ContainerImage               `json:"containerImages,omitzero"`
+	GuardDutyEnabled            bool                           `json:"guardDutyEnabled"`
+	ServiceConnectConfiguration *ServiceConnectConfiguration   `json:"serviceConnectConfiguration,omitzero"`
+	VolumeConfigurations        []ServiceVolumeConfiguration   `json:"volumeConfigurations,omitzero"`
+	FargateEphemeralStorage     *DeploymentEphemeralStorage    `json:"fargateEphemeralStorage,omitzero"`
+	CreatedAt                   schema.Time                    `json:"createdAt,omitzero"`
+	VpcLatticeConfigurations    []VpcLatticeConfiguration      `json:"vpcLatticeConfigurations,omitzero"`
+	ResolvedConfiguration       *ResolvedConfiguration         `json:"resolvedConfiguration,omitzero"`
+	EcsManagedResources         *ECSManagedResources           `json:"ecsManagedResources,omitzero"`
+	Overrides                   *ServiceRevisionOverrides      `json:"overrides,omitzero"`
+	GatewayConnectors           []GatewayConnector             `json:"gatewayConnectors,omitzero"`
+	Monitoring                  *MonitoringConfiguration       `json:"monitoring,omitzero"`
+}
+
+// ServiceRevisionLoadBalancer is a structure of ECS.
+type ServiceRevisionLoadBalancer struct {
+	TargetGroupArn         string `json:"targetGroupArn,omitzero"`
+	ProductionListenerRule string `json:"productionListenerRule,omitzero"`
+}
+
+// ServiceRevisionOverrides is a structure of ECS.
+type ServiceRevisionOverrides struct {
+	RuntimePlatform *RuntimePlatformOverride `json:"runtimePlatform,omitzero"`
+}
+
+// ServiceRevisionSummary is a structure of ECS.
+type ServiceRevisionSummary struct {
+	Arn                              string   `json:"arn,omitzero"`
+	RequestedTaskCount               int32    `json:"requestedTaskCount"`
+	RunningTaskCount                 int32    `json:"runningTaskCount"`
+	PendingTaskCount                 int32    `json:"pendingTaskCount"`
+	RequestedTestTrafficWeight       *float64 `json:"requestedTestTrafficWeight,omitzero"`
+	RequestedProductionTrafficWeight *float64 `json:"requestedProductionTrafficWeight,omitzero"`
+}
+
+// ServiceRevisionVpcLatticeConfiguration is a structure of ECS.
+type ServiceRevisionVpcLatticeConfiguration struct {
+	TargetGroupArn         string `json:"targetGroupArn,omitzero"`
+	ProductionListenerRule string `json:"productionListenerRule,omitzero"`
+}
+
+// ServiceVolumeConfiguration is a structure of ECS.
+type ServiceVolumeConfiguration struct {
+	Name             string                                `json:"name,omitzero"` // required
+	ManagedEBSVolume *ServiceManagedEBSVolumeConfiguration `json:"managedEBSVolume,omitzero"`
 }
 
 // Session is a structure of ECS.
@@ -1955,6 +3036,17 @@ type StartTaskRequest struct {
 type StartTaskResponse struct {
 	Tasks    []Task    `json:"tasks,omitzero"`
 	Failures []Failure `json:"failures,omitzero"`
+}
+
+// StopServiceDeploymentRequest is the input of StopServiceDeployment.
+type StopServiceDeploymentRequest struct {
+	ServiceDeploymentArn string                        `json:"serviceDeploymentArn,omitzero"` // required
+	StopType             StopServiceDeploymentStopType `json:"stopType,omitzero"`
+}
+
+// StopServiceDeploymentResponse is the output of StopServiceDeployment.
+type StopServiceDeploymentResponse struct {
+	ServiceDeploymentArn string `json:"serviceDeploymentArn,omitzero"`
 }
 
 // StopTaskRequest is the input of StopTask.
@@ -2153,10 +3245,51 @@ type TaskOverride struct {
 	EphemeralStorage              *EphemeralStorage              `json:"ephemeralStorage,omitzero"`
 }
 
+// TaskSet is a structure of ECS.
+type TaskSet struct {
+	Id                       string                         `json:"id,omitzero"`
+	TaskSetArn               string                         `json:"taskSetArn,omitzero"`
+	ServiceArn               string                         `json:"serviceArn,omitzero"`
+	ClusterArn               string                         `json:"clusterArn,omitzero"`
+	StartedBy                string                         `json:"startedBy,omitzero"`
+	ExternalId               string                         `json:"externalId,omitzero"`
+	Status                   string                         `json:"status,omitzero"`
+	TaskDefinition           string                         `json:"taskDefinition,omitzero"`
+	ComputedDesiredCount     int32                          `json:"computedDesiredCount"`
+	PendingCount             int32                          `json:"pendingCount"`
+	RunningCount             int32                          `json:"runningCount"`
+	CreatedAt                schema.Time                    `json:"createdAt,omitzero"`
+	UpdatedAt                schema.Time                    `json:"updatedAt,omitzero"`
+	LaunchType               LaunchType                     `json:"launchType,omitzero"`
+	CapacityProviderStrategy []CapacityProviderStrategyItem `json:"capacityProviderStrategy,omitzero"`
+	PlatformVersion          string                         `json:"platformVersion,omitzero"`
+	PlatformFamily           string                         `json:"platformFamily,omitzero"`
+	NetworkConfiguration     *NetworkConfiguration          `json:"networkConfiguration,omitzero"`
+	LoadBalancers            []LoadBalancer                 `json:"loadBalancers,omitzero"`
+	ServiceRegistries        []ServiceRegistry              `json:"serviceRegistries,omitzero"`
+	Scale                    *Scale                         `json:"scale,omitzero"`
+	StabilityStatus          StabilityStatus                `json:"stabilityStatus,omitzero"`
+	StabilityStatusAt        schema.Time                    `json:"stabilityStatusAt,omitzero"`
+	Tags                     []Tag                          `json:"tags,omitzero"`
+	FargateEphemeralStorage  *DeploymentEphemeralStorage    `json:"fargateEphemeralStorage,omitzero"`
+}
+
 // TaskVolumeConfiguration is a structure of ECS.
 type TaskVolumeConfiguration struct {
 	Name             string                             `json:"name,omitzero"` // required
 	ManagedEBSVolume *TaskManagedEBSVolumeConfiguration `json:"managedEBSVolume,omitzero"`
+}
+
+// ThresholdConfiguration is a structure of ECS.
+type ThresholdConfiguration struct {
+	Type  ThresholdType `json:"type,omitzero"` // required
+	Value int32         `json:"value"`         // required
+}
+
+// TimeoutConfiguration is a structure of ECS.
+type TimeoutConfiguration struct {
+	IdleTimeoutSeconds       *int32 `json:"idleTimeoutSeconds,omitzero"`
+	PerRequestTimeoutSeconds *int32 `json:"perRequestTimeoutSeconds,omitzero"`
 }
 
 // Tmpfs is a structure of ECS.
@@ -2259,6 +3392,51 @@ type UpdateManagedInstancesProviderConfiguration struct {
 	AutoRepairConfiguration    *AutoRepairConfiguration      `json:"autoRepairConfiguration,omitzero"`
 }
 
+// UpdateServicePrimaryTaskSetRequest is the input of UpdateServicePrimaryTaskSet.
+type UpdateServicePrimaryTaskSetRequest struct {
+	Cluster        string `json:"cluster,omitzero"`        // required
+	Service        string `json:"service,omitzero"`        // required
+	PrimaryTaskSet string `json:"primaryTaskSet,omitzero"` // required
+}
+
+// UpdateServicePrimaryTaskSetResponse is the output of UpdateServicePrimaryTaskSet.
+type UpdateServicePrimaryTaskSetResponse struct {
+	TaskSet *TaskSet `json:"taskSet,omitzero"`
+}
+
+// UpdateServiceRequest is the input of UpdateService.
+type UpdateServiceRequest struct {
+	Cluster                       string                         `json:"cluster,omitzero"`
+	Service                       string                         `json:"service,omitzero"` // required
+	DesiredCount                  *int32                         `json:"desiredCount,omitzero"`
+	TaskDefinition                string                         `json:"taskDefinition,omitzero"`
+	CapacityProviderStrategy      []CapacityProviderStrategyItem `json:"capacityProviderStrategy,omitzero"`
+	DeploymentConfiguration       *DeploymentConfiguration       `json:"deploymentConfiguration,omitzero"`
+	AvailabilityZoneRebalancing   AvailabilityZoneRebalancing    `json:"availabilityZoneRebalancing,omitzero"`
+	NetworkConfiguration          *NetworkConfiguration          `json:"networkConfiguration,omitzero"`
+	PlacementConstraints          []PlacementConstraint          `json:"placementConstraints,omitzero"`
+	PlacementStrategy             []PlacementStrategy            `json:"placementStrategy,omitzero"`
+	PlatformVersion               string                         `json:"platformVersion,omitzero"`
+	ForceNewDeployment            bool                           `json:"forceNewDeployment"`
+	HealthCheckGracePeriodSeconds *int32                         `json:"healthCheckGracePeriodSeconds,omitzero"`
+	DeploymentController          *DeploymentController          `json:"deploymentController,omitzero"`
+	EnableExecuteCommand          *bool                          `json:"enableExecuteCommand,omitzero"`
+	EnableECSManagedTags          *bool                          `json:"enableECSManagedTags,omitzero"`
+	LoadBalancers                 []LoadBalancer                 `json:"loadBalancers,omitzero"`
+	PropagateTags                 PropagateTags                  `json:"propagateTags,omitzero"`
+	ServiceRegistries             []ServiceRegistry              `json:"serviceRegistries,omitzero"`
+	ServiceConnectConfiguration   *ServiceConnectConfiguration   `json:"serviceConnectConfiguration,omitzero"`
+	VolumeConfigurations          []ServiceVolumeConfiguration   `json:"volumeConfigurations,omitzero"`
+	VpcLatticeConfigurations      []VpcLatticeConfiguration      `json:"vpcLatticeConfigurations,omitzero"`
+	GatewayConnectors             []GatewayConnector             `json:"gatewayConnectors,omitzero"`
+	Monitoring                    *MonitoringConfiguration       `json:"monitoring,omitzero"`
+}
+
+// UpdateServiceResponse is the output of UpdateService.
+type UpdateServiceResponse struct {
+	Service *Service `json:"service,omitzero"`
+}
+
 // UpdateTaskProtectionRequest is the input of UpdateTaskProtection.
 type UpdateTaskProtectionRequest struct {
 	Cluster           string   `json:"cluster,omitzero"`  // required
@@ -2271,6 +3449,19 @@ type UpdateTaskProtectionRequest struct {
 type UpdateTaskProtectionResponse struct {
 	ProtectedTasks []ProtectedTask `json:"protectedTasks,omitzero"`
 	Failures       []Failure       `json:"failures,omitzero"`
+}
+
+// UpdateTaskSetRequest is the input of UpdateTaskSet.
+type UpdateTaskSetRequest struct {
+	Cluster string `json:"cluster,omitzero"` // required
+	Service string `json:"service,omitzero"` // required
+	TaskSet string `json:"taskSet,omitzero"` // required
+	Scale   *Scale `json:"scale,omitzero"`   // required
+}
+
+// UpdateTaskSetResponse is the output of UpdateTaskSet.
+type UpdateTaskSetResponse struct {
+	TaskSet *TaskSet `json:"taskSet,omitzero"`
 }
 
 // VCpuCountRangeRequest is a structure of ECS.
@@ -2301,4 +3492,19 @@ type Volume struct {
 type VolumeFrom struct {
 	SourceContainer string `json:"sourceContainer,omitzero"`
 	ReadOnly        *bool  `json:"readOnly,omitzero"`
+}
+
+// VpcLatticeAdvancedConfiguration is a structure of ECS.
+type VpcLatticeAdvancedConfiguration struct {
+	AlternateTargetGroupArn string `json:"alternateTargetGroupArn,omitzero"`
+	ProductionListenerRule  string `json:"productionListenerRule,omitzero"`
+	TestListenerRule        string `json:"testListenerRule,omitzero"`
+}
+
+// VpcLatticeConfiguration is a structure of ECS.
+type VpcLatticeConfiguration struct {
+	RoleArn               string                           `json:"roleArn,omitzero"`        // required
+	TargetGroupArn        string                           `json:"targetGroupArn,omitzero"` // required
+	PortName              string                           `json:"portName,omitzero"`       // required
+	AdvancedConfiguration *VpcLatticeAdvancedConfiguration `json:"advancedConfiguration,omitzero"`
 }

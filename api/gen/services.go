@@ -40,6 +40,15 @@ const (
 // services is every model that Berth generates from, sorted.
 var services = []service{
 	{
+		model: "acm", doc: "the API of AWS Certificate Manager",
+		number: optional, invalid: "ValidationException", refused: "ValidationException",
+		ops: []string{
+			"AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "ExportCertificate", "GetCertificate",
+			"ImportCertificate", "ListCertificates", "ListTagsForCertificate", "RemoveTagsFromCertificate", "RenewCertificate",
+			"RequestCertificate", "UpdateCertificateOptions",
+		},
+	},
+	{
 		model: "acs", doc: "the frames that agent and control plane exchange on the ACS socket",
 		always: []string{"AttachmentProperty.value"},
 	},
@@ -72,9 +81,29 @@ var services = []service{
 			"DiscoverPollEndpoint", "SubmitAttachmentStateChanges", "SubmitContainerStateChange",
 			"SubmitTaskStateChange",
 			"ListTagsForResource", "TagResource", "UntagResource",
+			"CreateService", "DeleteService", "DescribeServices", "ListServices", "ListServicesByNamespace", "UpdateService",
+			"ContinueServiceDeployment", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListServiceDeployments",
+			"StopServiceDeployment",
+			"CreateTaskSet", "DeleteTaskSet", "DescribeTaskSets", "UpdateServicePrimaryTaskSet", "UpdateTaskSet",
 		},
 		always: []string{"KeyValuePair.name", "KeyValuePair.value", "Tag.key", "Tag.value"},
 		open:   []string{"TaskDefinitionPlacementConstraintType"},
+	},
+	{
+		model: "elbv2", doc: "the API of Elastic Load Balancing, version 2",
+		number: optional, invalid: "ValidationError", refused: "UnsupportedOperation",
+		protocols: []string{"query", "json"}, target: "ElasticLoadBalancing_v2",
+		ops: []string{
+			"AddListenerCertificates", "AddTags", "CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup",
+			"CreateTrustStore", "DeleteListener", "DeleteLoadBalancer", "DeleteRule", "DeleteTargetGroup", "DeleteTrustStore",
+			"DeregisterTargets", "DescribeAccountLimits", "DescribeCapacityReservation", "DescribeListenerAttributes",
+			"DescribeListenerCertificates", "DescribeListeners", "DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
+			"DescribeRules", "DescribeSSLPolicies", "DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups",
+			"DescribeTargetHealth", "DescribeTrustStores", "ModifyListener", "ModifyListenerAttributes",
+			"ModifyLoadBalancerAttributes", "ModifyRule", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets",
+			"RemoveListenerCertificates", "RemoveTags", "SetIpAddressType", "SetRulePriorities", "SetSecurityGroups", "SetSubnets",
+		},
+		always: []string{"Tag.Key", "Tag.Value"},
 	},
 	{
 		model: "logs", doc: "the API of Amazon CloudWatch Logs",

@@ -131,5 +131,13 @@ func limits(name string, s shape) string {
 // bits with more digits.
 var javaEscape = regexp.MustCompile(`\\u(10000|10[0-9A-Fa-f]{4}|[0-9A-Fa-f]{4})`)
 
+// noHyphenFirst writes a label that may not begin with a hyphen without the lookahead that Go's expressions lack.
+var noHyphenFirst = strings.NewReplacer(
+	`(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9]`, `[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`,
+	`(?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9]`, `[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]`,
+)
+
 // goPattern turns a Java pattern into Go's.
-func goPattern(java string) string { return javaEscape.ReplaceAllString(java, `\x{$1}`) }
+func goPattern(java string) string {
+	return noHyphenFirst.Replace(javaEscape.ReplaceAllString(java, `\x{$1}`))
+}
