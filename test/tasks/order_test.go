@@ -47,6 +47,9 @@ func TestContainersThatWaitForEachOther(t *testing.T) {
 		if got := w.byName(task, "web").HealthStatus; got != types.HealthStatusUnknown || w.byName(task, "side").HealthStatus != types.HealthStatusHealthy {
 			t.Errorf("the health of web is %s, of side %s", got, w.byName(task, "side").HealthStatus)
 		}
+		for _, name := range []string{"web", "side"} { // before that nothing of them hears a signal
+			w.output(task, name).until("it listens", func(messages []string) bool { return len(messages) > 0 })
+		}
 		task = w.stop(task)
 		w.exited(task, "web", 0)
 		w.exited(task, "side", 0)

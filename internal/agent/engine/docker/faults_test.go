@@ -97,7 +97,8 @@ func TestARestartInMidStart(t *testing.T) {
 		go func() { started <- b.StartContainer(b.ctx, b.task, "app") }()
 		retry.Pause(b.ctx, 60*time.Millisecond)
 		b.machine.Stop(kill)
-		if err := <-started; err != nil && !errors.Is(err, engine.ErrUnavailable) {
+		// A daemon that has the time to hears of the end of what it started, and says that instead.
+		if err := <-started; err != nil && !errors.Is(err, engine.ErrUnavailable) && !isKind(err, engine.CannotStartContainer) {
 			t.Errorf("the start that was cut off says %v", err)
 		}
 		must(t, b.machine.Start())
