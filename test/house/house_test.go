@@ -76,7 +76,7 @@ func under(dirs ...string) func(string) bool {
 }
 
 // services are the rooms that answer an AWS API; none of them knows the inside of another.
-var services = []string{"internal/ecs", "internal/vpc", "internal/iam", "internal/logs", "internal/secrets"}
+var services = []string{"internal/ecs", "internal/elb", "internal/acm", "internal/vpc", "internal/iam", "internal/logs", "internal/secrets"}
 
 func room(path string) string {
 	for _, s := range services {
