@@ -30,6 +30,9 @@ func partition(region string) string {
 	return "aws"
 }
 
+// ARN returns the ARN of one of a scope's resources of ECS, for packages that have some of their own: "service/default/web".
+func ARN(scope store.Scope, path string) string { return arn(scope, path) }
+
 // ClusterARN returns the ARN of a cluster.
 func ClusterARN(scope store.Scope, name string) string { return arn(scope, "cluster/"+name) }
 

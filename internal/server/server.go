@@ -17,6 +17,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/ecs/history"
+	"github.com/berth-dev/berth/internal/ecs/service"
 	"github.com/berth-dev/berth/internal/ecs/usage"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs"
@@ -71,6 +72,7 @@ type Server struct {
 	Logs     *logs.Service
 	Secrets  *secrets.Service
 	ECS      *ecs.Service
+	Services *service.Scheduler
 	Dispatch *dispatch.Dispatcher
 	SSM      *ssm.Service
 
@@ -86,6 +88,7 @@ func New(config Config) *Server {
 	s.VPC = vpc.New(config.DB, vpc.Config{})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Logger: config.Log})
+	s.Services = service.New(config.DB, s.ECS, nil, service.Config{Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})

@@ -39,6 +39,8 @@ type Service struct {
 	SteadyAt time.Time `json:"steadyAt,omitzero"`
 	// Told are the events that are not to be repeated for a while, by what they are about.
 	Told map[string]time.Time `json:"told,omitzero"`
+	// Events counts its events: the newest has that number.
+	Events int64 `json:"events,omitzero"`
 	// Version counts the changes of the record.
 	Version int64 `json:"version"`
 }

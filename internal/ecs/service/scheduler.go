@@ -1,0 +1,42 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// Config sets the scheduler up. The zero value is that of AWS.
+type Config struct {
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+// Scheduler is what ECS calls the service scheduler, with the operations on what it schedules.
+type Scheduler struct {
+	Tables
+
+	db        *store.DB
+	ecs       *ecs.Service
+	balancers Balancers
+	config    Config
+	log       *slog.Logger
+}
+
+// New makes the scheduler over the tasks of an ECS service, and declares its tables. balancers may be nil: then services have
+// no load balancers. Call it before the store is started.
+func New(db *store.DB, tasks *ecs.Service, balancers Balancers, config Config) *Scheduler {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Scheduler{Tables: newTables(db), db: db, ecs: tasks, balancers: balancers, config: config, log: config.Logger}
+}
+
+// scopeOf is the account and region that a request is about.
+func scopeOf(ctx context.Context) store.Scope {
+	c := wire.CallerOf(ctx)
+	return store.Scope{Account: c.Account, Region: c.Region}
+}
