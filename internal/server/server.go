@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/ecs/service"
 	"github.com/berth-dev/berth/internal/ecs/usage"
+	"github.com/berth-dev/berth/internal/elb"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -59,6 +60,10 @@ type Config struct {
 	Room func() error
 	// Unsupported keeps what is asked for and not done. Nil: it is kept until the server is gone.
 	Unsupported *unsupported.Register
+	// Balancing is the data path of load balancers. Nil: they are never more than about to be there.
+	Balancing elb.Plane
+	// DrainIdle ends the draining of a target once it has no connection, rather than after the deregistration delay.
+	DrainIdle bool
 	// Operator answers the paths of the operator's API. Nil: they are not there.
 	Operator operator.Backend
 	Log      *slog.Logger
@@ -73,6 +78,7 @@ type Server struct {
 	Secrets  *secrets.Service
 	ECS      *ecs.Service
 	Services *service.Scheduler
+	ELB      *elb.Service
 	Dispatch *dispatch.Dispatcher
 	SSM      *ssm.Service
 
@@ -86,9 +92,10 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{config: config, usage: usage.NewBook()}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
+	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Logger: config.Log})
-	s.Services = service.New(config.DB, s.ECS, nil, service.Config{Logger: config.Log})
+	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})

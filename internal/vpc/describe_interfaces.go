@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"cmp"
 	"context"
 
 	api "github.com/berth-dev/berth/api/ec2"
@@ -31,7 +32,7 @@ func (s *Service) interfaceKind(scope store.Scope) kind[interfaceRow] {
 			"attachment.delete-on-termination": constant[interfaceRow]("false"),
 			"attachment.device-index":          constant[interfaceRow]("1"),
 			"attachment.instance-id":           none[interfaceRow],
-			"attachment.instance-owner-id":     constant[interfaceRow](scope.Account),
+			"attachment.instance-owner-id":     one(func(i *interfaceRow) string { return i.requester(scope.Account) }),
 			"attachment.status":                one(func(i *interfaceRow) string { return string(i.attachmentStatus()) }),
 			"availability-zone":                one(func(i *interfaceRow) string { return i.Zone }),
 			"availability-zone-id":             one(func(i *interfaceRow) string { return i.ZoneID }),
@@ -43,14 +44,14 @@ func (s *Service) interfaceKind(scope store.Scope) kind[interfaceRow] {
 				}
 				return names
 			},
-			"interface-type":              constant[interfaceRow](string(api.NetworkInterfaceTypeInterface)),
+			"interface-type":              one(func(i *interfaceRow) string { return string(i.kind()) }),
 			"ipv6-addresses.ipv6-address": none[interfaceRow],
 			"mac-address":                 one(func(i *interfaceRow) string { return i.MAC }),
 			"network-interface-id":        one(func(i *interfaceRow) string { return i.ID }),
 			"owner-id":                    constant[interfaceRow](scope.Account),
 			"private-dns-name":            one(func(i *interfaceRow) string { return i.DNSName }),
 			"private-ip-address":          address,
-			"requester-id":                constant[interfaceRow](scope.Account),
+			"requester-id":                one(func(i *interfaceRow) string { return i.requester(scope.Account) }),
 			"requester-managed":           constant[interfaceRow]("true"),
 			"source-dest-check":           constant[interfaceRow]("true"),
 			"status":                      constant[interfaceRow](string(api.NetworkInterfaceStatusInUse)),
@@ -68,8 +69,15 @@ func (i *interfaceRow) public() string {
 	return i.HostAddress.String()
 }
 
+// requester is who has made the interface for the account.
+func (i *interfaceRow) requester(account string) string { return cmp.Or(i.Requester, account) }
+
+func (i *interfaceRow) kind() api.NetworkInterfaceType {
+	return cmp.Or(i.Type, api.NetworkInterfaceTypeInterface)
+}
+
 func (i *interfaceRow) attachmentStatus() api.AttachmentStatus {
-	if !i.HostAddress.IsValid() {
+	if !i.HostAddress.IsValid() && i.Requester == "" {
 		return api.AttachmentStatusAttaching
 	}
 	return api.AttachmentStatusAttached
@@ -92,13 +100,13 @@ func (s *Service) DescribeNetworkInterfaces(ctx context.Context, in *api.Describ
 
 func describeInterface(i *interfaceRow, account string, groupName func(string) string) api.NetworkInterface {
 	described := api.NetworkInterface{
-		NetworkInterfaceId: i.ID, InterfaceType: api.NetworkInterfaceTypeInterface, Status: api.NetworkInterfaceStatusInUse,
-		Description: i.Description, OwnerId: account, RequesterId: account, RequesterManaged: ptr(true), SourceDestCheck: ptr(true),
+		NetworkInterfaceId: i.ID, InterfaceType: i.kind(), Status: api.NetworkInterfaceStatusInUse,
+		Description: i.Description, OwnerId: account, RequesterId: i.requester(account), RequesterManaged: ptr(true), SourceDestCheck: ptr(true),
 		SubnetId: i.Subnet, VpcId: i.VPC, AvailabilityZone: i.Zone, AvailabilityZoneId: i.ZoneID,
 		MacAddress: i.MAC, PrivateIpAddress: i.Address.String(), PrivateDnsName: i.DNSName,
 		Groups: []api.GroupIdentifier{}, Ipv6Addresses: []api.NetworkInterfaceIpv6Address{}, TagSet: []api.Tag{},
 		Attachment: &api.NetworkInterfaceAttachment{AttachmentId: i.Attachment, AttachTime: schema.Time{Time: i.CreatedAt},
-			DeleteOnTermination: ptr(false), DeviceIndex: ptr(int32(1)), InstanceOwnerId: account, Status: i.attachmentStatus()},
+			DeleteOnTermination: ptr(false), DeviceIndex: ptr(int32(1)), InstanceOwnerId: i.requester(account), Status: i.attachmentStatus()},
 	}
 	for _, id := range i.Groups {
 		described.Groups = append(described.Groups, api.GroupIdentifier{GroupId: id, GroupName: groupName(id)})

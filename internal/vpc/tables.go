@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	api "github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/internal/store"
 )
 
@@ -65,7 +66,10 @@ type interfaceRow struct {
 	Attachment  string     `json:"attachment"` // "eni-attach-..."
 	Owner       string     `json:"owner,omitzero"`
 	Public      bool       `json:"public,omitzero"` // a public address was asked for
-	CreatedAt   time.Time  `json:"createdAt"`
+	// Requester is the service whose interface it is, "amazon-elb"; empty: it is a task's. Type is its kind in that case.
+	Requester string                   `json:"requester,omitzero"`
+	Type      api.NetworkInterfaceType `json:"type,omitzero"`
+	CreatedAt time.Time                `json:"createdAt"`
 
 	// HostAddress is the address by which the machine that the interface is on reaches it, once its agent has said so.
 	HostAddress netip.Addr `json:"hostAddress,omitzero"`
