@@ -158,6 +158,16 @@ func (s *Service) setClusterStatus(ctx context.Context, scope store.Scope, name,
 	return changed, err
 }
 
+// ActiveCluster is the record of a cluster that must be there, as part of the transaction: whoever puts something into a cluster
+// compares it.
+func (s *Service) ActiveCluster(tx *store.Tx, scope store.Scope, name string) (*Cluster, error) {
+	cluster, ok := s.Clusters.GetTx(tx, scope, name)
+	if !ok || cluster.Status != clusterActive {
+		return nil, clusterNotFound()
+	}
+	return cluster, nil
+}
+
 // activeCluster is the name of a cluster that must be there.
 func (s *Service) activeCluster(scope store.Scope, ref string) (string, error) {
 	name, err := clusterFrom(scope, ref)

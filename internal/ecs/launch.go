@@ -21,8 +21,9 @@ type launch struct {
 	gpus     []int64                  // of it, for each container
 	shares   []*share
 
-	placed bool // the shares have their placements
-	ran    ran  // what came of it
+	also   func(*store.Tx) error // runs in the transaction that commits; nil: nothing
+	placed bool                  // the shares have their placements
+	ran    ran                   // what came of it
 }
 
 // share is a part of a launch's tasks: all of them, those of a capacity provider, or the one for a container instance that
@@ -32,6 +33,8 @@ type share struct {
 	provider string // capacity provider; empty: run by launch type
 	instance string // id of the only instance that may be chosen; empty: any of the pool
 	count    int
+	// zones are how many tasks each availability zone has: the share's go where there are fewest. Nil: anywhere.
+	zones map[string]int
 
 	chosen     []placement.Placed
 	refusals   []placement.Verdict // of the first task that found no room
@@ -52,6 +55,11 @@ func (s *Service) launchOf(scope store.Scope, r *api.RunTaskRequest) (*launch, e
 	if err := mayRun(definition, definition != nil); err != nil {
 		return nil, err
 	}
+	return s.launchOfDefinition(scope, cluster, definition, r)
+}
+
+// launchOfDefinition is launchOf for a definition that may be run.
+func (s *Service) launchOfDefinition(scope store.Scope, cluster string, definition *TaskDefinition, r *api.RunTaskRequest) (_ *launch, err error) {
 	d := &definition.Definition
 	l := &launch{first: Pending, template: Task{Cluster: cluster, Definition: definition.Revision(), NetworkMode: d.NetworkMode,
 		LaunchType: r.LaunchType, Group: r.Group, StartedBy: r.StartedBy, ReferenceID: r.ReferenceId, Executable: r.EnableExecuteCommand, CreatedAt: time.Now().UTC(), Version: 1}}

@@ -64,16 +64,17 @@ func (s *Service) launch(ctx context.Context, scope store.Scope, l *launch, toke
 // commit writes the tasks that are placed, and places them when it runs for the first time. The transaction compares what the request was
 // checked against: neither the cluster nor the definition may have gone or been retired meanwhile, nor the cluster have lost a capacity provider.
 func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (out ran, err error) {
-	cluster, ok := s.Clusters.GetTx(tx, scope, l.template.Cluster)
-	if !ok || cluster.Status != clusterActive {
-		return out, clusterNotFound()
+	cluster, err := s.ActiveCluster(tx, scope, l.template.Cluster)
+	if err != nil {
+		return out, err
 	}
 	for _, sh := range l.shares {
 		if sh.provider != "" && !slices.Contains(cluster.CapacityProviders, sh.provider) {
 			return out, notAssociated()
 		}
 	}
-	if err := mayRun(s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key())); err != nil {
+	definition, found := s.TaskDefinitions.GetTx(tx, scope, l.template.Definition.Key())
+	if err := mayRun(definition, found); err != nil && (!found || l.template.Service == "") { // services go on with what was deregistered
 		return out, err
 	}
 	if !l.placed {
@@ -98,13 +99,16 @@ func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (out ran, e
 	if len(out.Tasks) == 0 {
 		return out, errNothingPlaced
 	}
+	if l.also != nil {
+		return out, l.also(tx)
+	}
 	return out, nil
 }
 
 // attach gives a task its network interface, in the zone of its instance when that has one.
 func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task, zone string) error {
 	a := Attachment{ID: newUUID(), Status: AttachmentPrecreated}
-	made, err := s.network.CreateInterface(tx, scope, InterfaceSpec{
+	spec := InterfaceSpec{
 		Subnets:        l.network.Subnets,
 		Zone:           zone,
 		SecurityGroups: l.network.SecurityGroups,
@@ -112,7 +116,12 @@ func (s *Service) attach(tx *store.Tx, scope store.Scope, l *launch, task *Task,
 		Attachment:     AttachmentARN(scope, a.ID),
 		Description:    AttachmentARN(scope, a.ID),
 		Owner:          TaskARN(scope, task.Cluster, task.ID),
-	})
+	}
+	made, err := s.network.CreateInterface(tx, scope, spec)
+	if row, ok := s.Instances.Get(scope, task.Instance); errors.Is(err, ErrNoAddress) && ok && !row.Value.Located { // the zone was a wish
+		spec.Zone = ""
+		made, err = s.network.CreateInterface(tx, scope, spec)
+	}
 	if err != nil {
 		return networkError(err)
 	}

@@ -194,7 +194,9 @@ func (p *placer) fill(sh *share, r placement.Request) {
 	for i := range ids {
 		ids[i] = newID()
 	}
-	sh.chosen = p.ledger.Place(r, ids)
+	sh.chosen = nil
+	ids = p.inZones(sh, r, ids)
+	sh.chosen = append(sh.chosen, p.ledger.Place(r, ids)...)
 	sh.candidates = p.ledger.Active(r.Pool) > 0
 	if len(sh.chosen) < sh.count {
 		sh.refusals = p.ledger.Verdicts(r, maxFailures)

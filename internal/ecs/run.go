@@ -13,7 +13,9 @@ import (
 // Run takes the lead in placing and closing tasks and does so until ctx ends. The store has been started. RunTask waits
 // until it has begun. When another takes the lead, Run ends with [store.ErrFenced]: what was known of the machines is the
 // other's to know from there on.
-func (s *Service) Run(ctx context.Context) error {
+//
+// What is given runs beside, under the same lead, until its ctx ends.
+func (s *Service) Run(ctx context.Context, beside ...func(ctx context.Context, leader *store.Leader)) error {
 	leader, err := s.takeLead(ctx)
 	if err != nil {
 		return err
@@ -30,6 +32,9 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() { recorder.run(ctx) })
 	mover := &mover{service: s, leader: leader, history: s.config.History, ended: ended, recorded: recorder.recorded.Load}
 	work.Go(func() { mover.run(ctx) })
+	for _, run := range beside {
+		work.Go(func() { run(ctx, leader) })
+	}
 	select {
 	case <-ctx.Done():
 	case <-leader.Deposed():

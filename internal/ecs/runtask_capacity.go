@@ -50,12 +50,18 @@ func (s *Service) capacityFor(scope store.Scope, cluster string, r *api.RunTaskR
 	return c, nil
 }
 
-// shares are the parts of a launch of count tasks.
-func (c capacity) shares(scope store.Scope, cluster string, count int) (out []*share) {
+// pool are the instances among which the tasks may be placed.
+func (c capacity) pool(scope store.Scope, cluster string) pool {
 	at := pool{scope: scope, launchType: c.launchType}
 	if c.launchType != api.LaunchTypeFargate {
 		at.cluster = cluster
 	}
+	return at
+}
+
+// shares are the parts of a launch of count tasks.
+func (c capacity) shares(scope store.Scope, cluster string, count int) (out []*share) {
+	at := c.pool(scope, cluster)
 	for _, p := range c.providers {
 		out = append(out, &share{pool: at, provider: p.name, count: p.tasks})
 	}

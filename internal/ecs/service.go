@@ -30,6 +30,10 @@ type Config struct {
 	History history.History
 	// Sessions opens sessions into containers. Nil: commands can't be executed.
 	Sessions Sessions
+	// Balancing registers tasks with target groups. Nil: there is none, and no task may have targets.
+	Balancing Balancing
+	// Services are asked about services. Nil: there are none.
+	Services Services
 	// Logger may be nil.
 	Logger *slog.Logger
 }

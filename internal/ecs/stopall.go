@@ -38,11 +38,3 @@ func (s *Service) StopAll(ctx context.Context, reason string) (live []store.Row[
 	})
 	return live, err
 }
-
-// stopped is the task with the order to stop.
-func (t *Task) stopped(order *Stop) *Task {
-	told := *t
-	told.Stop = order
-	told.Version++
-	return &told
-}

@@ -26,6 +26,7 @@ const (
 	TasksByFamily    = "family"    // cluster/desiredStatus/family
 	TasksByStartedBy = "startedBy" // cluster/desiredStatus/startedBy
 	TasksByStatus    = "status"    // lastStatus
+	TasksByService   = "service"   // cluster/service, until it is STOPPED
 	LiveByInstance   = "live"      // instance, while the task holds its share of the machine
 	taskCounts       = "count"     // see countKeys
 
@@ -88,6 +89,12 @@ func newTables(db *store.DB) Tables {
 				return []string{listKey(t.Cluster, t.Desired(), t.StartedBy)}
 			}},
 			store.Index[Task]{Name: TasksByStatus, Keys: func(_ string, t *Task) []string { return []string{string(t.Status)} }},
+			store.Index[Task]{Name: TasksByService, Keys: func(_ string, t *Task) []string {
+				if t.Service == "" || t.Status == Stopped {
+					return nil
+				}
+				return []string{t.Cluster + "/" + t.Service}
+			}},
 			store.Index[Task]{Name: LiveByInstance, Keys: func(_ string, t *Task) []string {
 				if !t.Status.Live() {
 					return nil

@@ -24,6 +24,13 @@ type Task struct {
 	Zone     string           `json:"zone"`
 	Demand   placement.Demand `json:"demand"`
 
+	// Service is the name of the service that the task is of, and Revision the id of the service revision that it was made of; empty for
+	// a task of no service.
+	Service  string `json:"service,omitzero"`
+	Revision string `json:"revision,omitzero"`
+	// Targets are where it is registered while it runs: with them its life has ACTIVATING and DEACTIVATING.
+	Targets []TaskTarget `json:"targets,omitzero"`
+
 	Group           string `json:"group"`
 	StartedBy       string `json:"startedBy,omitzero"`
 	ReferenceID     string `json:"referenceId,omitzero"`
@@ -57,7 +64,9 @@ type Task struct {
 	PullStartedAt      time.Time    `json:"pullStartedAt,omitzero"`
 	PullStoppedAt      time.Time    `json:"pullStoppedAt,omitzero"`
 	StartedAt          time.Time    `json:"startedAt,omitzero"`
-	EndingAt           time.Time    `json:"endingAt,omitzero"` // first sign of its end
+	RegisteredAt       time.Time    `json:"registeredAt,omitzero"`   // with its targets
+	DeregisteredAt     time.Time    `json:"deregisteredAt,omitzero"` // from them
+	EndingAt           time.Time    `json:"endingAt,omitzero"`       // first sign of its end
 	ExecutionStoppedAt time.Time    `json:"executionStoppedAt,omitzero"`
 	StoppedAt          time.Time    `json:"stoppedAt,omitzero"`
 	End                *Stop        `json:"end,omitzero"` // why it stopped without an order
@@ -73,6 +82,8 @@ type Stop struct {
 	Code   api.TaskStopCode `json:"code"`
 	Reason string           `json:"reason"`
 	At     time.Time        `json:"at"`
+	// Now says that it does not wait until its targets have drained.
+	Now bool `json:"now,omitzero"`
 }
 
 // Container is one container of a task.

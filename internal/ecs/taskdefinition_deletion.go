@@ -9,12 +9,12 @@ import (
 	"github.com/berth-dev/berth/internal/store"
 )
 
-// deletions takes away the revisions that were deleted, each once no task of it is left that has not stopped. It runs on
+// deletions takes away the revisions that were deleted, each once no task of it is left that has not stopped, and no service refers to it. It runs on
 // the leader. It works by level: what it waits for it finds in the store at its start, and looks at all of it again in
 // every sweep.
 //
-// A task starts of an active revision alone, which its commit compares, and none becomes active again: of a revision that
-// is to be deleted there can only be fewer tasks.
+// A task starts of an active revision alone, or of one that a service refers to, which its commit compares, and none becomes active again: of a
+// revision that is to be deleted there can only be fewer services, and without them fewer tasks.
 type deletions struct {
 	service *Service
 	leader  *store.Leader
@@ -68,7 +68,8 @@ func (d *deletions) changed(row store.Row[TaskDefinition]) bool {
 // sweep deletes what nothing refers to any more.
 func (d *deletions) sweep(ctx context.Context) {
 	for key := range d.waiting {
-		if d.service.Tasks.Count(key.scope, taskCounts, definitionCount(key.revision)) > 0 {
+		services := d.service.config.Services
+		if d.service.Tasks.Count(key.scope, taskCounts, definitionCount(key.revision)) > 0 || services != nil && services.Refer(key.scope, key.revision) {
 			continue
 		}
 		err := d.delete(ctx, key)

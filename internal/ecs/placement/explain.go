@@ -25,6 +25,35 @@ func (l *Ledger) Check(r Request, instance string) Verdict {
 	return l.ask(&r).judge(c)
 }
 
+// Eligible are the ids of the instances of a request's pool, in order, that have all that doesn't change as tasks come and go: those
+// that are active and have the attributes, meet the constraints of membership and are in the zones.
+func (l *Ledger) Eligible(r Request) (ids []string) {
+	a := l.ask(&r)
+	for _, c := range l.candidates(&r) {
+		switch o, _ := a.check(c); o {
+		case Foreign, Inactive, Missing, NotMember, Elsewhere:
+		default:
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// Zones are the availability zones in which instances of a pool said that they are, in order.
+func (l *Ledger) Zones(name string) (zones []string) {
+	p := l.pools[name]
+	if p == nil {
+		return nil
+	}
+	for _, c := range p.members {
+		if c.Zone != "" && c.Active && !slices.Contains(zones, c.Zone) {
+			zones = append(zones, c.Zone)
+		}
+	}
+	slices.Sort(zones)
+	return zones
+}
+
 // Verdicts judges the candidates of a request: the most that are asked for, the closest match first. An instance that the request names is
 // judged also when it is not there.
 func (l *Ledger) Verdicts(r Request, most int) []Verdict {
