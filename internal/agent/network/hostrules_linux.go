@@ -20,6 +20,7 @@ func linkPrefix(instance string) string { return "b" + instance + "-" }
 // hostRules is the instance's table on the host:
 //
 //	set routers { type ipv4_addr }                             # the router end of each VPC's link
+//	set balancers { type ipv4_addr }                           # the link addresses of load balancers
 //	map published { type inet_proto . inet_service : ipv4_addr . inet_service }
 //	postrouting: ip saddr @routers oifname != "b<instance>-*" masquerade
 //	forward:     oifname "b<instance>-*" ct state new drop     # tasks are the host's to reach, not its neighbours'
@@ -34,6 +35,7 @@ func linkPrefix(instance string) string { return "b" + instance + "-" }
 //	             oifname <link> ct status dnat ip saddr 127.0.0.0/8 masquerade
 //	             oifname <link> ct status dnat ip saddr <bridge> masquerade   # by the host to itself or a neighbour
 //	forward:     oifname <link> ct status dnat accept          # before the drop
+//	             iifname <link> ip daddr @balancers accept     # containers reach load balancers
 type hostRules struct {
 	instance string
 
@@ -48,6 +50,8 @@ type hostFacts struct {
 	routers []netip.Addr
 	link    string // of the bridge; empty without one
 	bridge  netip.Prefix
+	// balancers are the link addresses of load balancers.
+	balancers []netip.Addr
 }
 
 func newHostRules(instance string) (*hostRules, error) {
@@ -76,7 +80,12 @@ func (h *hostRules) replace(s hostFacts) error {
 	h.published = &nftables.Set{Table: table, Name: "published", IsMap: true, Concatenation: true,
 		KeyType:  nftables.MustConcatSetType(nftables.TypeInetProto, nftables.TypeInetService),
 		DataType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService)}
-	if err := errors.Join(nft.AddSet(routers, elements), nft.AddSet(h.published, nil)); err != nil {
+	balancers := &nftables.Set{Table: table, Name: "balancers", KeyType: nftables.TypeIPAddr}
+	var standing []nftables.SetElement
+	for _, addr := range s.balancers {
+		standing = append(standing, nftables.SetElement{Key: addr.AsSlice()})
+	}
+	if err := errors.Join(nft.AddSet(routers, elements), nft.AddSet(balancers, standing), nft.AddSet(h.published, nil)); err != nil {
 		return fmt.Errorf("host rules: %w", err)
 	}
 	outward := [][]expr.Any{rule(sourceIn(routers), notOifname(links), masquerade())}
@@ -86,7 +95,7 @@ func (h *hostRules) replace(s hostFacts) error {
 			rule(sourceWithin(s.bridge), notOifname(links), masquerade()),
 			rule(oifname(s.link), translated(), sourceWithin(loopback), masquerade()),
 			rule(oifname(s.link), translated(), sourceWithin(s.bridge), masquerade()))
-		inward = append([][]expr.Any{rule(oifname(s.link), translated(), accept())}, inward...)
+		inward = append([][]expr.Any{rule(oifname(s.link), translated(), accept()), rule(iifname(s.link), destinationIn(balancers), accept())}, inward...)
 		h.addTranslation(table, s.link)
 	}
 	addChain(nft, table, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource, nftables.ChainPolicyAccept, outward...)

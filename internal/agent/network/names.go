@@ -15,7 +15,7 @@ type Names struct{ r *resolver }
 // NewNames returns a resolver that knows no names of its own yet, and asks those that a resolv.conf names everything else.
 func NewNames(resolvConf string, log *slog.Logger) *Names {
 	return &Names{&resolver{upstreams: &upstreams{path: resolvConf}, log: log, slots: make(chan struct{}, maxQuestions),
-		addrs: map[string]netip.Addr{}, names: map[string]string{}}}
+		addrs: map[string]netip.Addr{}, names: map[string]string{}, balancers: map[string][]netip.Addr{}}}
 }
 
 // Add makes a task's private name known.

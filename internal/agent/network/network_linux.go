@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,11 @@ type Network struct {
 	routers map[string]*router
 	tasks   map[string]taskRecord
 	bridged map[string]bridgedRecord
+	// balancers are the addresses of load balancers, and names the link addresses behind their names.
+	balancers map[balancerAddress]standing
+	names     map[balancerName][]netip.Addr
+
+	balancing sync.Mutex // one Stand or Leave at a time
 
 	stop    context.CancelFunc
 	guarded sync.WaitGroup
@@ -43,7 +49,7 @@ func New(config Config) (*Network, error) {
 	}
 	n := &Network{cfg: cfg, records: records(filepath.Join(cfg.RunDir, "network")), upstreams: &upstreams{path: cfg.ResolvConf},
 		firewall: newFirewall(cfg), ports: newPorts(), routers: map[string]*router{}, tasks: map[string]taskRecord{},
-		bridged: map[string]bridgedRecord{}, stop: func() {}}
+		bridged: map[string]bridgedRecord{}, balancers: map[balancerAddress]standing{}, names: map[balancerName][]netip.Addr{}, stop: func() {}}
 	for _, dir := range []string{string(n.records), n.namespaces()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("network: %w", err)

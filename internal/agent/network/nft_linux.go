@@ -118,6 +118,11 @@ func sourceIn(set *nftables.Set) []expr.Any {
 	return append(loadAddress(12), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})
 }
 
+// destinationIn matches destination addresses that are in the set.
+func destinationIn(set *nftables.Set) []expr.Any {
+	return append(loadAddress(16), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})
+}
+
 // dnatBy sends packets to where the map says, by their destination; it passes over those that are not in it.
 func dnatBy(set *nftables.Set) []expr.Any {
 	return append(loadAddress(16),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"regexp"
@@ -27,6 +28,8 @@ type resolver struct {
 	mu    sync.RWMutex
 	addrs map[string]netip.Addr // by name, lower case with its final dot
 	names map[string]string     // name by reverse name
+	// balancers are the names of load balancers, as addrs.
+	balancers map[string][]netip.Addr
 }
 
 const (
@@ -36,12 +39,13 @@ const (
 	tryTimeout      = 1500 * time.Millisecond
 	questionTimeout = 4500 * time.Millisecond
 	nameTTL         = 60 // seconds
+	balancerTTL     = 5  // its addresses change with its subnets
 )
 
 // newResolver answers on the sockets, which it closes in the end.
 func newResolver(udp net.PacketConn, tcp net.Listener, up *upstreams, log *slog.Logger) *resolver {
 	r := &resolver{upstreams: up, log: log, slots: make(chan struct{}, maxQuestions),
-		addrs: map[string]netip.Addr{}, names: map[string]string{}}
+		addrs: map[string]netip.Addr{}, names: map[string]string{}, balancers: map[string][]netip.Addr{}}
 	r.servers = []*dns.Server{
 		{PacketConn: udp, Handler: r.handler("udp")},
 		{Listener: netutil.LimitListener(tcp, maxQuestions), Handler: r.handler("tcp"), ReadTimeout: 5 * time.Second, MaxTCPQueries: 128},
@@ -90,6 +94,20 @@ func (r *resolver) remove(name string, addr netip.Addr) {
 	delete(r.names, reverse)
 }
 
+// name makes a load balancer's name known, with these addresses and no others.
+func (r *resolver) name(name string, addrs []netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.balancers[dns.CanonicalName(name)] = addrs
+}
+
+// forget undoes name.
+func (r *resolver) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.balancers, dns.CanonicalName(name))
+}
+
 func (r *resolver) handler(network string) dns.HandlerFunc {
 	return func(w dns.ResponseWriter, question *dns.Msg) {
 		_ = w.WriteMsg(r.answer(network, question)) // the client may be gone: it asks again
@@ -131,6 +149,7 @@ func (r *resolver) local(question *dns.Msg) *dns.Msg {
 	r.mu.RLock()
 	addr, isName := r.addrs[name]
 	target, isAddr := r.names[name]
+	balancer, isBalancer := r.balancers[name]
 	r.mu.RUnlock()
 	header := dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: dns.ClassINET, Ttl: nameTTL}
 	switch {
@@ -138,7 +157,12 @@ func (r *resolver) local(question *dns.Msg) *dns.Msg {
 		answer.Answer = []dns.RR{&dns.A{Hdr: header, A: addr.AsSlice()}}
 	case isAddr && q.Qtype == dns.TypePTR:
 		answer.Answer = []dns.RR{&dns.PTR{Hdr: header, Ptr: target}}
-	case isName || isAddr: // it exists; nothing else is known of it
+	case isBalancer && q.Qtype == dns.TypeA:
+		header.Ttl = balancerTTL
+		for _, i := range rand.Perm(len(balancer)) { // each client begins with another
+			answer.Answer = append(answer.Answer, &dns.A{Hdr: header, A: balancer[i].AsSlice()})
+		}
+	case isName || isAddr || isBalancer: // it exists; nothing else is known of it
 	case privateName.MatchString(name):
 		answer.Rcode = dns.RcodeNameError
 	default:

@@ -33,6 +33,8 @@ type router struct {
 	nl    handle
 	rules *routerRules
 	dns   *resolver
+	// sockets makes those of load balancers.
+	sockets *sockets
 
 	closing sync.WaitGroup // of what attached tasks no longer need
 
@@ -47,7 +49,7 @@ type router struct {
 
 // openRouter makes the VPC's router namespace as its record says, or makes whole what is there of it.
 func openRouter(path string, record vpcRecord, host handle, tasks []taskRecord) (*router, error) {
-	r := &router{path: path, mtu: uplinkMTU(host), record: record,
+	r := &router{path: path, mtu: uplinkMTU(host), record: record, sockets: newSockets(path),
 		bridges: map[netip.Prefix]int{}, links: newLinkRange(record.Range), owners: map[netip.Addr]string{}}
 	if err := r.open(host, tasks); err != nil {
 		return nil, errors.Join(fmt.Errorf("router of %s: %w", record.VPC, err), r.close())
@@ -105,6 +107,7 @@ func (r *router) open(host handle, tasks []taskRecord) (err error) {
 
 // close lets go of the namespace, which stays.
 func (r *router) close() error {
+	r.sockets.close()
 	r.closing.Wait()
 	var errs []error
 	if r.dns != nil {
@@ -211,7 +214,7 @@ func (r *router) ensureBridge(s subnet) error {
 		return err
 	}
 	r.bridges[s.CIDR] = bridge.Attrs().Index
-	return nil
+	return r.dropStanding(bridge, s.Gateway)
 }
 
 // openResolver starts the VPC's resolver on its address in the router namespace.

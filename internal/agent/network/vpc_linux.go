@@ -58,6 +58,11 @@ func (n *Network) openVPC(record vpcRecord, tasks []taskRecord) error {
 	if err := r.openResolver(n.upstreams, n.cfg.Log, tasks); err != nil {
 		return errors.Join(err, r.close())
 	}
+	if record.isBridge() {
+		for b, links := range n.names {
+			r.dns.name(b.name, links)
+		}
+	}
 	n.routers[record.VPC] = r
 	err = n.rules.replace(n.hostFacts())
 	if err == nil && record.isBridge() {
@@ -81,6 +86,9 @@ func (n *Network) hostFacts() hostFacts {
 		if r.record.isBridge() {
 			s.link, s.bridge = r.record.Link, r.record.Subnets[0].CIDR
 		}
+	}
+	for _, b := range n.balancers {
+		s.balancers = append(s.balancers, b.link)
 	}
 	return s
 }
