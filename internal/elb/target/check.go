@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/proxyprotocol"
 )
 
 // result is what a health check found: nothing when it passed.
@@ -30,13 +31,32 @@ func failure(ctx context.Context, err error) result {
 	return result{balancer.FailedHealthChecks, textFailed}
 }
 
+// network is whether a group is one of network load balancers. They tell of every failure alike.
+func network(spec *balancer.Group) bool {
+	return spec.Protocol != balancer.HTTP && spec.Protocol != balancer.HTTPS
+}
+
 // check makes one health check of the target.
 func (t *Target) check(ctx context.Context, spec *balancer.Group) result {
+	r := t.try(ctx, spec)
+	if r.reason != "" && network(spec) {
+		return result{balancer.FailedHealthChecks, textFailed}
+	}
+	return r
+}
+
+func (t *Target) try(ctx context.Context, spec *balancer.Group) result {
 	port := t.key.Port
 	if spec.Check.Port != 0 {
 		port = spec.Check.Port
 	}
-	dial := func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, "tcp", t.group.from(t), port) }
+	dial := func(ctx context.Context) (net.Conn, error) {
+		conn, err := t.dial(ctx, "tcp", t.group.from(t), port)
+		if err == nil && spec.ProxyProtocol {
+			_, err = conn.Write(proxyprotocol.Local())
+		}
+		return conn, err
+	}
 	switch spec.Check.Protocol {
 	case balancer.HTTP, balancer.HTTPS:
 		host := netip.AddrPortFrom(t.addr.Addr(), port).String()
@@ -46,10 +66,12 @@ func (t *Target) check(ctx context.Context, spec *balancer.Group) result {
 		return request{dial: dial, host: host, check: spec.Check, version: spec.Version}.do(ctx)
 	case balancer.TCP:
 		conn, err := dial(ctx)
+		if conn != nil {
+			conn.Close()
+		}
 		if err != nil {
 			return failure(ctx, err)
 		}
-		conn.Close()
 		return result{}
 	}
 	return result{balancer.InternalError, textInternal}

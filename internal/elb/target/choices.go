@@ -41,6 +41,11 @@ func (g *Group) choose() {
 	g.choices.Store(c)
 }
 
+// failsOpen is whether requests go to the target for want of a healthy one. Under the group's mu.
+func (g *Group) failsOpen(t *Target) bool {
+	return g.choices.Load().all.byKey[t.key] == t && !t.verdict.routable()
+}
+
 // newRing is of the healthy targets in a zone ("": in any) or, when none is healthy, of all that don't drain.
 func newRing(order []*Target, zone string, slow time.Duration) *ring {
 	r := &ring{byKey: map[balancer.TargetKey]*Target{}}

@@ -2,8 +2,6 @@ package target
 
 import (
 	"time"
-
-	"github.com/berth-dev/berth/internal/elb/balancer"
 )
 
 // drain begins the target's deregistration, or goes on with it. Under the group's mu.
@@ -30,10 +28,10 @@ func (g *Group) delayed(t *Target) {
 	spec := g.Spec()
 	g.mu.Lock()
 	t.drained = true
-	g.mu.Unlock()
-	if spec.Terminate || spec.Protocol == balancer.HTTP || spec.Protocol == balancer.HTTPS {
+	if spec.Terminate || !network(spec) {
 		t.sever()
 	}
+	g.mu.Unlock()
 	g.tell()
 }
 

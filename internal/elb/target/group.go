@@ -38,6 +38,7 @@ type Group struct {
 	spec    atomic.Pointer[balancer.Group]
 	choices atomic.Pointer[choices]
 
+	// mu is held while the group changes, never while anything is waited for.
 	mu      sync.Mutex
 	used    []balancer.Address // of the load balancers that forward to it
 	targets map[balancer.TargetKey]*Target

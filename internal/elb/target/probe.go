@@ -79,6 +79,9 @@ func (g *Group) learn(t *Target, r result, check balancer.Check) bool {
 			t.warm()
 		}
 		g.choose()
+		if t.verdict.state == unhealthy && network(g.Spec()) && !g.failsOpen(t) {
+			t.sever()
+		}
 	}
 	return changed
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,21 +26,22 @@ type Target struct {
 	open    atomic.Int64 // requests and connections
 	left    atomic.Bool  // takes nothing new: draining or removed
 	leaving chan struct{}
-	cut     chan struct{}
-	cutOnce sync.Once
 	slow    atomic.Pointer[time.Time] // beginning of its slow start; nil: it takes its whole share
 
 	// Under the group's mu.
 	since   time.Time // of draining
 	delay   *time.Timer
 	drained bool
+	life    context.Context // of what is open now
+	cut     context.CancelFunc
 	used    bool
 	verdict verdict
 	probe   *probe
 }
 
 func newTarget(g *Group, s balancer.Target) *Target {
-	t := &Target{group: g, key: s.Key(), leaving: make(chan struct{}), cut: make(chan struct{})}
+	t := &Target{group: g, key: s.Key(), leaving: make(chan struct{})}
+	t.life, t.cut = context.WithCancel(context.Background())
 	t.hash = xxhash.Sum64String(net.JoinHostPort(s.ID, strconv.Itoa(int(s.Port))))
 	if ip, err := netip.ParseAddr(s.ID); err == nil {
 		t.addr = netip.AddrPortFrom(ip, s.Port)
@@ -98,9 +98,14 @@ func (t *Target) Left() bool { return t.left.Load() }
 // Leaving is closed once the target takes nothing new. Requests under way go on; connections without one close.
 func (t *Target) Leaving() <-chan struct{} { return t.leaving }
 
-// Cut is closed when what is still open must be closed: the deregistration delay is over and the group does not let
-// connections outlive it, or the group is gone.
-func (t *Target) Cut() <-chan struct{} { return t.cut }
+// Life is of the connections that are opened to the target now: it is done when they must be closed, because the deregistration
+// delay is over and the group does not let connections outlive it, because a network load balancer's target became unhealthy, or
+// because the group is gone. context.AfterFunc tells of it without a goroutine for each connection.
+func (t *Target) Life() context.Context {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	return t.life
+}
 
 // set takes what the group's description says of the target. Under the group's mu.
 func (t *Target) set(s balancer.Target) {
@@ -127,5 +132,10 @@ func (t *Target) remove() {
 	}
 }
 
-// sever makes those who hold connections to the target close them.
-func (t *Target) sever() { t.cutOnce.Do(func() { close(t.cut) }) }
+// sever makes those who hold connections to the target close them. Under the group's mu.
+func (t *Target) sever() {
+	t.cut()
+	if !t.left.Load() {
+		t.life, t.cut = context.WithCancel(context.Background())
+	}
+}
