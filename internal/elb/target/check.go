@@ -52,10 +52,17 @@ func (t *Target) try(ctx context.Context, spec *balancer.Group) result {
 	}
 	dial := func(ctx context.Context) (net.Conn, error) {
 		conn, err := t.dial(ctx, "tcp", t.group.from(t), port)
-		if err == nil && spec.ProxyProtocol {
-			_, err = conn.Write(proxyprotocol.Local())
+		if err != nil || !spec.ProxyProtocol {
+			return conn, err
 		}
-		return conn, err
+		if deadline, ok := ctx.Deadline(); ok {
+			_ = conn.SetWriteDeadline(deadline)
+		}
+		if _, err := conn.Write(proxyprotocol.Local()); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
 	}
 	switch spec.Check.Protocol {
 	case balancer.HTTP, balancer.HTTPS:
@@ -66,12 +73,10 @@ func (t *Target) try(ctx context.Context, spec *balancer.Group) result {
 		return request{dial: dial, host: host, check: spec.Check, version: spec.Version}.do(ctx)
 	case balancer.TCP:
 		conn, err := dial(ctx)
-		if conn != nil {
-			conn.Close()
-		}
 		if err != nil {
 			return failure(ctx, err)
 		}
+		conn.Close()
 		return result{}
 	}
 	return result{balancer.InternalError, textInternal}

@@ -75,7 +75,7 @@ func (g *Group) Set(spec *balancer.Group) {
 		delete(left, key)
 		t := g.targets[key]
 		if t != nil && t.draining() && s.DrainingSince.IsZero() { // registered again
-			t.remove()
+			t.replace()
 			t = nil
 		}
 		if t == nil {

@@ -107,6 +107,9 @@ func (t *Target) Life() context.Context {
 	return t.life
 }
 
+// Cut is closed when the life of what is open now is over.
+func (t *Target) Cut() <-chan struct{} { return t.Life().Done() }
+
 // set takes what the group's description says of the target. Under the group's mu.
 func (t *Target) set(s balancer.Target) {
 	t.zone = s.Zone
@@ -124,11 +127,20 @@ func (t *Target) leave() {
 	t.unprobe()
 }
 
-// remove takes the target out of its group. Under the group's mu.
-func (t *Target) remove() {
+// replace ends a draining target that is registered again: what it has open goes on. Under the group's mu.
+func (t *Target) replace() {
 	t.leave()
 	if t.delay != nil {
 		t.delay.Stop()
+	}
+}
+
+// remove takes the target out of its group. What it still has open may go on only where it may outlive the deregistration
+// delay, or where the target did not drain at all. Under the group's mu.
+func (t *Target) remove() {
+	t.replace()
+	if t.group.Spec().Terminate || t.draining() && !network(t.group.Spec()) {
+		t.sever()
 	}
 }
 
