@@ -22,8 +22,25 @@ type Balancing interface {
 	Drainings() <-chan struct{}
 }
 
+// noBalancing is the load balancing of a service that has none.
+type noBalancing struct{}
+
+func (noBalancing) Register(*store.Tx, store.Scope, string, string, uint16) error {
+	return ErrNoTargetGroup
+}
+func (noBalancing) Deregister(*store.Tx, store.Scope, string, string, uint16) error { return nil }
+func (noBalancing) Drained(store.Scope, string, string, uint16) bool                { return true }
+func (noBalancing) Drainings() <-chan struct{}                                      { return nil }
+
 // ErrNoTargetGroup is the answer of Balancing when there is no target group of that ARN.
 var ErrNoTargetGroup = errors.New("the target group does not exist")
+
+// Registration is a target as which a task is registered.
+type Registration struct {
+	Group string `json:"group"` // ARN
+	ID    string `json:"id"`
+	Port  uint16 `json:"port"`
+}
 
 // TaskTarget is a port of a task's container that is registered with a target group.
 type TaskTarget struct {

@@ -51,7 +51,7 @@ func (t *Task) observe(r TaskReport, now time.Time) {
 		t.observeManagedAgent(a, now)
 	}
 	t.move(Pending, ByAgent)
-	if r.Status == Running && t.move(Running, ByAgent) {
+	if r.Status == Running && t.move(t.started(), ByAgent) {
 		t.StartedAt = now
 	}
 	switch {
@@ -65,7 +65,7 @@ func (t *Task) observe(r TaskReport, now time.Time) {
 
 // acknowledgeStop records that the agent has the order to stop the task.
 func (t *Task) acknowledgeStop() {
-	if t.Ending() {
+	if t.Told() == api.DesiredStatusStopped {
 		t.move(Stopping, ByAgent)
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/berth-dev/berth/internal/store"
 )
 
-// reconciler is the task reconciler: it ends what agents cannot. It removes the network interfaces of tasks whose
-// containers are gone, and closes tasks on whose fate no agent is left to report. It forgets deregistered instances.
+// reconciler is the task reconciler: it does for tasks what agents cannot. It registers tasks with load balancers, and has
+// them drained before they are stopped. It removes the network interfaces of tasks whose containers are gone, and closes
+// tasks on whose fate no agent is left to report. It forgets deregistered instances.
 // It runs on the leader, and all that it writes is fenced.
 //
 // It works by level: a change of a task, or of its instance, puts the task's key into the queue; whoever takes it out
@@ -21,6 +22,8 @@ type reconciler struct {
 	leader  *store.Leader
 	queue   *queue[taskKey]
 	since   time.Time // agents had no session to keep before
+
+	draining draining
 }
 
 type taskKey struct {
@@ -45,9 +48,13 @@ func (r *reconciler) run(ctx context.Context) {
 	for range reconcileWorkers {
 		workers.Go(func() { r.work(ctx) })
 	}
+	following, stop := context.WithCancel(ctx)
+	workers.Go(func() { r.followDraining(following) })
 	defer workers.Wait()
 	defer r.queue.close()
+	defer stop()
 	for _, row := range tasks {
+		r.draining.note(row)
 		r.changed(row)
 	}
 	for _, row := range instances {
@@ -62,6 +69,7 @@ func (r *reconciler) run(ctx context.Context) {
 				return
 			}
 			if e.New != nil {
+				r.draining.note(*e.New)
 				r.changed(*e.New)
 			}
 		case e, ok := <-instanceEvents:
@@ -75,6 +83,7 @@ func (r *reconciler) run(ctx context.Context) {
 			}
 		case now := <-sweep.C:
 			r.sweep(ctx, now)
+			r.lookAtDraining()
 		case <-ctx.Done():
 			return
 		}
@@ -129,18 +138,23 @@ func (r *reconciler) reconcile(ctx context.Context, key taskKey) error {
 			return nil
 		}
 		t := old.clone()
-		if t.Status.Live() {
+		var err error
+		switch {
+		case why != nil:
 			t.abandon(why, now)
+			err = s.close(tx, key.scope, t, now)
+		case t.Status == Deprovisioning:
+			err = s.close(tx, key.scope, t, now)
+		case t.registered():
+			t.move(Deactivating, ByReconciler)
+			err = s.deregister(tx, key.scope, t, now)
+		case t.Status == Activating:
+			err = s.register(tx, key.scope, t, now)
+		case t.Status == Deactivating:
+			t.move(Stopping, ByReconciler)
 		}
-		for i := range t.Attachments {
-			a := &t.Attachments[i]
-			if err := s.network.DeleteInterface(tx, key.scope, a.Interface.ID); err != nil {
-				return err
-			}
-			a.Status = AttachmentDeleted
-		}
-		if t.move(Stopped, ByReconciler) {
-			t.StoppedAt = now
+		if err != nil {
+			return err
 		}
 		t.Version++
 		return s.Tasks.Put(tx, key.scope, key.id, t)
@@ -149,14 +163,43 @@ func (r *reconciler) reconcile(ctx context.Context, key taskKey) error {
 
 // due tells whether there is something to do for a task. why is set for a live one that is to be closed.
 func (r *reconciler) due(scope store.Scope, t *Task, now time.Time) (why *Stop, due bool) {
-	switch {
-	case t.Status == Stopped:
+	if t.Status == Stopped {
 		return nil, false
-	case t.Status == Deprovisioning:
-		return nil, true
 	}
-	why = r.orphaned(scope, t, now)
-	return why, why != nil
+	if t.Status.Live() {
+		if why = r.orphaned(scope, t, now); why != nil {
+			return why, true
+		}
+	}
+	switch {
+	case t.Status == Deprovisioning:
+		due = true
+	case t.registered():
+		due = t.Ending()
+	case t.Status == Activating:
+		due = !t.Ending() && r.service.registrations(scope, t) != nil
+	case t.Status == Deactivating:
+		due = !t.drains() || r.service.drained(scope, t)
+	}
+	return nil, due
+}
+
+// close takes away what is left of a task that has ended: its targets and its network interface.
+func (s *Service) close(tx *store.Tx, scope store.Scope, t *Task, now time.Time) error {
+	if err := s.deregister(tx, scope, t, now); err != nil {
+		return err
+	}
+	for i := range t.Attachments {
+		a := &t.Attachments[i]
+		if err := s.network.DeleteInterface(tx, scope, a.Interface.ID); err != nil {
+			return err
+		}
+		a.Status = AttachmentDeleted
+	}
+	if t.move(Stopped, ByReconciler) {
+		t.StoppedAt = now
+	}
+	return nil
 }
 
 // abandon ends a live task of which no agent will report any more.

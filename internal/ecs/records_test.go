@@ -74,6 +74,8 @@ func fill(v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Uint16:
+		v.SetUint(7)
 	case reflect.Float64:
 		v.SetFloat(1.5)
 	default:

@@ -54,6 +54,11 @@ func (s *Service) observed(ctx context.Context, scope store.Scope, task string, 
 		if apply(t); reflect.DeepEqual(old, t) {
 			return nil
 		}
+		if !t.EndingAt.IsZero() {
+			if err := s.deregister(tx, scope, t, time.Now().UTC()); err != nil {
+				return err
+			}
+		}
 		if !sameEvent(old, t) {
 			t.Version++
 		}

@@ -30,7 +30,7 @@ type Config struct {
 	History history.History
 	// Sessions opens sessions into containers. Nil: commands can't be executed.
 	Sessions Sessions
-	// Balancing registers tasks with target groups. Nil: there is none, and no task may have targets.
+	// Balancing registers tasks with target groups. Nil: there are none, and what has targets stays ACTIVATING.
 	Balancing Balancing
 	// Services are asked about services. Nil: there are none.
 	Services Services
@@ -60,6 +60,9 @@ type Service struct {
 func New(db *store.DB, network Network, config Config) *Service {
 	if config.LostAfter == 0 {
 		config.LostAfter = 5 * time.Minute
+	}
+	if config.Balancing == nil {
+		config.Balancing = noBalancing{}
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

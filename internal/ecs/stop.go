@@ -13,6 +13,14 @@ func (s *Service) StopTx(tx *store.Tx, scope store.Scope, id string, why Stop) e
 	return s.Tasks.Put(tx, scope, id, t.stopped(&why))
 }
 
+// hurried is a task that was ordered to stop, which it does now without waiting for its connections.
+func (t *Task) hurried() *Task {
+	told, order := *t, *t.Stop
+	order.Now = true
+	told.Stop = &order
+	return &told
+}
+
 // stopped is the task with the order to stop.
 func (t *Task) stopped(order *Stop) *Task {
 	told := *t

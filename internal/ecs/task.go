@@ -64,14 +64,17 @@ type Task struct {
 	PullStartedAt      time.Time    `json:"pullStartedAt,omitzero"`
 	PullStoppedAt      time.Time    `json:"pullStoppedAt,omitzero"`
 	StartedAt          time.Time    `json:"startedAt,omitzero"`
-	RegisteredAt       time.Time    `json:"registeredAt,omitzero"`   // with its targets
-	DeregisteredAt     time.Time    `json:"deregisteredAt,omitzero"` // from them
-	EndingAt           time.Time    `json:"endingAt,omitzero"`       // first sign of its end
+	EndingAt           time.Time    `json:"endingAt,omitzero"` // first sign of its end
 	ExecutionStoppedAt time.Time    `json:"executionStoppedAt,omitzero"`
 	StoppedAt          time.Time    `json:"stoppedAt,omitzero"`
 	End                *Stop        `json:"end,omitzero"` // why it stopped without an order
 	Containers         []Container  `json:"containers"`
 	Attachments        []Attachment `json:"attachments,omitzero"`
+	// Registered is as what the task was registered with the groups of its targets, at RegisteredAt, until DeregisteredAt. The
+	// task reconciler writes it, and what observes the end of the task.
+	Registered     []Registration `json:"registered,omitzero"`
+	RegisteredAt   time.Time      `json:"registeredAt,omitzero"`
+	DeregisteredAt time.Time      `json:"deregisteredAt,omitzero"`
 
 	// Version counts the changes that are events: who follows those compares it. Health, tags and protection are in none.
 	Version int64 `json:"version"`
@@ -82,7 +85,7 @@ type Stop struct {
 	Code   api.TaskStopCode `json:"code"`
 	Reason string           `json:"reason"`
 	At     time.Time        `json:"at"`
-	// Now says that it does not wait until its targets have drained.
+	// Now says that it does not wait until its targets have drained. They are deregistered all the same.
 	Now bool `json:"now,omitzero"`
 }
 
@@ -152,9 +155,18 @@ type Interface struct {
 // Ending tells whether the task is to stop: ordered to, or already on its way.
 func (t *Task) Ending() bool { return t.Stop != nil || !t.EndingAt.IsZero() }
 
-// Desired is the status that the agent is told to bring about, and that the API shows as desiredStatus.
+// Desired is the status that the API shows as desiredStatus. The agent is told to stop a little later where targets have to drain: see Told.
 func (t *Task) Desired() api.DesiredStatus {
 	if t.Ending() {
+		return api.DesiredStatusStopped
+	}
+	return api.DesiredStatusRunning
+}
+
+// Told is the status that the agent is told to bring about. A task that is to stop, and is registered with load balancers, goes on until
+// its connections have drained.
+func (t *Task) Told() api.DesiredStatus {
+	if t.Ending() && !t.drains() {
 		return api.DesiredStatusStopped
 	}
 	return api.DesiredStatusRunning
@@ -199,5 +211,6 @@ func (t *Task) clone() *Task {
 	c := *t
 	c.Containers = append([]Container(nil), t.Containers...)
 	c.Attachments = append([]Attachment(nil), t.Attachments...)
+	c.Registered = append([]Registration(nil), t.Registered...)
 	return &c
 }

@@ -60,7 +60,7 @@ func identifier(row taskRow) acs.TaskIdentifier {
 	return acs.TaskIdentifier{
 		TaskArn:        ecs.TaskARN(row.Scope, row.Value.Cluster, row.ID),
 		TaskClusterArn: ecs.ClusterARN(row.Scope, row.Value.Cluster),
-		DesiredStatus:  string(row.Value.Desired()),
+		DesiredStatus:  string(row.Value.Told()),
 	}
 }
 
@@ -99,5 +99,5 @@ func (s *session) stops(taskARN string) bool {
 			return true
 		}
 	}
-	return t.Desired() == api.DesiredStatusStopped || !t.Status.Live()
+	return t.Told() == api.DesiredStatusStopped || !t.Status.Live()
 }

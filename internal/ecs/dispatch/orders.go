@@ -54,13 +54,13 @@ func (s *session) look(task string) {
 		s.keys.forget(task)
 		return
 	}
-	s.orders.want(task, row.Value.Desired(), taken(row.Value))
+	s.orders.want(task, row.Value.Told(), taken(row.Value))
 }
 
 // taken tells whether an agent that comes back needs not be told of a task again: it has reported on it, and so has it on
 // disk, and it is to go on as it does. One that has roles is told all the same, for with it go the credentials.
 func taken(t *ecs.Task) bool {
-	return !t.ConnectedAt.IsZero() && t.Desired() == api.DesiredStatusRunning && t.TaskRole == "" && t.ExecutionRole == ""
+	return !t.ConnectedAt.IsZero() && t.Told() == api.DesiredStatusRunning && t.TaskRole == "" && t.ExecutionRole == ""
 }
 
 // want is what a task should be. taken says of one that the session has not told the agent of that it knows it.

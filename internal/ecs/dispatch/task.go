@@ -41,7 +41,7 @@ func build(row taskRow, def *api.TaskDefinition, protocol int, dockerAPI string)
 		TaskClusterArn:          ecs.ClusterARN(row.Scope, t.Cluster),
 		Family:                  t.Definition.Family,
 		Version:                 strconv.Itoa(t.Definition.Number),
-		DesiredStatus:           string(t.Desired()),
+		DesiredStatus:           string(t.Told()),
 		Overrides:               "{}",
 		LaunchType:              string(t.LaunchType),
 		NetworkMode:             mode,
