@@ -56,7 +56,7 @@ func command(flags *globals) *cobra.Command {
 		verbs []*cobra.Command
 	}{
 		{"Berth itself:", []*cobra.Command{
-			devCommand(flags), waitCommand(flags), envCommand(flags), resetCommand(flags), downCommand(flags), cleanCommand(flags)}},
+			devCommand(flags), waitCommand(flags), envCommand(flags), caCommand(flags), resetCommand(flags), downCommand(flags), cleanCommand(flags)}},
 		{"Tasks and images:", []*cobra.Command{
 			runCommand(flags), psCommand(flags), statsCommand(flags), logsCommand(flags), whyCommand(flags), eventsCommand(flags), execCommand(flags), portForwardCommand(flags), stopCommand(flags), imageCommand(flags), volumeCommand(flags)}},
 		{"More:", []*cobra.Command{checkCommand(flags), unsupportedCommand(flags), versionCommand(flags)}},

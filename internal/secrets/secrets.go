@@ -29,6 +29,7 @@ type Service struct {
 
 	db      *store.DB
 	givenUp *store.Table[givenUp]
+	others  func() iter.Seq[[]byte]
 	key     *seal.Key
 	giveUp  bool
 	log     *slog.Logger
@@ -40,6 +41,8 @@ type Config struct {
 	Key *seal.Key // nil: one that is gone with the process
 	// GiveUp starts although values were sealed with a key that is not there, now and from then on. They stay listed and can't be read.
 	GiveUp bool
+	// Others yields what else is sealed with the key. Nil: nothing.
+	Others func() iter.Seq[[]byte]
 	Log    *slog.Logger     // nil: slog.Default()
 	Now    func() time.Time // nil: time.Now
 }
@@ -60,7 +63,7 @@ func New(db *store.DB, config Config) *Service {
 		Manager:    secretsmanager.New(db, secretsmanager.Config{Key: key, Log: config.Log, Now: config.Now}),
 		Parameters: parameterstore.New(db, parameterstore.Config{Key: key, Log: config.Log, Now: config.Now}),
 		db:         db, givenUp: store.NewTable[givenUp](db, "secrets", "givenup"),
-		key: key, giveUp: config.GiveUp, log: config.Log, now: config.Now,
+		others: config.Others, key: key, giveUp: config.GiveUp, log: config.Log, now: config.Now,
 	}
 }
 
@@ -74,15 +77,15 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	switch {
 	case values > 0 && s.giveUp:
-		s.log.Warn("values of Secrets Manager and Parameter Store can't be read: their key is lost, and they are given up", "values", values)
+		s.log.Warn("values of Secrets Manager, Parameter Store and Certificate Manager can't be read: their key is lost, and they are given up", "values", values)
 		if err := s.forget(ctx, lost); err != nil {
 			return err
 		}
 	case values > 0 && s.key.Fresh():
-		return fmt.Errorf("%w: %s is not there, and %d values of Secrets Manager and Parameter Store were encrypted with it; "+
+		return fmt.Errorf("%w: %s is not there, and %d values of Secrets Manager, Parameter Store and Certificate Manager were encrypted with it; "+
 			"put the file back from a backup, or give those values up by --give-up-secrets", ErrKeyLost, s.key.Path(), values)
 	case values > 0:
-		return fmt.Errorf("%w: %d values of Secrets Manager and Parameter Store were encrypted with another key than those in %s; "+
+		return fmt.Errorf("%w: %d values of Secrets Manager, Parameter Store and Certificate Manager were encrypted with another key than those in %s; "+
 			"put the right file there from a backup, or give those values up by --give-up-secrets", ErrKeyLost, values, s.key.Path())
 	}
 	return s.key.Keep()
@@ -96,7 +99,11 @@ type givenUp struct {
 // lost counts the values that don't open and were not given up, by the id of their key.
 func (s *Service) lost() map[string]int {
 	lost := map[string]int{}
-	for _, values := range []iter.Seq[[]byte]{s.Manager.Sealed(), s.Parameters.Sealed()} {
+	all := []iter.Seq[[]byte]{s.Manager.Sealed(), s.Parameters.Sealed()}
+	if s.others != nil {
+		all = append(all, s.others())
+	}
+	for _, values := range all {
 		for sealed := range values {
 			if s.key.Has(sealed) {
 				continue

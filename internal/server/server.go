@@ -11,9 +11,11 @@ import (
 	"sync"
 	"time"
 
+	acmapi "github.com/berth-dev/berth/api/acm"
 	ecsapi "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/secretsmanager"
 	ssmapi "github.com/berth-dev/berth/api/ssm"
+	"github.com/berth-dev/berth/internal/acm"
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/ecs/history"
@@ -76,6 +78,7 @@ type Server struct {
 	VPC      *vpc.Service
 	Logs     *logs.Service
 	Secrets  *secrets.Service
+	ACM      *acm.Service
 	ECS      *ecs.Service
 	Services *service.Scheduler
 	ELB      *elb.Service
@@ -100,7 +103,12 @@ func New(config Config) *Server {
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
 	s.Logs = logs.New(config.DB, logs.Config{Journal: config.Journal, Logger: config.Log})
-	s.Secrets = secrets.New(config.DB, secrets.Config{Key: config.SecretsKey, GiveUp: config.GiveUpSecrets, Log: config.Log})
+	key := config.SecretsKey
+	if key == nil {
+		key = seal.Draw()
+	}
+	s.ACM = acm.New(config.DB, acm.Config{Key: key, Log: config.Log})
+	s.Secrets = secrets.New(config.DB, secrets.Config{Key: key, Others: s.ACM.Sealed, GiveUp: config.GiveUpSecrets, Log: config.Log})
 	s.Dispatch = dispatch.New(dispatch.Config{
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Usage: s.usage,
 		Endpoint: config.Endpoint, Log: config.Log,
@@ -113,6 +121,7 @@ func New(config Config) *Server {
 	s.VPC.Register(s.Wire)
 	s.Logs.Register(s.Wire)
 	s.Secrets.Manager.Register(s.Wire.Service(&secretsmanager.API))
+	s.ACM.Register(s.Wire.Service(&acmapi.API))
 	api := s.Wire.Service(&ecsapi.API)
 	s.ECS.Register(api)
 	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint,
@@ -124,6 +133,7 @@ func New(config Config) *Server {
 	s.SSM.Routes(s.Wire.Open, s.Wire.Handle)
 	s.Wire.Handle(operator.PathEvents, ownersOnly(operator.EventsHandler(s)))
 	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
+	s.Wire.Handle(operator.PathAuthority, ownersOnly(operator.AuthorityHandler(s.authority)))
 	s.Wire.Handle(operator.PathUsage, ownersOnly(operator.UsageHandler(s)))
 	if config.Operator != nil {
 		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))
@@ -142,6 +152,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.Secrets.Start(ctx); err != nil {
 		return err
 	}
+	if err := s.ACM.Start(ctx); err != nil {
+		return err
+	}
 	if err := s.VPC.EnsureDefault(ctx, s.scope()); err != nil {
 		return fmt.Errorf("make the default VPC: %w", err)
 	}
@@ -149,6 +162,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.stop = stop
 	s.done.Go(func() { s.Logs.Run(running) })
 	s.done.Go(func() { s.Secrets.Run(running) })
+	s.done.Go(func() { s.ACM.Run(running) })
 	s.done.Go(func() {
 		s.Wire.Unsupported.Run(running, func(err error) { s.config.Log.Warn("the record of what is not done", "error", err) })
 	})
@@ -177,9 +191,9 @@ func (s *Server) Joined(machine string, identities int) bool {
 }
 
 // Reset forgets all state and makes anew what is there at every start. No agent is connected meanwhile. The numbers of what
-// agents were sent are kept: an agent that knows nothing of the reset drops what is not above all that it has seen.
+// agents were sent are kept: an agent that knows nothing of the reset drops what is not above all that it has seen; and so is the certificate authority.
 func (s *Server) Reset(ctx context.Context) error {
-	if err := s.config.DB.Clear(ctx, dispatch.SequenceTable); err != nil {
+	if err := s.config.DB.Clear(ctx, dispatch.SequenceTable, acm.AuthorityTable); err != nil {
 		return fmt.Errorf("forget the state: %w", err)
 	}
 	if err := s.ECS.ForgetPast(ctx); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/berth-dev/berth/api/acm"
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/api/schema"
@@ -48,7 +49,7 @@ func TestTheControlPlaneDoesWhatThePageSays(t *testing.T) {
 	c := client.New(http.URL, client.Static(key.ID, key.Secret, ""), "us-east-1")
 	c.Attempts = 1
 	operations, valid := s.Wire.Operations(), validInputs(t)
-	for _, api := range []*schema.Service{&ecs.API, &logs.API, &secretsmanager.API, &ssm.API} {
+	for _, api := range []*schema.Service{&ecs.API, &logs.API, &acm.API, &secretsmanager.API, &ssm.API} {
 		for _, op := range operations {
 			if op.Service != api.Package {
 				continue

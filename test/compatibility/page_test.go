@@ -22,7 +22,7 @@ func page(operations []wire.OperationInfo) string {
 	p.WriteString(introduction)
 	p.WriteString("\n## Amazon ECS\n\n")
 	writeECS(&p, byService["ecs"])
-	for _, s := range []struct{ name, title string }{{"logs", "Amazon CloudWatch Logs"}, {"secretsmanager", "AWS Secrets Manager"}, {"ssm", "AWS Systems Manager"}, {"ec2", "Amazon EC2"}, {"sts", "AWS STS"}} {
+	for _, s := range []struct{ name, title string }{{"logs", "Amazon CloudWatch Logs"}, {"secretsmanager", "AWS Secrets Manager"}, {"acm", "AWS Certificate Manager"}, {"ssm", "AWS Systems Manager"}, {"ec2", "Amazon EC2"}, {"sts", "AWS STS"}} {
 		fmt.Fprintf(&p, "\n## %s\n\n", s.title)
 		writeService(&p, byService[s.name])
 	}

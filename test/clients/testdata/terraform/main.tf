@@ -185,3 +185,14 @@ output "image" {
 output "tasks" {
   value = length(data.aws_ecs_task_execution.probe.task_arns)
 }
+
+resource "aws_acm_certificate" "web" {
+  domain_name               = "web.example.com"
+  subject_alternative_names = ["*.web.example.com"]
+  validation_method         = "DNS"
+}
+
+resource "aws_acm_certificate_validation" "web" {
+  certificate_arn         = aws_acm_certificate.web.arn
+  validation_record_fqdns = [for o in aws_acm_certificate.web.domain_validation_options : o.resource_record_name]
+}
