@@ -105,6 +105,10 @@ var rules = []rule{
 			clock := imported == "time" && !under("internal/ecs/placement/query")(path)
 			return clock || slices.Contains([]string{"net", "net/http", "os"}, imported) || under("internal/store")(inside(imported))
 		}},
+	{"the service scheduler's plan is pure: no store, no network", under("internal/ecs/service/plan"),
+		func(path, imported string) bool {
+			return slices.Contains([]string{"net", "net/http", "os", "context"}, imported) || under("internal/store")(inside(imported))
+		}},
 	{"definition is pure: no store, no clock, no network", under("internal/ecs/definition"),
 		func(path, imported string) bool {
 			return slices.Contains([]string{"time", "net", "net/http", "os"}, imported) || under("internal/store")(inside(imported))

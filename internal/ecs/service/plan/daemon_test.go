@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func newDaemon(t *testing.T, machines ...string) *world {
+	w := newWorld(t, 0)
+	w.service.Daemon, w.service.Minimum, w.service.Maximum = true, 0, 100
+	w.instances = map[string]Instance{}
+	for _, id := range machines {
+		w.machine(id)
+	}
+	return w
+}
+
+// on are the instances that have a task which stays, in order; an instance with two is there twice.
+func (w *world) on() string {
+	var out []string
+	for _, t := range w.tasks {
+		if !t.Told {
+			out = append(out, t.Instance)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func TestDaemonFollowsTheInstances(t *testing.T) {
+	w := newDaemon(t, "m1", "m2")
+	w.until("steady", 10, 10*time.Second, w.steady)
+	if w.on() != "m1 m2" {
+		t.Fatal(w.on())
+	}
+	w.machine("m3")
+	w.instances["m4"] = Instance{ID: "m4", Active: true} // does not match
+	w.until("on the new one", 10, 10*time.Second, func() bool { return w.steady() && w.on() == "m1 m2 m3" })
+	w.instances["m1"] = Instance{ID: "m1", Draining: true, Busy: true}
+	for range 5 {
+		w.decide()
+		w.step(time.Minute)
+	}
+	if w.on() != "m1 m2 m3" {
+		t.Fatalf("left a draining instance before its tasks: %s", w.on())
+	}
+	w.instances["m1"] = Instance{ID: "m1", Draining: true}
+	w.until("gone from it", 10, 10*time.Second, func() bool { return w.steady() && w.on() == "m2 m3" })
+}
+
+func TestDaemonIsReplacedWhereItStands(t *testing.T) {
+	for _, c := range []struct {
+		what             string
+		minimum, maximum int
+		together         int // tasks on an instance at most
+		stopped          int // instances without a task at most
+	}{
+		{"stopped first, all at once", 0, 100, 1, 4},
+		{"stopped first, half of them at once", 50, 100, 1, 2},
+		{"started first", 100, 200, 2, 0},
+	} {
+		w := newDaemon(t, "m1", "m2", "m3", "m4")
+		w.service.Minimum, w.service.Maximum = c.minimum, c.maximum
+		w.until("steady", 10, 10*time.Second, w.steady)
+		w.deploy("r2")
+		together, stopped := 0, 0
+		w.until(c.what, 100, 10*time.Second, func() bool {
+			running, all := map[string]int{}, map[string]int{}
+			for _, task := range w.tasks {
+				all[task.Instance]++
+				if task.Phase == Running && !task.Told {
+					running[task.Instance]++
+				}
+			}
+			for id := range w.instances {
+				together = max(together, all[id])
+			}
+			stopped = max(stopped, 4-len(running))
+			return w.steady()
+		})
+		if w.running("r2") != 4 || together != c.together || stopped != c.stopped {
+			t.Errorf("%s: %d of the new, %d together, %d without", c.what, w.running("r2"), together, stopped)
+		}
+	}
+}

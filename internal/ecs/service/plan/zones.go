@@ -1,0 +1,78 @@
+package plan
+
+import (
+	"slices"
+
+	api "github.com/berth-dev/berth/api/ecs"
+)
+
+// byZone is how many of the tasks each zone has in which the service may be.
+func (p *pass) byZone(tasks []*task) map[string]int {
+	out := map[string]int{}
+	for _, z := range p.w.Zones {
+		out[z] = 0
+	}
+	for _, t := range tasks {
+		if _, ok := out[t.Zone]; ok {
+			out[t.Zone]++
+		}
+	}
+	return out
+}
+
+// zonesFor are the zones that the pool's next tasks should prefer: those with the fewest first. A task that is started to
+// balance the zones goes to the emptiest, and nowhere else.
+func (p *pass) zonesFor(o *pool) (zones []string, only bool) {
+	if len(p.w.Zones) < 2 {
+		return nil, false
+	}
+	count := p.byZone(o.fresh)
+	zones = slices.Clone(p.w.Zones)
+	slices.SortStableFunc(zones, func(a, b string) int { return count[a] - count[b] })
+	if o.moves {
+		return zones[:1], true
+	}
+	return zones, false
+}
+
+// balance marks a task to be replaced when its zone has too many, if nothing else is going on: one at a time, and its
+// replacement is started first, in the emptiest zone. While that has no room nothing moves.
+func (p *pass) balance(o *pool) {
+	if !p.s.Rebalance || len(p.w.Zones) < 2 || o.maximum <= o.desired || len(p.s.Rollouts) > 1 ||
+		o.rollout.State != api.DeploymentRolloutStateCompleted {
+		return
+	}
+	if p.w.Full.Zone && p.w.Now.Before(p.w.Full.Until) {
+		p.wake(p.w.Full.Until)
+		return
+	}
+	var kept, ready []*task
+	for _, t := range o.tasks {
+		switch {
+		case !t.kept() || t.stale || t.health == unhealthy:
+			continue
+		case t.health == healthy:
+			ready = append(ready, t)
+		}
+		kept = append(kept, t)
+	}
+	count := p.byZone(kept)
+	most, least := p.w.Zones[0], p.w.Zones[0]
+	for _, z := range p.w.Zones {
+		if count[z] > count[most] {
+			most = z
+		}
+		if count[z] < count[least] {
+			least = z
+		}
+	}
+	start := len(kept) == o.desired && len(ready) == len(kept) && count[most]-count[least] > 1
+	moving := len(kept) == o.desired+1 && count[most] > count[least]
+	if !start && !moving {
+		return
+	}
+	from := slices.DeleteFunc(ready, func(t *task) bool { return t.Zone != most })
+	for _, t := range p.choose(from, kept, 1) {
+		t.stale, o.moves = true, start
+	}
+}
