@@ -1,0 +1,169 @@
+package node
+
+import (
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/target"
+)
+
+// Config is what a node is made of.
+type Config struct {
+	Ground balancer.Ground
+	// Serve makes what answers at a listener, by the listener's protocol.
+	Serve Serving
+	// Loopback are the addresses of this machine that load balancers are published at; none: they are not.
+	Loopback []netip.Addr
+	// Hosts makes names known to this machine's programs; nil: they find them by themselves.
+	Hosts Hosts
+	// Fast ends draining as soon as a target has nothing open.
+	Fast bool
+	Log  *slog.Logger
+}
+
+// Hosts makes names known to this machine's programs.
+type Hosts interface {
+	// Set has the names, and no others, lead to the loopback address.
+	Set(names []string) error
+}
+
+// Node holds the load balancers and target groups of one server. It is the Plane of package elb.
+type Node struct {
+	config   Config
+	log      *slog.Logger
+	fronts   *fronts
+	groups   *groups
+	watchers watchers
+
+	mu     sync.Mutex
+	lives  map[string]*life // load balancers, by ARN
+	ending sync.WaitGroup   // of load balancers that were removed
+	closed bool
+}
+
+// New makes a node that holds nothing yet.
+func New(config Config) *Node {
+	n := &Node{config: config, log: config.Log, fronts: newFronts(config.Loopback), lives: map[string]*life{}}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	n.groups = newGroups(target.Config{Dialer: config.Ground, Fast: config.Fast, Changed: n.watchers.tell})
+	return n
+}
+
+// SetBalancer has a load balancer be as described from now on.
+func (n *Node) SetBalancer(b *balancer.Balancer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	if l := n.lives[b.ARN]; l != nil {
+		l.set(b)
+		return
+	}
+	l := newLife(n, b)
+	n.lives[b.ARN] = l
+	go l.run()
+}
+
+// RemoveBalancer ends a load balancer. One that is not there is no error.
+func (n *Node) RemoveBalancer(arn string) {
+	n.mu.Lock()
+	l := n.lives[arn]
+	delete(n.lives, arn)
+	if l != nil {
+		n.ending.Add(1)
+	}
+	n.mu.Unlock()
+	if l != nil {
+		l.set(nil)
+		go func() {
+			defer n.ending.Done()
+			<-l.ended
+		}()
+	}
+	n.nameOnHost()
+}
+
+// SetGroup has a target group be as described from now on.
+func (n *Node) SetGroup(g *balancer.Group) { n.groups.set(g) }
+
+// RemoveGroup ends a target group. One that is not there is no error.
+func (n *Node) RemoveGroup(arn string) { n.groups.remove(arn) }
+
+// Group is the live target group of that ARN, nil when there is none.
+func (n *Node) Group(arn string) *target.Group { return n.groups.Group(arn) }
+
+// Health tells how the targets of a group are: nil when it is not there.
+func (n *Node) Health(group string) map[balancer.TargetKey]balancer.Health {
+	if g := n.groups.Group(group); g != nil {
+		return g.Health()
+	}
+	return nil
+}
+
+// Watch calls told with the ARN of each group in which some target's health changes, until stop is called.
+func (n *Node) Watch(told func(group string)) (stop func()) { return n.watchers.add(told) }
+
+// State tells how far it has come with a load balancer.
+func (n *Node) State(arn string) balancer.Standing {
+	n.mu.Lock()
+	l := n.lives[arn]
+	n.mu.Unlock()
+	if l == nil {
+		return balancer.Standing{Code: balancer.Provisioning, Reason: "It has not begun."}
+	}
+	return l.standing()
+}
+
+// Published tells where people reach a load balancer's listeners.
+func (n *Node) Published(arn string) []balancer.Published {
+	n.mu.Lock()
+	l := n.lives[arn]
+	n.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.published()
+}
+
+// nameOnHost makes the names of the load balancers known to this machine's programs.
+func (n *Node) nameOnHost() {
+	if n.config.Hosts == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var names []string
+	for _, l := range n.lives {
+		if b := l.wanted(); b != nil {
+			names = append(names, b.DNSName)
+		}
+	}
+	slices.Sort(names)
+	if err := n.config.Hosts.Set(names); err != nil {
+		n.log.Warn("this machine's programs may not find load balancers by their names", "error", err)
+	}
+}
+
+// Close ends everything, and waits for it. What stands on the ground stays there: it is made again by the next start.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	n.closed = true
+	lives := slices.Collect(maps.Values(n.lives))
+	n.mu.Unlock()
+	for _, l := range lives {
+		l.halt()
+	}
+	for _, l := range lives {
+		<-l.ended
+	}
+	n.ending.Wait()
+	n.groups.close()
+	return nil
+}
