@@ -16,14 +16,13 @@ func caCommand(flags *globals) *cobra.Command {
 			"Whoever may call this Berth's API can have a certificate for any name: prefer to trust the root in one client (as below)\n" +
 			"or a browser profile for development over the whole machine, and take it out again when you no longer need it.\n" +
 			"Firefox: Settings, Certificates, View Certificates, Authorities, Import. Chrome and Edge: Settings, Security, Manage\n" +
-			"certificates. NODE_EXTRA_CA_CERTS=FILE is for Node, SSL_CERT_FILE=FILE for Go and OpenSSL, REQUESTS_CA_BUNDLE=FILE for Python's\n" +
-			"requests.",
+			"certificates. A Mac: add it to Keychain Access and have it trusted for SSL. NODE_EXTRA_CA_CERTS=FILE is for Node,\n" +
+			"SSL_CERT_FILE=FILE for Go and OpenSSL, REQUESTS_CA_BUNDLE=FILE for Python's requests.",
 		Example: `  berth ca > berth-ca.pem
   curl --cacert berth-ca.pem https://...
-  # All of a Debian or Ubuntu, a Fedora, a Mac:
+  # All of a Debian or Ubuntu, a Fedora:
   berth ca | sudo tee /usr/local/share/ca-certificates/berth.crt && sudo update-ca-certificates
-  berth ca | sudo tee /etc/pki/ca-trust/source/anchors/berth.pem && sudo update-ca-trust
-  berth ca > berth-ca.pem && sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain berth-ca.pem`,
+  berth ca | sudo tee /etc/pki/ca-trust/source/anchors/berth.pem && sudo update-ca-trust`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := flags.connect()

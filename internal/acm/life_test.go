@@ -181,7 +181,7 @@ func TestTheAuthorityStaysAndTheStoreTellsNoKey(t *testing.T) {
 	}
 	leaf := draw(t, ecKey(t), nil, asIs)
 	must(w.sdk.ImportCertificate(t.Context(), &sdk.ImportCertificateInput{Certificate: pemOf(leaf), PrivateKey: keyPEM(t, leaf.key)}))(t)
-	secret := leaf.key.(*ecdsa.PrivateKey).D.Bytes()
+	secret := must(leaf.key.(*ecdsa.PrivateKey).Bytes())(t)
 	sealed := 0
 	for value := range w.Sealed() {
 		if sealed++; bytes.Contains(value, secret) {
