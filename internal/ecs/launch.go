@@ -121,8 +121,8 @@ func (l *launch) setPlatform(r *api.RunTaskRequest, d *api.TaskDefinition) error
 	}
 	t.PlatformFamily = "Linux"
 	switch r.PlatformVersion {
-	case "", "LATEST", "1.4.0":
-		t.PlatformVersion = "1.4.0"
+	case "", "LATEST", LatestPlatform:
+		t.PlatformVersion = LatestPlatform
 	case "1.3.0":
 		t.PlatformVersion = "1.3.0"
 	default:

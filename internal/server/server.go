@@ -97,7 +97,7 @@ func New(config Config) *Server {
 	s.VPC = vpc.New(config.DB, vpc.Config{})
 	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
-		History: config.History, Sessions: executions{s}, Logger: config.Log})
+		History: config.History, Sessions: executions{s}, Services: services{s}, Logger: config.Log})
 	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
@@ -124,6 +124,7 @@ func New(config Config) *Server {
 	s.ACM.Register(s.Wire.Service(&acmapi.API))
 	api := s.Wire.Service(&ecsapi.API)
 	s.ECS.Register(api)
+	s.Services.Register(api)
 	wire.Handle(api, ecsapi.DiscoverPollEndpoint, s.Dispatch.DiscoverPollEndpoint,
 		wire.Note("", "every agent is told the same endpoints"))
 	s.Dispatch.Routes(s.Wire.Handle)
@@ -168,7 +169,7 @@ func (s *Server) Start(ctx context.Context) error {
 	})
 	s.done.Go(func() { s.Dispatch.Run(running) })
 	s.done.Go(func() {
-		if err := s.ECS.Run(running); err != nil && running.Err() == nil {
+		if err := s.ECS.Run(running, s.Services.Run); err != nil && running.Err() == nil {
 			s.config.Log.Error("the ECS service ended", "error", err)
 		}
 	})

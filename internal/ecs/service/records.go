@@ -32,6 +32,8 @@ type Service struct {
 	Deployment string `json:"deployment,omitzero"`
 	// Completed is the id of the revision that was last deployed with success: what a rollback goes back to.
 	Completed string `json:"completed,omitzero"`
+	// Current is the id of the revision that a service without rollouts shows: that of its primary task set, or the last one.
+	Current string `json:"current,omitzero"`
 	// PrimaryTaskSet is the id of the primary task set under controller EXTERNAL.
 	PrimaryTaskSet string `json:"primaryTaskSet,omitzero"`
 
@@ -41,6 +43,8 @@ type Service struct {
 	Told map[string]time.Time `json:"told,omitzero"`
 	// Events counts its events: the newest has that number.
 	Events int64 `json:"events,omitzero"`
+	// Request is the hash of the request that made it, until it is changed: the same one again finds the service as it is.
+	Request string `json:"request,omitzero"`
 	// Version counts the changes of the record.
 	Version int64 `json:"version"`
 }
@@ -89,7 +93,8 @@ type Revision struct {
 	TaskDefinition string                             `json:"taskDefinition"` // family:revision
 	LaunchType     api.LaunchType                     `json:"launchType,omitzero"`
 	Providers      []api.CapacityProviderStrategyItem `json:"providers,omitzero"`
-	Platform       string                             `json:"platform,omitzero"` // version: "1.4.0"
+	Platform       string                             `json:"platform,omitzero"`      // version: "1.4.0"
+	PlatformAsked  string                             `json:"platformAsked,omitzero"` // "LATEST", or a version
 	PlatformFamily string                             `json:"platformFamily,omitzero"`
 	Network        *api.AwsVpcConfiguration           `json:"network,omitzero"`
 	LoadBalancers  []api.LoadBalancer                 `json:"loadBalancers,omitzero"`

@@ -21,6 +21,9 @@ const (
 	// Of Services, those that are INACTIVE.
 	servicesDeleted = "deleted" // a key that all have in common
 
+	// Of Revisions.
+	revisionsByDefinition = "definition" // family:revision
+
 	// Of Revisions, Deployments, TaskSets and Events: all of a service's.
 	ByService = "service" // the service's key
 )
@@ -53,7 +56,8 @@ func newTables(db *store.DB) Tables {
 				}
 				return []string{"all"}
 			}}),
-		Revisions:   store.NewTable(db, "ecs", "service-revision", ofService(func(r *Revision) string { return Key(r.Cluster, r.Service) })),
+		Revisions: store.NewTable(db, "ecs", "service-revision", ofService(func(r *Revision) string { return Key(r.Cluster, r.Service) }),
+			store.Index[Revision]{Name: revisionsByDefinition, Keys: func(_ string, r *Revision) []string { return []string{r.TaskDefinition} }}),
 		Deployments: store.NewTable(db, "ecs", "service-deployment", ofService(func(d *Deployment) string { return Key(d.Cluster, d.Service) })),
 		TaskSets:    store.NewTable(db, "ecs", "task-set", ofService(func(t *TaskSet) string { return Key(t.Cluster, t.Service) })),
 		Events:      store.NewTable(db, "ecs", "service-event", ofService(func(e *Event) string { return Key(e.Cluster, e.Service) })),

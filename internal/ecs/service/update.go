@@ -1,0 +1,171 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+	"slices"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/store"
+)
+
+// UpdateService changes a service. What its tasks are made of changes by a deployment: what else is changed holds for the tasks
+// that are started from then on.
+func (s *Scheduler) UpdateService(ctx context.Context, r *api.UpdateServiceRequest) (*api.UpdateServiceResponse, error) {
+	scope := scopeOf(ctx)
+	key, err := s.active(scope, r.Cluster, r.Service)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		row, _ := s.Services.Get(scope, key)
+		if row.Value == nil {
+			return nil, serviceNotFound()
+		}
+		changed, err := s.changed(ctx, scope, row.Value, r)
+		if err != nil {
+			return nil, err
+		}
+		stale := false
+		err = s.db.Update(ctx, func(tx *store.Tx) error {
+			v, err := s.activeTx(tx, scope, key)
+			if stale = err == nil && v != row.Value; err != nil || stale {
+				return err
+			}
+			return s.change(tx, scope, changed)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !stale {
+			break
+		}
+	}
+	row, _ := s.Services.Get(scope, key)
+	return &api.UpdateServiceResponse{Service: new(s.describe(scope, row.Value, true))}, nil
+}
+
+// change writes a changed service, with a deployment if the draft has a new revision.
+func (s *Scheduler) change(tx *store.Tx, scope store.Scope, d draft) error {
+	v := *d.service
+	now := time.Now().UTC()
+	if d.revision != nil {
+		if err := s.ecs.RunnableTx(tx, scope, d.revision.definition()); err != nil {
+			return err
+		}
+		if err := s.begin(tx, scope, &v, d.revision, now); err != nil {
+			return err
+		}
+	} else if p := slices.IndexFunc(v.Rollouts, func(o Rollout) bool { return o.Primary }); p >= 0 {
+		v.Rollouts = slices.Clone(v.Rollouts)
+		o := &v.Rollouts[p]
+		o.UpdatedAt, o.NoStartBefore = now, time.Time{} // a change ends the back-off of starts that failed
+		if v.Scheduling == api.SchedulingStrategyReplica {
+			o.DesiredCount = v.Settings.DesiredCount
+		}
+	}
+	v.Request, v.Version = "", v.Version+1
+	return s.Services.Put(tx, scope, v.Key(), &v)
+}
+
+// changed checks a request and works out the service that it makes of what was. The draft has a revision when there is to be a
+// deployment.
+func (s *Scheduler) changed(ctx context.Context, scope store.Scope, was *Service, r *api.UpdateServiceRequest) (d draft, err error) {
+	v := *was
+	if t := r.DeploymentController; t != nil && t.Type != "" && t.Type != v.Controller {
+		return d, unsupported("The deployment controller of a service can't be changed by Berth yet: it is %s.", v.Controller)
+	}
+	set := &v.Settings
+	set.Configuration = configured(set.Configuration, r.DeploymentConfiguration, v.Scheduling)
+	set.Constraints, set.Strategy = either(r.PlacementConstraints, set.Constraints), either(r.PlacementStrategy, set.Strategy)
+	set.Rebalancing = cmp.Or(r.AvailabilityZoneRebalancing, set.Rebalancing)
+	set.PropagateTags = cmp.Or(r.PropagateTags, set.PropagateTags)
+	set.graceOf(r.HealthCheckGracePeriodSeconds)
+	if r.EnableExecuteCommand != nil {
+		set.Executable = *r.EnableExecuteCommand
+	}
+	if r.EnableECSManagedTags != nil {
+		set.ManagedTags = *r.EnableECSManagedTags
+	}
+	if r.DesiredCount != nil {
+		if err := desired(&v, r.DesiredCount); err != nil {
+			return d, err
+		}
+	}
+	p := parameters{r.TaskDefinition, "", r.CapacityProviderStrategy, r.PlatformVersion, r.NetworkConfiguration, r.LoadBalancers}
+	if v.Controller == api.DeploymentControllerTypeExternal {
+		return draft{service: &v}, s.checkExternal(ctx, scope, &v, p, r.ForceNewDeployment)
+	}
+	before := s.current(scope, was)
+	now, err := s.revise(scope, &v, p, before)
+	if err != nil {
+		return d, err
+	}
+	fresh := r.ForceNewDeployment || !now.same(before)
+	if fresh && !r.ForceNewDeployment && !sameCapacity(now, before) {
+		return d, invalidParameter("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.")
+	}
+	if !fresh && !touches(r) {
+		return draft{service: &v}, s.checkSettings(scope, &v, now)
+	}
+	if err := s.check(ctx, scope, draft{&v, now}); err != nil {
+		return d, err
+	}
+	if d.service = &v; fresh {
+		d.revision = now
+	}
+	return d, nil
+}
+
+// touches tells whether a request says something that the tasks' placement depends on.
+func touches(r *api.UpdateServiceRequest) bool {
+	return r.PlacementConstraints != nil || r.PlacementStrategy != nil
+}
+
+// checkSettings is check for a service whose revision stays: that a task definition of it was deregistered meanwhile, or a target group
+// deleted, does not keep it from being scaled.
+func (s *Scheduler) checkSettings(scope store.Scope, v *Service, r *Revision) error {
+	if err := checkScheduling(v); err != nil {
+		return err
+	}
+	if err := checkConfiguration(&v.Settings.Configuration, v.Scheduling); err != nil {
+		return err
+	}
+	return s.checkRebalancing(scope, v, r)
+}
+
+// checkExternal is check for a service whose task sets have all that tasks are made of.
+func (s *Scheduler) checkExternal(ctx context.Context, scope store.Scope, v *Service, p parameters, force bool) error {
+	switch {
+	case p.taskDefinition != "":
+		return invalidParameter("Unable to update task definition on services with an EXTERNAL deployment controller.")
+	case force:
+		return invalidParameter("Cannot force a new deployment on services with an EXTERNAL deployment controller.")
+	}
+	if err := ofTaskSets(p); err != nil {
+		return err
+	}
+	return s.check(ctx, scope, draft{service: v})
+}
+
+// same tells whether two revisions make the same tasks.
+func (r *Revision) same(o *Revision) bool {
+	a, b := *r, *o
+	for _, x := range []*Revision{&a, &b} {
+		x.ID, x.CreatedAt, x.Images, x.Platform = "", time.Time{}, nil, ""
+		if len(x.LoadBalancers) == 0 {
+			x.LoadBalancers = nil
+		}
+		if len(x.Providers) == 0 {
+			x.Providers = nil
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// sameCapacity tells whether the tasks of two revisions are run by the same launch type or strategy.
+func sameCapacity(a, b *Revision) bool {
+	return a.LaunchType == b.LaunchType && slices.Equal(a.Providers, b.Providers)
+}
