@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -42,6 +43,7 @@ type Group struct {
 	mu      sync.Mutex
 	used    []balancer.Address // of the load balancers that forward to it
 	targets map[balancer.TargetKey]*Target
+	changes int // counts calls of Set and Use
 	closed  bool
 }
 
@@ -59,51 +61,68 @@ func (g *Group) Spec() *balancer.Group { return g.spec.Load() }
 // Set makes the group be as described: targets that are new in it are registered, those with a time in DrainingSince drain,
 // and those that it leaves out are gone.
 func (g *Group) Set(spec *balancer.Group) {
-	defer g.tell()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return
-	}
-	g.spec.Store(spec)
-	left := make(map[balancer.TargetKey]bool, len(g.targets))
-	for key := range g.targets {
-		left[key] = true
-	}
-	for _, s := range spec.Targets {
-		key := s.Key()
-		delete(left, key)
-		t := g.targets[key]
-		if t != nil && t.draining() && s.DrainingSince.IsZero() { // registered again
-			t.replace()
-			t = nil
+	g.change(func() {
+		before := g.spec.Swap(spec)
+		left := maps.Clone(g.targets)
+		for _, s := range spec.Targets {
+			key := s.Key()
+			delete(left, key)
+			t := g.targets[key]
+			if t != nil && t.draining() && s.DrainingSince.IsZero() { // registered again
+				t.replace()
+				t = nil
+			}
+			if t == nil {
+				t = newTarget(g, s)
+				g.targets[key] = t
+			}
+			t.set(s)
+			if before != nil && before.Check != spec.Check {
+				t.reschedule()
+			}
 		}
-		if t == nil {
-			t = newTarget(g, s)
-			g.targets[key] = t
+		for key, t := range left {
+			t.remove()
+			delete(g.targets, key)
 		}
-		t.set(s)
-	}
-	for key := range left {
-		g.targets[key].remove()
-		delete(g.targets, key)
-	}
-	g.choose()
+	})
 }
 
 // Use says where the load balancers stand whose listeners forward to the group. With none, all its targets are unused.
 func (g *Group) Use(by []balancer.Address) {
-	defer g.tell()
+	g.change(func() {
+		g.used = slices.Clone(by)
+		for _, t := range g.targets {
+			t.use()
+		}
+	})
+}
+
+// change does what is given to an open group, and rings the bell when anybody's health is another then.
+func (g *Group) change(do func()) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.closed {
+		g.mu.Unlock()
 		return
 	}
-	g.used = slices.Clone(by)
-	for _, t := range g.targets {
-		t.use()
-	}
+	before := g.reports()
+	g.changes++
+	do()
 	g.choose()
+	changed := !maps.Equal(before, g.reports())
+	g.mu.Unlock()
+	if changed {
+		g.tell()
+	}
+}
+
+// reports are what there is to tell of each target. Under mu.
+func (g *Group) reports() map[balancer.TargetKey]report {
+	all := make(map[balancer.TargetKey]report, len(g.targets))
+	for key, t := range g.targets {
+		all[key] = t.report()
+	}
+	return all
 }
 
 // Health is that of every target which is registered or draining.
@@ -112,7 +131,8 @@ func (g *Group) Health() map[balancer.TargetKey]balancer.Health {
 	defer g.mu.Unlock()
 	all := make(map[balancer.TargetKey]balancer.Health, len(g.targets))
 	for key, t := range g.targets {
-		all[key] = t.report()
+		r := t.report()
+		all[key] = balancer.Health{State: r.state, Reason: r.reason, Description: r.description, Connections: t.Open()}
 	}
 	return all
 }

@@ -26,13 +26,19 @@ const (
 	textInternal = "Health checks failed due to an internal error"
 )
 
-// verdict is what health checks said of a target in use.
-type verdict struct {
+// report is what there is to tell of a target.
+type report struct {
 	state       balancer.State
 	reason      balancer.Reason
 	description string
-	passed      int // checks in a row
-	failed      int
+	drained     bool
+}
+
+// verdict is what health checks said of a target in use.
+type verdict struct {
+	report
+	passed int // checks in a row
+	failed int
 }
 
 // routable is whether requests go to the target by right, not for want of a better one.
@@ -41,26 +47,26 @@ func (v *verdict) routable() bool { return v.state == healthy || v.state == unav
 // judge takes the result of a check into account, and tells whether what is to be said of the target changed. The first check
 // that passes makes a new target healthy; later it takes as many in a row as the group says.
 func (v *verdict) judge(r result, check balancer.Check) bool {
-	before := *v
+	before := v.report
 	if r.reason == "" {
 		v.passed, v.failed = v.passed+1, 0
 		if v.state == initial || v.passed >= check.Healthy {
-			v.state, v.reason, v.description = healthy, "", ""
+			v.report = report{state: healthy}
 		}
 	} else {
 		v.passed, v.failed = 0, v.failed+1
 		if v.state == unhealthy || v.failed >= check.Unhealthy {
-			v.state, v.reason, v.description = unhealthy, r.reason, r.description
+			v.report = report{state: unhealthy, reason: r.reason, description: r.description}
 		}
 	}
-	return v.state != before.state || v.reason != before.reason || v.description != before.description
+	return v.report != before
 }
 
 // begin makes the verdict that of a target that comes into use.
 func (v *verdict) begin(check balancer.Check) {
-	*v = verdict{state: initial, reason: balancer.InitialHealthChecking, description: textInitial}
+	*v = verdict{report: report{state: initial, reason: balancer.InitialHealthChecking, description: textInitial}}
 	if !check.Enabled {
-		*v = verdict{state: unavailable, reason: balancer.HealthCheckDisabled, description: textDisabled}
+		*v = verdict{report: report{state: unavailable, reason: balancer.HealthCheckDisabled, description: textDisabled}}
 	}
 }
 
@@ -72,6 +78,7 @@ func (t *Target) use() {
 	t.used = used
 	switch {
 	case begins:
+		t.change = t.group.changes
 		t.cool()
 		t.verdict.begin(check)
 		t.unprobe()
@@ -84,18 +91,15 @@ func (t *Target) use() {
 	}
 }
 
-// report is the target's health as the API tells it. Under the group's mu.
-func (t *Target) report() balancer.Health {
-	h := balancer.Health{Connections: t.Open()}
+// report is what there is to tell of the target. Under the group's mu.
+func (t *Target) report() report {
 	switch {
 	case t.draining():
-		h.State, h.Reason, h.Description = balancer.Draining, balancer.DeregistrationInProgress, textDraining
+		return report{balancer.Draining, balancer.DeregistrationInProgress, textDraining, t.drained}
 	case len(t.group.used) == 0:
-		h.State, h.Reason, h.Description = balancer.Unused, balancer.NotInUse, textNotUsed
+		return report{state: balancer.Unused, reason: balancer.NotInUse, description: textNotUsed}
 	case !t.used:
-		h.State, h.Reason, h.Description = balancer.Unused, balancer.NotInUse, textZone
-	default:
-		h.State, h.Reason, h.Description = t.verdict.state, t.verdict.reason, t.verdict.description
+		return report{state: balancer.Unused, reason: balancer.NotInUse, description: textZone}
 	}
-	return h
+	return t.verdict.report
 }

@@ -14,6 +14,7 @@ type probe struct {
 	cancel context.CancelFunc
 	timer  *time.Timer
 	past   bool // the first check is over
+	busy   bool // one is under way
 }
 
 // startProbe begins to check the target. Under the group's mu.
@@ -22,6 +23,13 @@ func (t *Target) startProbe() {
 	p.ctx, p.cancel = context.WithCancel(t.group.ctx)
 	t.probe = p
 	p.timer = time.AfterFunc(0, func() { t.group.probe(t, p) })
+}
+
+// reschedule makes the next check come in what is an interval now. Under the group's mu.
+func (t *Target) reschedule() {
+	if p := t.probe; p != nil && p.past && !p.busy {
+		p.timer.Reset(rand.N(t.group.Spec().Check.Interval + 1))
+	}
 }
 
 // unprobe ends the checks; the result of one under way is dropped. Under the group's mu.
@@ -40,6 +48,7 @@ func (g *Group) probe(t *Target, p *probe) {
 		g.mu.Unlock()
 		return
 	}
+	p.busy = true
 	g.checks.Add(1)
 	g.mu.Unlock()
 	defer g.checks.Done()
@@ -51,8 +60,8 @@ func (g *Group) probe(t *Target, p *probe) {
 
 	g.mu.Lock()
 	changed := t.probe == p && g.learn(t, r, spec.Check)
-	if t.probe == p {
-		p.timer.Reset(p.wait(spec.Check.Interval) - time.Since(began))
+	if p.busy = false; t.probe == p {
+		p.timer.Reset(p.wait(g.Spec().Check.Interval) - time.Since(began))
 	}
 	g.mu.Unlock()
 	if changed {
@@ -76,7 +85,7 @@ func (g *Group) learn(t *Target, r result, check balancer.Check) bool {
 	if t.verdict.state != was {
 		t.cool()
 		if t.verdict.state == healthy {
-			t.warm()
+			t.warm(was)
 		}
 		g.choose()
 		if t.verdict.state == unhealthy && network(g.Spec()) && !g.failsOpen(t) {

@@ -21,8 +21,8 @@ type request struct {
 	version string // of the protocol: balancer.HTTP1, HTTP2, GRPC
 }
 
-// maxTrailed is how much of an answer is read for the status of gRPC, which comes after it.
-const maxTrailed = 64 << 10
+// maxRead is how much of an answer is read: its headers, and the body for the status of gRPC, which comes after it.
+const maxRead = 64 << 10
 
 // do sends the request over a connection of its own and compares the code of the answer.
 func (r request) do(ctx context.Context) result {
@@ -38,6 +38,7 @@ func (r request) do(ctx context.Context) result {
 		return result{balancer.InternalError, textInternal}
 	}
 	req.Header.Set("User-Agent", "ELB-HealthChecker/2.0")
+	req.Header.Set("Accept-Encoding", "gzip, compressed")
 	if r.version == balancer.GRPC {
 		req.Header.Set("Content-Type", "application/grpc")
 		req.Header.Set("TE", "trailers")
@@ -55,7 +56,7 @@ func (r request) do(ctx context.Context) result {
 
 // grpc is the result by the status that gRPC sends in the trailers, or in the headers when there is nothing else.
 func (r request) grpc(ctx context.Context, answer *http.Response) result {
-	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxTrailed)); err != nil {
+	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxRead)); err != nil {
 		return failure(ctx, err)
 	}
 	for _, from := range []http.Header{answer.Trailer, answer.Header} {
@@ -83,10 +84,11 @@ func (r request) transport() *http.Transport {
 		protocols.SetHTTP1(true)
 	}
 	return &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-		DisableKeepAlives: true,
-		Protocols:         &protocols,
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
+		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true},
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxRead,
+		Protocols:              &protocols,
 	}
 }
 

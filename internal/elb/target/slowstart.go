@@ -1,17 +1,22 @@
 package target
 
-import "time"
+import (
+	"time"
 
-// warm begins the slow start of a target that turned healthy. As with AWS a target does so only beside one that is healthy and
-// warm already: the first targets of a group take their whole share at once. Under the group's mu.
-func (t *Target) warm() {
+	"github.com/berth-dev/berth/internal/elb/balancer"
+)
+
+// warm begins the slow start of a target that turned healthy. As with AWS it takes one that is healthy and warm already: the
+// first targets of a group, those that came into use together, take their whole share at once. Under the group's mu.
+func (t *Target) warm(was balancer.State) {
 	over := t.group.Spec().SlowStart
 	if over == 0 {
 		return
 	}
 	now := time.Now()
 	for _, other := range t.group.targets {
-		if other != t && !other.left.Load() && other.verdict.state == healthy && other.share(now, over) >= 1 {
+		together := was == initial && other.change == t.change
+		if other != t && !together && !other.left.Load() && other.verdict.state == healthy && other.share(now, over) >= 1 {
 			t.slow.Store(&now)
 			return
 		}

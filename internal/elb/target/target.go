@@ -35,6 +35,7 @@ type Target struct {
 	life    context.Context // of what is open now
 	cut     context.CancelFunc
 	used    bool
+	change  int // of the group, by which it came into use
 	verdict verdict
 	probe   *probe
 }
