@@ -2,13 +2,16 @@ package target
 
 import (
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 )
 
-// choices are the targets that may be chosen now. They are made anew whenever that changes, so that choosing takes no lock.
+// choices are the targets that may be chosen now, so that choosing takes no lock. They are made anew by the first who picks
+// after a change.
 type choices struct {
 	algorithm  string
 	stickiness balancer.Stickiness
@@ -20,55 +23,79 @@ type choices struct {
 // ring is a set of targets among which a choice is made.
 type ring struct {
 	targets []*Target
-	byKey   map[balancer.TargetKey]*Target
+	byKey   func() map[balancer.TargetKey]*Target // made when a sticky client asks first
 	next    atomic.Uint64
 	slow    time.Duration // of a slow start that some of them are in; 0: none is
 }
 
-// choose makes the choices anew. Under the group's mu.
-func (g *Group) choose() {
+// current are the choices as of the last change that is over.
+func (g *Group) current() *choices {
+	if c := g.choices.Load(); c != nil {
+		return c
+	}
+	return g.latest()
+}
+
+// latest are the choices as of the change that is being made now, when there is one.
+func (g *Group) latest() *choices {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.choices.Load()
+	if c == nil {
+		c = g.choose()
+		g.choices.Store(c)
+	}
+	return c
+}
+
+// choose makes the choices. Under the group's mu.
+func (g *Group) choose() *choices {
 	spec := g.Spec()
-	order := g.order()
 	c := &choices{
 		algorithm: spec.Algorithm, stickiness: spec.Stickiness, crossZone: spec.CrossZone,
-		all: newRing(order, "", spec.SlowStart), zones: map[string]*ring{},
+		all: newRing(g.order, "", spec.SlowStart), zones: map[string]*ring{},
 	}
 	for _, at := range g.used {
 		if c.zones[at.Zone] == nil {
-			c.zones[at.Zone] = newRing(order, at.Zone, spec.SlowStart)
+			c.zones[at.Zone] = newRing(g.order, at.Zone, spec.SlowStart)
 		}
 	}
-	g.choices.Store(c)
+	return c
 }
 
-// failsOpen is whether requests go to the target for want of a healthy one. Under the group's mu.
-func (g *Group) failsOpen(t *Target) bool {
-	return g.choices.Load().all.byKey[t.key] == t && !t.verdict.routable()
+// failsOpen is whether requests go to unhealthy targets for want of a healthy one. Under the group's mu.
+func (g *Group) failsOpen() bool {
+	return !slices.ContainsFunc(g.order, func(t *Target) bool { return t.used && !t.left.Load() && t.verdict.routable() })
 }
 
 // newRing is of the healthy targets in a zone ("": in any) or, when none is healthy, of all that don't drain.
 func newRing(order []*Target, zone string, slow time.Duration) *ring {
-	r := &ring{byKey: map[balancer.TargetKey]*Target{}}
 	var healthy, open []*Target
 	for _, t := range order {
-		if !t.used || t.left.Load() || zone != "" && t.zone != zone && t.zone != "all" {
-			continue
-		}
-		open = append(open, t)
-		if t.verdict.routable() {
+		switch {
+		case !t.used || t.left.Load() || zone != "" && t.zone != zone && t.zone != "all":
+		case t.verdict.routable():
 			healthy = append(healthy, t)
+		default:
+			open = append(open, t)
 		}
 	}
-	r.targets = healthy
+	r := &ring{targets: healthy}
 	if len(healthy) == 0 {
 		r.targets = open
 	}
 	for _, t := range r.targets {
-		r.byKey[t.key] = t
 		if t.slow.Load() != nil {
 			r.slow = slow
 		}
 	}
+	r.byKey = sync.OnceValue(func() map[balancer.TargetKey]*Target {
+		byKey := make(map[balancer.TargetKey]*Target, len(r.targets))
+		for _, t := range r.targets {
+			byKey[t.key] = t
+		}
+		return byKey
+	})
 	r.next.Store(rand.Uint64N(uint64(max(len(r.targets), 1))))
 	return r
 }
@@ -86,7 +113,7 @@ func (c *choices) pick(want Want) *Target {
 		return r.bySource(want.Source, want.Avoid)
 	}
 	if c.stickiness.Kind != "" && want.Sticky != (balancer.TargetKey{}) {
-		if t := r.byKey[want.Sticky]; t != nil && t != want.Avoid {
+		if t := r.byKey()[want.Sticky]; t != nil && t != want.Avoid {
 			return t
 		}
 	}

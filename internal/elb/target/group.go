@@ -43,7 +43,8 @@ type Group struct {
 	mu      sync.Mutex
 	used    []balancer.Address // of the load balancers that forward to it
 	targets map[balancer.TargetKey]*Target
-	changes int // counts calls of Set and Use
+	order   []*Target // as the description has them
+	changes int       // counts calls of Set and Use
 	closed  bool
 }
 
@@ -64,6 +65,7 @@ func (g *Group) Set(spec *balancer.Group) {
 	g.change(func() {
 		before := g.spec.Swap(spec)
 		left := maps.Clone(g.targets)
+		g.order = make([]*Target, 0, len(spec.Targets))
 		for _, s := range spec.Targets {
 			key := s.Key()
 			delete(left, key)
@@ -76,6 +78,7 @@ func (g *Group) Set(spec *balancer.Group) {
 				t = newTarget(g, s)
 				g.targets[key] = t
 			}
+			g.order = append(g.order, t)
 			t.set(s)
 			if before != nil && before.Check != spec.Check {
 				t.reschedule()
@@ -108,7 +111,7 @@ func (g *Group) change(do func()) {
 	before := g.reports()
 	g.changes++
 	do()
-	g.choose()
+	g.choices.Store(nil)
 	changed := !maps.Equal(before, g.reports())
 	g.mu.Unlock()
 	if changed {
@@ -154,7 +157,8 @@ func (g *Group) Close() {
 		t.sever()
 		delete(g.targets, key)
 	}
-	g.choose()
+	g.order = nil
+	g.choices.Store(nil)
 	g.mu.Unlock()
 	g.cancel()
 	g.checks.Wait()
@@ -165,17 +169,6 @@ func (g *Group) tell() {
 	if g.config.Changed != nil {
 		g.config.Changed(g.spec.Load().ARN)
 	}
-}
-
-// order is that of the group's targets in its description, for choices that are the same on every machine.
-func (g *Group) order() []*Target {
-	all := make([]*Target, 0, len(g.targets))
-	for _, s := range g.spec.Load().Targets {
-		if t := g.targets[s.Key()]; t != nil {
-			all = append(all, t)
-		}
-	}
-	return all
 }
 
 // remaining is how much is left of a span of wall time that began then, never more than all of it however the clock jumped.

@@ -25,18 +25,13 @@ type Want struct {
 // Pick chooses the target for a request or connection and begins it there: the caller owes an End. It is a healthy one; when
 // no target of the zones in question is healthy, any that does not drain.
 func (g *Group) Pick(want Want) (*Target, error) {
-	c := g.choices.Load()
-	for {
+	for c := g.current(); ; c = g.latest() {
 		t := c.pick(want)
 		if t == nil {
 			return nil, ErrNone
 		}
-		if t.Begin() {
+		if t.Begin() { // otherwise it has left since the choices were made
 			return t, nil
 		}
-		// It left since the choices were made; those without it are there once the lock is free under which it left.
-		g.mu.Lock()
-		c = g.choices.Load()
-		g.mu.Unlock()
 	}
 }

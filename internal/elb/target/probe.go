@@ -87,8 +87,8 @@ func (g *Group) learn(t *Target, r result, check balancer.Check) bool {
 		if t.verdict.state == healthy {
 			t.warm(was)
 		}
-		g.choose()
-		if t.verdict.state == unhealthy && network(g.Spec()) && !g.failsOpen(t) {
+		g.choices.Store(nil)
+		if t.verdict.state == unhealthy && network(g.Spec()) && !g.failsOpen() {
 			t.sever()
 		}
 	}

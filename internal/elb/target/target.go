@@ -18,7 +18,6 @@ import (
 type Target struct {
 	group *Group
 	key   balancer.TargetKey
-	zone  string
 	addr  netip.AddrPort // of an address target
 
 	hash uint64
@@ -29,6 +28,7 @@ type Target struct {
 	slow    atomic.Pointer[time.Time] // beginning of its slow start; nil: it takes its whole share
 
 	// Under the group's mu.
+	zone    string    // availability zone, or "all"
 	since   time.Time // of draining
 	delay   *time.Timer
 	drained bool
@@ -52,9 +52,6 @@ func newTarget(g *Group, s balancer.Target) *Target {
 
 // Key names the target within its group.
 func (t *Target) Key() balancer.TargetKey { return t.key }
-
-// Zone is its availability zone, or "all".
-func (t *Target) Zone() string { return t.zone }
 
 // Dial connects to the target, from an address of the load balancer. network is "tcp" or "udp".
 func (t *Target) Dial(ctx context.Context, network string, from netip.Addr) (net.Conn, error) {
