@@ -21,9 +21,9 @@ type launch struct {
 	gpus     []int64                  // of it, for each container
 	shares   []*share
 
-	also   func(*store.Tx) error // runs in the transaction that commits; nil: nothing
-	placed bool                  // the shares have their placements
-	ran    ran                   // what came of it
+	also   func(tx *store.Tx, tasks []string) error // runs in the transaction that commits; nil: nothing
+	placed bool                                     // the shares have their placements
+	ran    ran                                      // what came of it
 }
 
 // share is a part of a launch's tasks: all of them, those of a capacity provider, or the one for a container instance that

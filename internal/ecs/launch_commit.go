@@ -100,7 +100,7 @@ func (s *Service) commit(tx *store.Tx, scope store.Scope, l *launch) (out ran, e
 		return out, errNothingPlaced
 	}
 	if l.also != nil {
-		return out, l.also(tx)
+		return out, l.also(tx, out.Tasks)
 	}
 	return out, nil
 }

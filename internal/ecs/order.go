@@ -30,6 +30,8 @@ type Order struct {
 	// Zones are how many tasks each availability zone has already: new ones go where there are fewest, as long as there is
 	// room and Strategy says nothing else. Nil: zones are not balanced.
 	Zones map[string]int
+	// Zone is the only zone that will do; empty: any.
+	Zone string
 	// Targets are what the tasks are to be registered as.
 	Targets []TaskTarget
 
@@ -57,9 +59,9 @@ type Launched struct {
 const maxOrdered = 50
 
 // LaunchFor places and commits tasks of a service in one transaction, at most 50: of a larger order the first ones, and the caller asks
-// again for what is missing. also runs in the transaction, as the store's Update has it; when it fails nothing is committed. When there is room for no task
+// again for what is missing. also runs in the transaction, as the store's Update has it, with the tasks' ids; when it fails nothing is committed. When there is room for no task
 // there is no transaction: Failures tell why. Other errors are those that RunTask answers.
-func (s *Service) LaunchFor(ctx context.Context, scope store.Scope, o Order, also func(*store.Tx) error) (Launched, error) {
+func (s *Service) LaunchFor(ctx context.Context, scope store.Scope, o Order, also func(tx *store.Tx, tasks []string) error) (Launched, error) {
 	l, err := s.launchFor(scope, &o)
 	if err != nil {
 		return Launched{}, err
@@ -104,6 +106,7 @@ func (s *Service) launchFor(scope store.Scope, o *Order) (*launch, error) {
 		t.Tags = append(t.Tags, api.Tag{Key: "aws:ecs:serviceName", Value: o.Service})
 	}
 	l.request.Group = t.placementGroup()
+	o.narrow(&l.request)
 	l.shares, err = s.sharesFor(scope, o)
 	return l, err
 }

@@ -61,7 +61,7 @@ func TestAnOrderTellsWhatFoundNoRoom(t *testing.T) {
 	if len(out.Tasks) != 2 || len(out.Failures) != 1 || out.Failures[0].Reason != "RESOURCE:MEMORY" {
 		t.Errorf("%+v", out)
 	}
-	out = got(w.LaunchFor(w.ctx, here, onInstances("job", 1), func(*store.Tx) error { return errors.New("there is nothing to commit") }))(w)
+	out = got(w.LaunchFor(w.ctx, here, onInstances("job", 1), func(*store.Tx, []string) error { return errors.New("there is nothing to commit") }))(w)
 	if len(out.Tasks) != 0 || len(out.Failures) != 1 {
 		t.Errorf("%+v", out)
 	}
@@ -74,13 +74,13 @@ func TestAnOrderIsCommittedWithWhatTheCallerWrites(t *testing.T) {
 	w.define(jobDefinition)
 	i := w.instance(1024, 200)
 	refused := errors.New("the service has changed")
-	if _, err := w.LaunchFor(w.ctx, here, onInstances("job", 2), func(*store.Tx) error { return refused }); !errors.Is(err, refused) {
+	if _, err := w.LaunchFor(w.ctx, here, onInstances("job", 2), func(*store.Tx, []string) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("%v", err)
 	}
 	if n := w.usedMemory(i.Machine); n != 0 {
 		t.Errorf("%d MiB are held for what was refused", n)
 	}
-	out := got(w.LaunchFor(w.ctx, here, onInstances("job", 2), func(tx *store.Tx) error {
+	out := got(w.LaunchFor(w.ctx, here, onInstances("job", 2), func(tx *store.Tx, _ []string) error {
 		return w.Clusters.Put(tx, here, "mark", &Cluster{Name: "mark", Status: clusterActive})
 	}))(w)
 	if _, ok := w.Clusters.Get(here, "mark"); len(out.Tasks) != 2 || !ok {

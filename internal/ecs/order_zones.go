@@ -10,7 +10,10 @@ import (
 
 // balance is how many tasks each zone has, where the order has zones balanced.
 func (o *Order) balance() map[string]int {
-	if len(o.Strategy) > 0 {
+	switch {
+	case o.Zone != "":
+		return map[string]int{o.Zone: 0}
+	case len(o.Strategy) > 0:
 		return nil
 	}
 	return o.Zones
@@ -23,7 +26,7 @@ func (p *placer) inZones(sh *share, r placement.Request, ids []string) []string 
 	if len(zones) == 0 {
 		zones = p.ledger.Zones(r.Pool)
 	}
-	if sh.zones == nil || len(zones) < 2 {
+	if sh.zones == nil || len(zones) < 2 && len(r.Zones) == 0 {
 		return ids
 	}
 	for zone, n := range parts(zones, sh.zones, len(ids)) {

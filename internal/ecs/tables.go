@@ -27,6 +27,7 @@ const (
 	TasksByStartedBy = "startedBy" // cluster/desiredStatus/startedBy
 	TasksByStatus    = "status"    // lastStatus
 	TasksByService   = "service"   // cluster/service, until it is STOPPED
+	TasksUncounted   = "uncounted" // cluster/service, from the first sign of an end that the scheduler didn't order until [Service.CountTx]
 	LiveByInstance   = "live"      // instance, while the task holds its share of the machine
 	taskCounts       = "count"     // see countKeys
 
@@ -91,6 +92,12 @@ func newTables(db *store.DB) Tables {
 			store.Index[Task]{Name: TasksByStatus, Keys: func(_ string, t *Task) []string { return []string{string(t.Status)} }},
 			store.Index[Task]{Name: TasksByService, Keys: func(_ string, t *Task) []string {
 				if t.Service == "" || t.Status == Stopped {
+					return nil
+				}
+				return []string{t.Cluster + "/" + t.Service}
+			}},
+			store.Index[Task]{Name: TasksUncounted, Keys: func(_ string, t *Task) []string {
+				if !t.uncounted() {
 					return nil
 				}
 				return []string{t.Cluster + "/" + t.Service}

@@ -58,6 +58,9 @@ type Task struct {
 	// ProtectedUntil is when the protection of a service's task ends; zero, or past: it has none.
 	ProtectedUntil time.Time `json:"protectedUntil,omitzero"`
 
+	// Counted says that the end of a service's task is in its service's count of failures, if it is one.
+	Counted bool `json:"counted,omitzero"`
+
 	// What follows is observed: agents' reports write it, and the task reconciler where no agent is left to report.
 	Status             Status       `json:"status"`
 	ConnectedAt        time.Time    `json:"connectedAt,omitzero"` // first report
