@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// end is one end of what the proxy carries: a connection to a client or to a target, and what has been read of it.
+//
+// Deadlines cost, so they are set ahead of need and moved only when they come near: a read wakes up now and then, and goes
+// on when its time is not over.
+type end struct {
+	conn net.Conn
+	tcp  *net.TCPConn    // nil: bytes do not go through the kernel alone
+	raw  syscall.RawConn // of tcp
+	look looker
+
+	buf  []byte
+	keep int // buf[:keep] is in use by those who parsed it
+	r, w int // buf[r:w] is read and not yet used
+
+	readBy, writeBy time.Time // the deadlines that are set
+}
+
+// tick is for how long a read waits before it looks around.
+const tick = time.Second
+
+var (
+	errIdle = errors.New("proxy: nothing came for the idle timeout")
+	errGone = errors.New("proxy: the client has closed its connection")
+)
+
+func (e *end) open(conn net.Conn) {
+	*e = end{conn: conn}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			e.tcp, e.raw = tcp, raw
+		}
+	}
+}
+
+// release hands the buffer back. Nothing in it may be in use.
+func (e *end) release() {
+	if e.buf != nil {
+		give(e.buf)
+		e.buf, e.keep, e.r, e.w = nil, 0, 0, 0
+	}
+}
+
+// room makes room for reading behind what is there. What is before keep stays where it is; so does the buffer, unless that
+// leaves no room.
+func (e *end) room() error {
+	if e.buf == nil {
+		e.buf = take(small)
+	}
+	if e.r == e.w {
+		e.r, e.w = e.keep, e.keep
+	}
+	if e.w < len(e.buf) {
+		return nil
+	}
+	if e.r > e.keep {
+		e.w = e.keep + copy(e.buf[e.keep:], e.buf[e.r:e.w])
+		e.r = e.keep
+		return nil
+	}
+	return e.reserve(len(e.buf) + 1)
+}
+
+// reserve makes the buffer that large. It may be another then.
+func (e *end) reserve(size int) error {
+	if len(e.buf) >= size {
+		return nil
+	}
+	bigger := take(size)
+	if bigger == nil {
+		return errTooLarge
+	}
+	if e.buf != nil {
+		copy(bigger, e.buf[:e.w])
+		give(e.buf)
+	}
+	e.buf = bigger
+	return nil
+}
+
+// more reads what comes next, waiting for at most idle. While it waits it looks, if there is a watched end, whether that is
+// still there: errGone when not.
+func (e *end) more(idle time.Duration, watched *end) error {
+	if err := e.room(); err != nil {
+		return err
+	}
+	n, err := e.read(e.buf[e.w:], idle, watched)
+	e.w += n
+	return err
+}
+
+// read reads into p as more does. It returns no error with bytes.
+func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
+	began := time.Now()
+	now, wait := began, min(idle, tick)
+	for {
+		if e.readBy.Sub(now) < wait/2 {
+			e.readBy = now.Add(wait)
+			if err := e.conn.SetReadDeadline(e.readBy); err != nil {
+				return 0, err
+			}
+		}
+		n, err := e.conn.Read(p)
+		if n > 0 {
+			return n, nil
+		}
+		if err == nil {
+			return 0, io.ErrNoProgress
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
+		now = time.Now()
+		left := idle - now.Sub(began)
+		if left <= 0 {
+			return 0, errIdle
+		}
+		if watched != nil && watched.gone() {
+			return 0, errGone
+		}
+		if wait = min(2*wait, left); watched != nil {
+			wait = min(wait, 4*tick)
+		}
+		e.readBy = time.Time{}
+	}
+}
+
+// write writes all of p. It gives up when nothing can be written for idle.
+func (e *end) write(p []byte, idle time.Duration) error {
+	for {
+		if now := time.Now(); e.writeBy.Sub(now) < idle {
+			e.writeBy = now.Add(idle + tick)
+			if err := e.conn.SetWriteDeadline(e.writeBy); err != nil {
+				return err
+			}
+		}
+		n, err := e.conn.Write(p)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || e.tcp == nil {
+			return err
+		}
+		p = p[n:]
+	}
+}
+
+// gone is whether the peer has closed its end, as far as can be seen without waiting.
+func (e *end) gone() bool { return e.tcp != nil && e.look.at(e.raw) == peerClosed }
+
+// quiet is whether the peer has neither closed nor said anything.
+func (e *end) quiet() bool { return e.tcp == nil || e.look.at(e.raw) == peerQuiet }
+
+// linger closes the connection so that what was written last arrives: unread bytes would have the kernel reset it. It
+// reads on, but not much and not for long.
+func (e *end) linger() {
+	type halfCloser interface{ CloseWrite() error }
+	if half, ok := e.conn.(halfCloser); ok && half.CloseWrite() == nil {
+		if e.buf == nil {
+			e.buf = take(small)
+		}
+		_ = e.conn.SetReadDeadline(time.Now().Add(2 * tick))
+		for read := 0; read < 1<<20; {
+			n, err := e.conn.Read(e.buf)
+			if err != nil {
+				break
+			}
+			read += n
+		}
+	}
+	_ = e.conn.Close()
+}
