@@ -77,6 +77,15 @@ func (b *body) whole() bool {
 	return b.kind == empty || b.kind == ofLength && b.left <= int64(b.from.w-b.from.r)
 }
 
+// content is what there is of a body that is whole.
+func (b *body) content() []byte { return b.from.buf[b.from.r : b.from.r+int(b.left)] }
+
+// skip takes what content returned.
+func (b *body) skip() {
+	b.from.r += int(b.left)
+	b.left = 0
+}
+
 // ended is whether all of it has been taken.
 func (b *body) ended() bool {
 	switch b.kind {

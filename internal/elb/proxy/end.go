@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -135,23 +136,25 @@ func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
 	}
 }
 
-// write writes all of p. It gives up when nothing can be written for idle.
+// write writes all of p. It gives up when nothing can be written for idle; the error is an errUnsent when nothing was at all.
 func (e *end) write(p []byte, idle time.Duration) error {
-	for {
+	for sent := 0; ; {
 		if now := time.Now(); e.writeBy.Sub(now) < idle {
 			e.writeBy = now.Add(idle + tick)
 			if err := e.conn.SetWriteDeadline(e.writeBy); err != nil {
 				return err
 			}
 		}
-		n, err := e.conn.Write(p)
+		n, err := e.conn.Write(p[sent:])
 		if err == nil {
 			return nil
+		}
+		if sent += n; sent == 0 {
+			return fmt.Errorf("%w: %w", errUnsent, err)
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || e.tcp == nil {
 			return err
 		}
-		p = p[n:]
 	}
 }
 
