@@ -59,16 +59,6 @@ func (h *head) get(k known) ([]byte, bool) {
 	return nil, false
 }
 
-// has is whether a list field, such as Connection, has the token.
-func (h *head) has(k known, token string) bool {
-	for i := range h.fields {
-		if h.fields[i].known == k && hasToken(h.value(&h.fields[i]), token) {
-			return true
-		}
-	}
-	return false
-}
-
 // hasToken is whether a comma separated list has the token, in any case.
 func hasToken(list []byte, token string) bool {
 	for len(list) > 0 {

@@ -3,13 +3,9 @@ package proxy
 import (
 	"crypto/tls"
 	"net"
-	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 )
-
-// handshakeTimeout bounds the time that a client takes for its part of the handshake.
-const handshakeTimeout = 10 * time.Second
 
 func serverTLS(s *balancer.TLSSettings, http2 bool) (*tls.Config, error) { return nil, nil }
 
