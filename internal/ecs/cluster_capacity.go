@@ -17,7 +17,7 @@ const maxClusterProviders = 20
 const attached = "UPDATE_COMPLETE"
 
 // PutClusterCapacityProviders puts the capacity providers and the default strategy of a cluster in the place of those that
-// it had. One by which tasks still run stays.
+// it had. One by which tasks still run, or that a service has in its strategy, stays.
 func (s *Service) PutClusterCapacityProviders(ctx context.Context, r *api.PutClusterCapacityProvidersRequest) (*api.PutClusterCapacityProvidersResponse, error) {
 	scope := scopeOf(ctx)
 	changed, err := s.changeCluster(ctx, scope, r.Cluster, func(tx *store.Tx, c *Cluster) error {
@@ -27,7 +27,7 @@ func (s *Service) PutClusterCapacityProviders(ctx context.Context, r *api.PutClu
 		}
 		for _, provider := range before {
 			removed := !slices.Contains(c.CapacityProviders, provider)
-			if removed && s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countActive+"/"+provider)) > 0 {
+			if removed && (s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countActive+"/"+provider)) > 0 || s.config.Services.Uses(scope, c.Name, provider)) {
 				return wire.Errorf(api.ResourceInUseException, "The specified capacity provider is in use and cannot be removed.")
 			}
 		}

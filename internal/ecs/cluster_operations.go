@@ -135,10 +135,18 @@ func (s *Service) occupied(scope store.Scope, name string) error {
 	case s.registeredInstances(scope, name) > 0:
 		return wire.Errorf(api.ClusterContainsContainerInstancesException,
 			"The Cluster cannot be deleted while Container Instances are active or draining.")
+	case s.services(scope, name) > 0:
+		return wire.Errorf(api.ClusterContainsServicesException, "The Cluster cannot be deleted while Services are active.")
 	case s.Tasks.Count(scope, taskCounts, clusterCount(name, countActive)) > 0:
 		return wire.Errorf(api.ClusterContainsTasksException, "The Cluster cannot be deleted while Tasks are active.")
 	}
 	return nil
+}
+
+// services is how many services a cluster has that are not INACTIVE.
+func (s *Service) services(scope store.Scope, cluster string) int {
+	counts := s.config.Services.Counts(scope, cluster)
+	return total(counts.Active) + total(counts.Draining)
 }
 
 // setClusterStatus moves a cluster from one status to another.
@@ -195,6 +203,7 @@ func (s *Service) describeCluster(scope store.Scope, c *Cluster, include ...api.
 		RegisteredContainerInstancesCount: int32(s.registeredInstances(scope, c.Name)),
 		RunningTasksCount:                 int32(s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countRunning))),
 		PendingTasksCount:                 int32(s.Tasks.Count(scope, taskCounts, clusterCount(c.Name, countPending))),
+		ActiveServicesCount:               int32(total(s.config.Services.Counts(scope, c.Name).Active)),
 		Statistics:                        []api.KeyValuePair{},
 		Tags:                              []api.Tag{},
 		Settings:                          []api.ClusterSetting{},
@@ -234,9 +243,13 @@ func (s *Service) clusterStatistics(scope store.Scope, name string) (out []api.K
 			out = append(out, api.KeyValuePair{Name: what + t.word + "TasksCount", Value: strconv.Itoa(n)})
 		}
 	}
-	for _, what := range []string{"active", "draining"} {
+	services := s.config.Services.Counts(scope, name)
+	for _, what := range []struct {
+		word string
+		n    map[api.LaunchType]int
+	}{{"active", services.Active}, {"draining", services.Draining}} {
 		for _, t := range types {
-			out = append(out, api.KeyValuePair{Name: what + t.word + "ServiceCount", Value: "0"})
+			out = append(out, api.KeyValuePair{Name: what.word + t.word + "ServiceCount", Value: strconv.Itoa(what.n[t.of])})
 		}
 	}
 	return out

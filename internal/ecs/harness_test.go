@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -208,4 +209,10 @@ func failure(t *testing.T, answer string) (code, message string) {
 		t.Fatalf("%v in %s", err, answer)
 	}
 	return e.Type, e.Message
+}
+
+// afterSweeps returns, in virtual time, when all that only time makes due is done.
+func (w *world) afterSweeps() {
+	time.Sleep(2 * sweepEvery)
+	synctest.Wait()
 }

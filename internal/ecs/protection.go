@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	api "github.com/berth-dev/berth/api/ecs"
@@ -24,9 +23,6 @@ const reasonNotOfService = "TASK_NOT_VALID"
 
 // Protected tells whether the task is protected from being scaled in or replaced.
 func (t *Task) Protected(now time.Time) bool { return now.Before(t.ProtectedUntil) }
-
-// ofService tells whether a service runs the task: RunTask gives nobody a group of that name.
-func (t *Task) ofService() bool { return strings.HasPrefix(t.Group, "service:") }
 
 // GetTaskProtection tells which of a cluster's tasks are protected, and until when.
 func (s *Service) GetTaskProtection(ctx context.Context, r *api.GetTaskProtectionRequest) (*api.GetTaskProtectionResponse, error) {
@@ -126,7 +122,7 @@ func unprotectable(arn string, task *Task) *api.Failure {
 	switch {
 	case task == nil:
 		return new(missing(arn))
-	case !task.ofService():
+	case task.Service == "":
 		return &api.Failure{Arn: arn, Reason: reasonNotOfService, Detail: "The task is not part of a service: only tasks of services can be protected."}
 	case task.Ending():
 		return &api.Failure{Arn: arn, Reason: reasonNotOfService, Detail: "The task is stopping or has stopped."}

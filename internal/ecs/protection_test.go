@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,9 @@ import (
 func (w *world) member(n int, group string) string {
 	w.t.Helper()
 	task := &Task{ID: fmt.Sprintf("%032x", n), Cluster: "default", Group: group, Status: Running, Version: 1}
+	if service, ok := strings.CutPrefix(group, "service:"); ok {
+		task.Service = service
+	}
 	w.ok(w.db.Update(w.ctx, func(tx *store.Tx) error { return w.Tasks.Create(tx, here, task.ID, task) }))
 	return task.ID
 }

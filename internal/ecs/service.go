@@ -64,6 +64,9 @@ func New(db *store.DB, network Network, config Config) *Service {
 	if config.Balancing == nil {
 		config.Balancing = noBalancing{}
 	}
+	if config.Services == nil {
+		config.Services = noServices{}
+	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -21,11 +21,20 @@ type Services interface {
 	Tagged(scope store.Scope, kind, path string) *Tagged
 }
 
+// noServices are the services of a cluster that has none.
+type noServices struct{}
+
+func (noServices) Counts(store.Scope, string) ServiceCounts   { return ServiceCounts{} }
+func (noServices) Known(store.Scope, string, string) bool     { return false }
+func (noServices) Uses(store.Scope, string, string) bool      { return false }
+func (noServices) Refer(store.Scope, Revision) bool           { return false }
+func (noServices) Tagged(store.Scope, string, string) *Tagged { return nil }
+
 // ServiceCounts are how many services are ACTIVE and DRAINING, by launch type: that of its revision, or of the capacity providers of its strategy.
 type ServiceCounts struct{ Active, Draining map[api.LaunchType]int }
 
-// Total is how many services the launch types have together.
-func Total(services map[api.LaunchType]int) (n int) {
+// total is how many services the launch types have together.
+func total(services map[api.LaunchType]int) (n int) {
 	for _, m := range services {
 		n += m
 	}

@@ -51,7 +51,7 @@ func without(tags []api.Tag, drop func(key string) bool) []api.Tag {
 	return slices.DeleteFunc(slices.Clone(tags), func(t api.Tag) bool { return drop(t.Key) })
 }
 
-// TagResource adds tags to a cluster, capacity provider, task definition, task or container instance.
+// TagResource adds tags to a cluster, capacity provider, task definition, task, container instance, service or task set.
 func (s *Service) TagResource(ctx context.Context, r *api.TagResourceRequest) (*api.TagResourceResponse, error) {
 	if err := validateTags(r.Tags); err != nil {
 		return nil, err
@@ -140,8 +140,13 @@ func (s *Service) tagged(ctx context.Context, scope store.Scope, resourceARN str
 			return tagged{}, resourceNotFound()
 		}
 		return taggedRow(s.TaskDefinitions, scope, revision.Key(), resourceNotFound(), func(d *TaskDefinition) *[]api.Tag { return &d.Tags })
-	case "service", "task-set", "service-deployment", "service-revision", "daemon", "daemon-task-definition":
-		return tagged{}, resourceNotFound() // there are none
+	case "service", "task-set":
+		if t := s.config.Services.Tagged(scope, kind, path); t != nil {
+			return tagged{t.Tags, t.Change}, nil
+		}
+		return tagged{}, resourceNotFound()
+	case "service-deployment", "service-revision", "daemon", "daemon-task-definition":
+		return tagged{}, resourceNotFound() // they have no tags, or are not there
 	}
 	return tagged{}, invalidParameter("Unsupported resource type: %s", kind)
 }

@@ -13,5 +13,5 @@ func (s *Service) registerTags(svc *wire.Service) {
 }
 
 var tagResourceNotes = []wire.Option{
-	wire.Note("resourceArn", "of a cluster, capacity provider, task definition, task or container instance"),
+	wire.Note("resourceArn", "of a cluster, capacity provider, task definition, task, container instance, service or task set"),
 }

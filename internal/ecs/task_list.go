@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"slices"
+	"strings"
 
 	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
@@ -21,7 +22,7 @@ func (s *Service) ListTasks(ctx context.Context, r *api.ListTasksRequest) (*api.
 	if err != nil {
 		return nil, err
 	}
-	p, err := pagingOf(r.NextToken, r.MaxResults, "tasks", cluster, string(f.desired), f.instance, r.Family, r.StartedBy, string(r.LaunchType))
+	p, err := pagingOf(r.NextToken, r.MaxResults, "tasks", cluster, string(f.desired), f.instance, r.Family, r.StartedBy, string(r.LaunchType), f.service)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +51,9 @@ func (s *Service) tasksPage(ctx context.Context, scope store.Scope, f taskFilter
 
 // taskFilter is what ListTasks lists. Empty members let everything pass.
 type taskFilter struct {
-	cluster, instance, family, startedBy string
-	desired                              api.DesiredStatus
-	launchType                           api.LaunchType
+	cluster, instance, family, startedBy, service string
+	desired                                       api.DesiredStatus
+	launchType                                    api.LaunchType
 }
 
 func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRequest) (f taskFilter, err error) {
@@ -67,8 +68,11 @@ func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRe
 		return f, invalidParameter("cannot specify startedBy with other arguments")
 	case r.ServiceName != "" && (r.Family != "" || r.ContainerInstance != ""):
 		return f, invalidParameter("cannot specify serviceName with other arguments")
-	case r.ServiceName != "":
-		return f, wire.Errorf(api.ServiceNotFoundException, "Service not found.")
+	}
+	if r.ServiceName != "" {
+		if f.service, err = s.serviceFrom(scope, cluster, r.ServiceName); err != nil {
+			return f, err
+		}
 	}
 	if r.ContainerInstance != "" {
 		if f.instance, err = instanceFrom(scope, cluster, r.ContainerInstance); err != nil {
@@ -79,6 +83,31 @@ func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRe
 		}
 	}
 	return f, nil
+}
+
+// serviceFrom reads the name or ARN of a service that must be, or have been, in the cluster.
+func (s *Service) serviceFrom(scope store.Scope, cluster, ref string) (string, error) {
+	kind, path, isARN, err := resource(scope, ref)
+	if err != nil {
+		return "", err
+	}
+	if !isARN {
+		kind, path = "service", ref
+	}
+	if kind != "service" {
+		return "", invalidParameter("Unsupported resource type: %s", kind)
+	}
+	of, name, qualified := strings.Cut(path, "/")
+	if !qualified {
+		of, name = cluster, path
+	}
+	if of != cluster {
+		return "", invalidParameter("Invalid identifier: Identifier is for cluster %s. Your cluster is %s", of, cluster)
+	}
+	if !s.config.Services.Known(scope, cluster, name) {
+		return "", wire.Errorf(api.ServiceNotFoundException, "Service not found.")
+	}
+	return name, nil
 }
 
 // indexed is a key of an index.
@@ -92,6 +121,9 @@ func (f *taskFilter) indexes() []indexed {
 	}
 	if f.startedBy != "" {
 		out = append(out, indexed{TasksByStartedBy, listKey(f.cluster, f.desired, f.startedBy)})
+	}
+	if f.service != "" && f.desired == api.DesiredStatusRunning {
+		out = append(out, indexed{TasksByService, f.cluster + "/" + f.service})
 	}
 	if f.family != "" {
 		out = append(out, indexed{TasksByFamily, listKey(f.cluster, f.desired, f.family)})
@@ -109,6 +141,8 @@ func (f *taskFilter) pastKey() string {
 		return pastKey(pastByInstance, f.instance)
 	case f.startedBy != "":
 		return pastKey(pastByStartedBy, f.cluster, f.startedBy)
+	case f.service != "":
+		return pastKey(pastByGroup, f.cluster, serviceGroup(f.service))
 	case f.family != "":
 		return pastKey(pastByFamily, f.cluster, f.family)
 	case f.launchType != "":
@@ -128,5 +162,5 @@ func (s *Service) narrowest(scope store.Scope, indexes []indexed) indexed {
 func (f *taskFilter) passes(t *Task) bool {
 	return t.Cluster == f.cluster && t.Desired() == f.desired &&
 		(f.instance == "" || t.Instance == f.instance) && (f.startedBy == "" || t.StartedBy == f.startedBy) &&
-		(f.family == "" || t.Definition.Family == f.family) && (f.launchType == "" || t.LaunchType == f.launchType)
+		(f.service == "" || t.Service == f.service) && (f.family == "" || t.Definition.Family == f.family) && (f.launchType == "" || t.LaunchType == f.launchType)
 }

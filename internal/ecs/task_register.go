@@ -14,9 +14,9 @@ func (s *Service) registerTasks(svc *wire.Service) {
 	wire.Handle(svc, api.StopTask, s.StopTask)
 	wire.Handle(svc, api.ExecuteCommand, s.ExecuteCommand, executeCommandNotes...)
 	wire.Handle(svc, api.DescribeTasks, s.DescribeTasks, describeTasksNotes...)
-	wire.Handle(svc, api.GetTaskProtection, s.GetTaskProtection, protectionNotes...)
+	wire.Handle(svc, api.GetTaskProtection, s.GetTaskProtection)
 	wire.Handle(svc, api.UpdateTaskProtection, s.UpdateTaskProtection, protectionNotes...)
-	wire.Handle(svc, api.ListTasks, s.ListTasks, slices.Concat(listTasksRefused, listTasksNotes)...)
+	wire.Handle(svc, api.ListTasks, s.ListTasks, listTasksRefused...)
 }
 
 // launchRefused is refused of RunTask and of StartTask.
@@ -46,7 +46,7 @@ var launchNotes = []wire.Option{
 }
 
 var runTaskNotes = []wire.Option{
-	wire.Note("capacityProviderStrategy", "FARGATE and FARGATE_SPOT are the same machines, and Spot is never interrupted; tasks that find no room are in failures, for no provider scales"),
+	wire.Note("capacityProviderStrategy", "FARGATE and FARGATE_SPOT are the same machines, and Spot is interrupted when `berth spot interrupt` says so; tasks that find no room are in failures, for no provider scales"),
 	wire.Note("networkConfiguration.awsvpcConfiguration.assignPublicIp", "the public address is one by which this machine reaches the task; tasks reach the Internet without one too"),
 	wire.Note("platformVersion", "1.3.0 is recorded and runs as 1.4.0"),
 }
@@ -59,10 +59,6 @@ var listTasksRefused = []wire.Option{
 	wire.Refuse("daemonName", "managed daemons are not there"),
 }
 
-var listTasksNotes = []wire.Option{
-	wire.Note("serviceName", "answers ServiceNotFoundException: there are no services"),
-}
-
 var protectionNotes = []wire.Option{
-	wire.Note("tasks", "only tasks of services can be protected, and there are no services: all others are failures, TASK_NOT_VALID, as on AWS"),
+	wire.Note("tasks", "a deployment that waits for protected tasks blocks nothing: their protection can be renewed (AWS: DEPLOYMENT_BLOCKED)"),
 }

@@ -68,8 +68,7 @@ func (d *deletions) changed(row store.Row[TaskDefinition]) bool {
 // sweep deletes what nothing refers to any more.
 func (d *deletions) sweep(ctx context.Context) {
 	for key := range d.waiting {
-		services := d.service.config.Services
-		if d.service.Tasks.Count(key.scope, taskCounts, definitionCount(key.revision)) > 0 || services != nil && services.Refer(key.scope, key.revision) {
+		if d.service.Tasks.Count(key.scope, taskCounts, definitionCount(key.revision)) > 0 || d.service.config.Services.Refer(key.scope, key.revision) {
 			continue
 		}
 		err := d.delete(ctx, key)

@@ -136,6 +136,7 @@ func New(config Config) *Server {
 	s.Wire.Handle(operator.PathWhy, ownersOnly(operator.WhyHandler(s)))
 	s.Wire.Handle(operator.PathAuthority, ownersOnly(operator.AuthorityHandler(s.authority)))
 	s.Wire.Handle(operator.PathUsage, ownersOnly(operator.UsageHandler(s)))
+	s.Wire.Handle(operator.PathInterrupt, ownersOnly(operator.InterruptHandler(s)))
 	if config.Operator != nil {
 		s.Wire.Open(operator.PathHealth, operator.HealthHandler(config.Operator))
 		handler := ownersOnly(operator.Handler(config.Operator))
