@@ -95,7 +95,7 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{config: config, usage: usage.NewBook()}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
-	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
+	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Services: services{s}, Logger: config.Log})
 	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{Logger: config.Log})
@@ -107,7 +107,7 @@ func New(config Config) *Server {
 	if key == nil {
 		key = seal.Draw()
 	}
-	s.ACM = acm.New(config.DB, acm.Config{Key: key, Log: config.Log})
+	s.ACM = acm.New(config.DB, acm.Config{Key: key, Users: certificates{s}, Log: config.Log})
 	s.Secrets = secrets.New(config.DB, secrets.Config{Key: key, Others: s.ACM.Sealed, GiveUp: config.GiveUpSecrets, Log: config.Log})
 	s.Dispatch = dispatch.New(dispatch.Config{
 		DB: config.DB, Tables: s.ECS.Tables, Observer: observer{s.ECS, config.DB, s.VPC}, Issuer: issuer{s.IAM}, Usage: s.usage,
