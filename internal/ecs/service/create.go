@@ -102,7 +102,7 @@ func (s *Scheduler) draftOf(ctx context.Context, scope store.Scope, cluster stri
 		Scheduling: cmp.Or(r.SchedulingStrategy, api.SchedulingStrategyReplica), Controller: api.DeploymentControllerTypeEcs,
 		Role: r.Role, Tags: r.Tags, Version: 1,
 		Settings: Settings{
-			Constraints: r.PlacementConstraints, Strategy: r.PlacementStrategy, Rebalancing: r.AvailabilityZoneRebalancing,
+			GraceSeconds: r.HealthCheckGracePeriodSeconds, Constraints: r.PlacementConstraints, Strategy: r.PlacementStrategy, Rebalancing: r.AvailabilityZoneRebalancing,
 			Executable: r.EnableExecuteCommand, ManagedTags: r.EnableECSManagedTags, PropagateTags: cmp.Or(r.PropagateTags, api.PropagateTagsNone),
 		},
 	}
@@ -110,7 +110,6 @@ func (s *Scheduler) draftOf(ctx context.Context, scope store.Scope, cluster stri
 		v.Controller = cmp.Or(r.DeploymentController.Type, v.Controller)
 	}
 	v.Settings.Configuration = configured(api.DeploymentConfiguration{}, r.DeploymentConfiguration, v.Scheduling)
-	v.Settings.graceOf(r.HealthCheckGracePeriodSeconds)
 	if err := ecs.ValidateTags(r.Tags); err != nil {
 		return d, err
 	}
@@ -153,13 +152,6 @@ func desired(v *Service, asked *int32) error {
 		return invalidParameter("The replica scheduling strategy requires a desired count for services. Specify a desired count and try again.")
 	}
 	return nil
-}
-
-// graceOf sets the health check grace period, if a request says one.
-func (s *Settings) graceOf(seconds *int32) {
-	if seconds != nil {
-		s.Grace, s.HasGrace = time.Duration(*seconds)*time.Second, true
-	}
 }
 
 // ofTaskSets refuses what the task sets of a service have, and not the service itself.

@@ -19,10 +19,8 @@ func (s *Scheduler) describe(scope store.Scope, v *Service, tags bool) api.Servi
 		PlacementConstraints: present(v.Settings.Constraints), PlacementStrategy: present(v.Settings.Strategy),
 		SchedulingStrategy: v.Scheduling, DeploymentController: &api.DeploymentController{Type: v.Controller},
 		EnableECSManagedTags: v.Settings.ManagedTags, PropagateTags: v.Settings.PropagateTags, EnableExecuteCommand: v.Settings.Executable,
-		AvailabilityZoneRebalancing: v.Settings.Rebalancing, ResourceManagementType: api.ResourceManagementTypeCustomer,
-	}
-	if v.Settings.HasGrace {
-		out.HealthCheckGracePeriodSeconds = new(int32(v.Settings.Grace.Seconds()))
+		HealthCheckGracePeriodSeconds: v.Settings.GraceSeconds,
+		AvailabilityZoneRebalancing:   v.Settings.Rebalancing, ResourceManagementType: api.ResourceManagementTypeCustomer,
 	}
 	if tags {
 		out.Tags = present(v.Tags)

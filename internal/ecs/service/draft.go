@@ -128,7 +128,7 @@ func checkScheduling(v *Service) error {
 	switch {
 	case n < 0 || n > maxDesired:
 		return invalidParameter("desiredCount must be between 0 and %d, but was %d.", maxDesired, n)
-	case v.Settings.Grace < 0:
+	case v.Settings.Grace() < 0:
 		return invalidParameter("healthCheckGracePeriodSeconds must not be negative.")
 	case v.Scheduling != api.SchedulingStrategyDaemon:
 		return nil

@@ -55,12 +55,19 @@ type Settings struct {
 	Configuration api.DeploymentConfiguration     `json:"configuration"`
 	Constraints   []api.PlacementConstraint       `json:"constraints,omitzero"`
 	Strategy      []api.PlacementStrategy         `json:"strategy,omitzero"`
-	Grace         time.Duration                   `json:"grace,omitzero"` // healthCheckGracePeriodSeconds
-	HasGrace      bool                            `json:"hasGrace,omitzero"`
+	GraceSeconds  *int32                          `json:"graceSeconds,omitzero"` // healthCheckGracePeriodSeconds; nil: not set, which is 0
 	Rebalancing   api.AvailabilityZoneRebalancing `json:"rebalancing"`
 	Executable    bool                            `json:"executable,omitzero"`
 	ManagedTags   bool                            `json:"managedTags,omitzero"`
 	PropagateTags api.PropagateTags               `json:"propagateTags"`
+}
+
+// Grace is how long the health checks of a new task say nothing.
+func (s *Settings) Grace() time.Duration {
+	if s.GraceSeconds == nil {
+		return 0
+	}
+	return time.Duration(*s.GraceSeconds) * time.Second
 }
 
 // Rollout is one revision's share of a service's tasks.

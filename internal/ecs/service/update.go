@@ -82,7 +82,7 @@ func (s *Scheduler) changed(ctx context.Context, scope store.Scope, was *Service
 	set.Constraints, set.Strategy = either(r.PlacementConstraints, set.Constraints), either(r.PlacementStrategy, set.Strategy)
 	set.Rebalancing = cmp.Or(r.AvailabilityZoneRebalancing, set.Rebalancing)
 	set.PropagateTags = cmp.Or(r.PropagateTags, set.PropagateTags)
-	set.graceOf(r.HealthCheckGracePeriodSeconds)
+	set.GraceSeconds = cmp.Or(r.HealthCheckGracePeriodSeconds, set.GraceSeconds)
 	if r.EnableExecuteCommand != nil {
 		set.Executable = *r.EnableExecuteCommand
 	}
