@@ -34,6 +34,7 @@ type devOptions struct {
 	strict    bool
 	keepTasks bool
 	detach    bool
+	noHosts   bool
 	verbose   bool
 	images    imageOptions
 	efs       efsFlag
@@ -72,6 +73,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVar(&o.strict, "strict-capacity", false, "reserve the CPU of Fargate tasks, however small this machine is")
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
+	f.BoolVar(&o.noHosts, "no-hosts", false, "leave /etc/hosts alone where load balancers' names need it to be found")
 	o.images.flags(f)
 	f.Var(&o.efs, "efs", "`ID`=DIRECTORY or ID=nfs://HOST/EXPORT that stands for a file system of EFS, such as fs-0123=/srv/shared; repeatable")
 	f.StringVar(&o.secretsKey, "secrets-key", "", "`FILE` with the key that secrets are encrypted with, a Tink keyset; secrets-key in the data directory by default")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/agent/engine/fake"
 	"github.com/berth-dev/berth/internal/docker"
+	"github.com/berth-dev/berth/internal/elb/node"
 )
 
 // What runs containers.
@@ -46,7 +47,7 @@ func (m *machine) openEngine(ctx context.Context) error {
 	case engineDocker:
 		return m.openDocker(ctx)
 	}
-	m.engine, m.network = watchPulls(fake.NewMachine().Engine(), m.disk.Room), fake.NewNetwork()
+	m.engine, m.network, m.ground = watchPulls(fake.NewMachine().Engine(), m.disk.Room), fake.NewNetwork(), node.Nowhere{}
 	m.closeLater(m.engine.Close)
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/berth-dev/berth/internal/agent/task"
 	"github.com/berth-dev/berth/internal/disk"
 	"github.com/berth-dev/berth/internal/ecs/history"
+	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/node"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/logs/journal"
@@ -47,6 +49,8 @@ type machine struct {
 	// engineText says what runs containers.
 	engineText string
 	network    task.Network
+	ground     balancer.Ground
+	balancing  *node.Node
 	closers    []func() error // in reverse order of opening
 
 	resetting sync.Mutex // one reset at a time
@@ -90,13 +94,16 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	if err := errors.Join(stateErr, engineErr); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	if err := m.openBalancing(); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	asked, err := unsupported.Open(in.Path("unsupported.json"), time.Now())
 	if err != nil {
 		log.Warn("the record of what is not done begins anew", "error", err)
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, SecretsKey: secretsKey, GiveUpSecrets: o.giveUpSecrets, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Room: m.disk.Room, Unsupported: asked, Log: log,
+		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Balancing: m.balancing, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil
 }

@@ -38,7 +38,7 @@ func (m *machine) openNative(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the network: %w", err)
 	}
-	m.network = net
+	m.network, m.ground = net, ground{net}
 	m.closeLater(net.Close)
 	return nil
 }
@@ -65,5 +65,6 @@ func cleanKernel(ctx context.Context, in *instance.Instance, log *slog.Logger) e
 	return errors.Join(
 		native.Clean(ctx, in.ID, in.RunDir()),
 		network.Clean(ctx, network.Config{Instance: in.ID, RunDir: in.RunDir(), Log: log}),
+		hostsFile(in).Set(nil),
 	)
 }

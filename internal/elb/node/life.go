@@ -43,6 +43,7 @@ type life struct {
 	want  *balancer.Balancer // nil: it is to be removed
 	state balancer.Standing
 	shown []balancer.Published
+	ports map[uint16]uint16 // of this machine, by the load balancer's
 
 	// Of the goroutine alone; at is read by others.
 	stood     map[netip.Addr]stood
@@ -101,6 +102,13 @@ func (l *life) published() []balancer.Published {
 	return l.shown
 }
 
+// publishedAt is the port of this machine at which a port of the load balancer is published; 0: it is not.
+func (l *life) publishedAt(port uint16) uint16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ports[port]
+}
+
 func (l *life) run() {
 	defer close(l.ended)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -116,6 +124,7 @@ func (l *life) run() {
 	for {
 		b := l.wanted()
 		err := l.make(ctx, b)
+		l.node.nameOnHost()
 		if err == nil && b == nil {
 			l.closing.Wait()
 			return
@@ -151,15 +160,16 @@ func (l *life) make(ctx context.Context, b *balancer.Balancer) error {
 	if b == nil {
 		b = &balancer.Balancer{ARN: l.arn}
 	}
+	var errs []error
 	for arn, has := range l.listening {
 		if wanted := listenerOf(b, arn); wanted == nil || !has.like(wanted) {
 			l.drop(arn, grace)
 		} else {
-			has.update(b, wanted)
+			errs = append(errs, has.update(b, wanted))
 		}
 	}
 	l.use(b)
-	errs := []error{l.leave(ctx, b), l.stand(ctx, b)}
+	errs = append(errs, l.leave(ctx, b), l.stand(ctx, b))
 	l.use(b)
 	for i := range b.Listeners {
 		errs = append(errs, l.listen(ctx, b, &b.Listeners[i]))
@@ -249,7 +259,6 @@ func (l *life) name(b *balancer.Balancer) error {
 	if len(addrs) > 0 && b.DNSName != "" {
 		l.named[stoodName{b.VPC, b.DNSName}] = true
 		errs = append(errs, l.node.config.Ground.Name(b.VPC, b.DNSName, addrs))
-		l.node.nameOnHost()
 	}
 	return errors.Join(errs...)
 }
@@ -257,14 +266,16 @@ func (l *life) name(b *balancer.Balancer) error {
 // tell notes how far it has come.
 func (l *life) tell(b *balancer.Balancer, err error) {
 	var shown []balancer.Published
+	ports := map[uint16]uint16{}
 	for _, wanted := range b.Listeners {
 		if has := l.listening[wanted.ARN]; has != nil {
 			shown = append(shown, has.published)
+			ports[has.port] = has.host
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = shown
+	l.shown, l.ports = shown, ports
 	switch {
 	case err == nil:
 		l.state = balancer.Standing{Code: balancer.Active}

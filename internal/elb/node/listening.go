@@ -25,6 +25,7 @@ type listening struct {
 	sockets   map[netip.Addr]sockets
 	serving   sync.WaitGroup
 	published balancer.Published
+	host      uint16 // the port of this machine
 	withdraw  func() // nil: it is not published
 }
 
@@ -59,16 +60,20 @@ func (g *listening) like(wanted *balancer.Listener) bool {
 	return g.port == wanted.Port && g.protocol == wanted.Protocol
 }
 
-func (g *listening) update(b *balancer.Balancer, l *balancer.Listener) {
+func (g *listening) update(b *balancer.Balancer, l *balancer.Listener) error {
 	g.settings.Store(&settings{b, l})
-	g.server.Update(b, l)
+	return g.server.Update(b, l)
 }
 
 // listen makes a listener listen everywhere.
 func (l *life) listen(ctx context.Context, b *balancer.Balancer, wanted *balancer.Listener) error {
 	g := l.listening[wanted.ARN]
 	if g == nil {
-		g = &listening{server: l.node.config.Serve(b, wanted, l.node), port: wanted.Port, protocol: wanted.Protocol, sockets: map[netip.Addr]sockets{}}
+		server, err := l.node.config.Serve(b, wanted, l.node, l.publishedAt)
+		if err != nil {
+			return err
+		}
+		g = &listening{server: server, port: wanted.Port, protocol: wanted.Protocol, sockets: map[netip.Addr]sockets{}}
 		g.settings.Store(&settings{b, wanted})
 		l.listening[wanted.ARN] = g
 	}
@@ -113,7 +118,7 @@ func (g *listening) listenAt(ctx context.Context, ground balancer.Ground, vpc st
 		g.serving.Go(func() { _ = g.server.Serve(s.listener, at) }) // ends with the listener
 	}
 	if s.packets != nil {
-		g.serving.Go(func() { _ = g.server.ServePackets(s.packets, at) })
+		g.serving.Go(func() { _ = g.server.ServePacket(s.packets, at) })
 	}
 	return nil
 }
@@ -133,7 +138,10 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 			answers: func(host string) int { s := g.settings.Load(); return answers(s.balancer, s.listener, host) },
 			serve:   func(conn net.Conn) { l.serve(g, conn) },
 		}
-		leave, err := l.node.fronts.share(encrypted, g.port, has, func(port uint16) string { return urlOf(b, g.protocol, port) })
+		leave, err := l.node.fronts.share(encrypted, g.port, has, func(port uint16) string {
+			g.host = port
+			return urlOf(b, g.protocol, port)
+		})
 		if err != nil {
 			return err
 		}
@@ -148,13 +156,13 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 		g.serving.Go(func() { acceptEach(listener, func(conn net.Conn) { l.serve(g, conn) }) })
 	}
 	for _, packet := range packets {
-		g.serving.Go(func() { l.servePackets(g, packet) })
+		g.serving.Go(func() { l.servePacket(g, packet) })
 	}
 	g.withdraw = func() {
 		closeAll(listeners)
 		closeAll(packets)
 	}
-	g.published.URL = urlOf(b, g.protocol, port)
+	g.host, g.published.URL = port, urlOf(b, g.protocol, port)
 	return nil
 }
 
@@ -168,13 +176,13 @@ func (l *life) serve(g *listening, conn net.Conn) {
 	g.server.ServeConn(conn, at[int(l.turns.Add(1))%len(at)])
 }
 
-// servePackets serves a socket of the host as if it were at the load balancer's first address.
-func (l *life) servePackets(g *listening, conn net.PacketConn) {
+// servePacket serves a socket of the host as if it were at the load balancer's first address.
+func (l *life) servePacket(g *listening, conn net.PacketConn) {
 	var at balancer.Address
 	if here := *l.at.Load(); len(here) > 0 {
 		at = here[0]
 	}
-	_ = g.server.ServePackets(conn, at) // ends with the socket
+	_ = g.server.ServePacket(conn, at) // ends with the socket
 }
 
 // drop ends a listener: nothing new is taken, and what is under way may go on for a while, beside everything else.

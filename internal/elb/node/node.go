@@ -43,6 +43,8 @@ type Node struct {
 	lives  map[string]*life // load balancers, by ARN
 	ending sync.WaitGroup   // of load balancers that were removed
 	closed bool
+
+	naming sync.Mutex // one change of the names that the machine knows at a time
 }
 
 // New makes a node that holds nothing yet.
@@ -87,7 +89,6 @@ func (n *Node) RemoveBalancer(arn string) {
 			<-l.ended
 		}()
 	}
-	n.nameOnHost()
 }
 
 // SetGroup has a target group be as described from now on.
@@ -137,18 +138,23 @@ func (n *Node) nameOnHost() {
 	if n.config.Hosts == nil {
 		return
 	}
+	n.naming.Lock()
+	defer n.naming.Unlock()
+	if err := n.config.Hosts.Set(n.names()); err != nil {
+		n.log.Warn("this machine's programs may not find load balancers by their names", "error", err)
+	}
+}
+
+func (n *Node) names() (names []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var names []string
 	for _, l := range n.lives {
 		if b := l.wanted(); b != nil {
 			names = append(names, b.DNSName)
 		}
 	}
 	slices.Sort(names)
-	if err := n.config.Hosts.Set(names); err != nil {
-		n.log.Warn("this machine's programs may not find load balancers by their names", "error", err)
-	}
+	return names
 }
 
 // Close ends everything, and waits for it. What stands on the ground stays there: it is made again by the next start.

@@ -107,21 +107,21 @@ type hello struct {
 	text   string
 }
 
-func serveHello(b *balancer.Balancer, l *balancer.Listener, _ Groups) Server {
+func serveHello(b *balancer.Balancer, l *balancer.Listener, _ Groups, _ func(uint16) uint16) (Server, error) {
 	h := &hello{}
 	h.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		io.WriteString(w, h.text)
 	})}
-	h.Update(b, l)
-	return h
+	return h, h.Update(b, l)
 }
 
-func (h *hello) Update(b *balancer.Balancer, l *balancer.Listener) {
+func (h *hello) Update(b *balancer.Balancer, l *balancer.Listener) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.text = fmt.Sprintf("%s %s", b.Name, l.Rules[len(l.Rules)-1].Action.Fixed.Body)
+	return nil
 }
 
 func (h *hello) Serve(l net.Listener, _ balancer.Address) error { return h.server.Serve(l) }
@@ -130,7 +130,7 @@ func (h *hello) ServeConn(conn net.Conn, _ balancer.Address) {
 	_ = h.server.Serve(&single{conn: conn})
 }
 
-func (h *hello) ServePackets(conn net.PacketConn, _ balancer.Address) error {
+func (h *hello) ServePacket(conn net.PacketConn, _ balancer.Address) error {
 	buf := make([]byte, 64)
 	for {
 		n, from, err := conn.ReadFrom(buf)

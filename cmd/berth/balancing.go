@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/node"
+	"github.com/berth-dev/berth/internal/hostsfile"
+	"github.com/berth-dev/berth/internal/instance"
+)
+
+// loopback are the addresses at which load balancers are published.
+var loopback = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")}
+
+// openBalancing makes the data path of load balancers, on the ground that the engine has.
+func (m *machine) openBalancing() error {
+	key, err := stickyKey(m.in.Path("sticky-key"))
+	if err != nil {
+		return err
+	}
+	config := node.Config{Ground: m.ground, Serve: node.Protocols{Key: key}.Serve, Loopback: loopback, Log: m.log}
+	if !m.o.noHosts && os.Getuid() == 0 {
+		names := &hostNames{file: hostsFile(m.in)}
+		config.Hosts = names
+		m.closeLater(names.close)
+	}
+	m.balancing = node.New(config)
+	m.closeLater(m.balancing.Close)
+	return nil
+}
+
+// stickyKey is the key of the cookies by which clients stay with their targets. It lies in a file, so that they do after a
+// restart.
+func stickyKey(path string) ([]byte, error) {
+	const size = 32
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == size {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the key of sticky clients: %w", err)
+	}
+	key = make([]byte, size)
+	_, _ = rand.Read(key) // never fails
+	return key, instance.WriteFile(path, key, 0o600)
+}
+
+// networks are the agent's, as load balancers need them.
+type networks interface {
+	Stand(ctx context.Context, at network.BalancerNet) error
+	Leave(ctx context.Context, at network.BalancerNet) error
+	Listen(ctx context.Context, vpc string, at netip.AddrPort) (net.Listener, error)
+	ListenPacket(ctx context.Context, vpc string, at netip.AddrPort) (net.PacketConn, error)
+	Dial(ctx context.Context, network, vpc string, from netip.Addr, to netip.AddrPort) (net.Conn, error)
+	Name(vpc, name string, addrs []netip.Addr) error
+	Forget(vpc, name string) error
+}
+
+// ground is that of load balancers: the networks of this machine's tasks, and the machine itself.
+type ground struct{ networks }
+
+// Stand makes an address of the load balancer be there.
+func (g ground) Stand(ctx context.Context, vpc string, at balancer.Address) error {
+	return g.networks.Stand(ctx, placeOf(vpc, at))
+}
+
+// Leave undoes Stand.
+func (g ground) Leave(ctx context.Context, vpc string, at balancer.Address) error {
+	return g.networks.Leave(ctx, placeOf(vpc, at))
+}
+
+func placeOf(vpc string, at balancer.Address) network.BalancerNet {
+	return network.BalancerNet{VPC: vpc, VPCCIDR: at.VPCCIDR, SubnetCIDR: at.CIDR, Gateway: at.Gateway, Address: at.IP}
+}
+
+// DialInstance connects to a port of this machine, which is all the instances that there are: containers publish theirs on it.
+func (g ground) DialInstance(ctx context.Context, network, _ string, port uint16) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+}
+
+// hostNames has this machine's programs find load balancers by their names, where its resolver does not know by itself that
+// all below localhost is this machine.
+type hostNames struct {
+	file hostsfile.File
+
+	mu     sync.Mutex
+	asked  bool // whether it knows
+	needed bool
+}
+
+func hostsFile(in *instance.Instance) hostsfile.File {
+	return hostsfile.File{Path: "/etc/hosts", Instance: in.ID}
+}
+
+// Set has the names be found.
+func (h *hostNames) Set(names []string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(names) > 0 && !h.asked {
+		h.asked, h.needed = true, !found("berth-"+h.file.Instance+".elb.localhost")
+	}
+	if !h.needed {
+		names = nil
+	}
+	return h.file.Set(names)
+}
+
+func (h *hostNames) close() error { return h.Set(nil) }
+
+// findTime bounds how long the machine's resolver may look for a name.
+const findTime = 5 * time.Second
+
+// found tells whether this machine's programs find a name. Where none can be asked, it is taken for not found.
+func found(name string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), findTime)
+	defer cancel()
+	return exec.CommandContext(ctx, "getent", "ahosts", name).Run() == nil
+}
