@@ -32,6 +32,8 @@ func Decide(s Service, w World) Plan {
 // strategy scales the rollouts as the deployment strategy says.
 func (p *pass) strategy() {
 	switch p.s.Strategy {
+	case api.DeploymentStrategyBlueGreen, api.DeploymentStrategyLinear, api.DeploymentStrategyCanary:
+		p.shifting()
 	default:
 		p.rolling()
 	}
@@ -65,6 +67,7 @@ func newPass(s Service, w World) *pass {
 	s.Told = maps.Clone(s.Told)
 	if s.Deployment != nil {
 		s.Deployment = new(*s.Deployment)
+		s.Deployment.Calls = slices.Clone(s.Deployment.Calls)
 	}
 	p := &pass{s: s, w: w, tasks: make([]task, len(w.Tasks))}
 	for i := range w.Tasks {

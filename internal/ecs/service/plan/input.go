@@ -19,6 +19,7 @@ type Service struct {
 	Strategy         api.DeploymentStrategy
 	Breaker          Breaker
 	Early            Early
+	Shift            Shift // of the strategies that shift the traffic
 
 	Rollouts   []Rollout // the newest first
 	Deployment *Deployment
@@ -39,6 +40,11 @@ type Rollout struct {
 	Desired              int
 	Providers            []Provider // none: its tasks are run by launch type
 	Targets              bool       // its tasks are registered with target groups
+	// Alternate says that those are the alternate ones. Share is its share of the production traffic, of All, and Test that it
+	// has the test traffic. A rolling update knows none of the three.
+	Alternate bool
+	Share     int
+	Test      bool
 
 	Failures int // of its tasks since it began
 	Row      int // since one became healthy
@@ -61,11 +67,13 @@ type Provider struct {
 type Deployment struct {
 	ID         string
 	Rollout    string // id of the target's
+	Source     string // id of the one that the traffic is shifted from
 	Status     api.ServiceDeploymentStatus
 	Reason     string // of the status
 	Stage      api.ServiceDeploymentLifecycleStage
-	StageAt    time.Time
-	Step       int
+	StageAt    time.Time // when the stage, or its last step, began
+	Step       int       // of the traffic's shift: how many were made
+	Calls      []Call
 	StartedAt  time.Time
 	FinishedAt time.Time
 	StoppedAt  time.Time

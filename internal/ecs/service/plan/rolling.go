@@ -1,12 +1,32 @@
 package plan
 
+import "slices"
+
 // rolling is the rolling update: one pool, in which the tasks of the primary rollout replace all others.
 func (p *pass) rolling() {
+	p.follow()
 	o := &pool{rollout: p.primary(), desired: p.s.Desired, tasks: p.all()}
 	o.minimum, o.maximum = p.bounds(p.s.Desired)
 	p.balance(o)
 	p.scale(o)
 	p.share(p.s.Desired)
+}
+
+// follow has the primary rollout take the target groups of those that it replaces: only other strategies have it take the others.
+func (p *pass) follow() {
+	primary := p.primary()
+	for i := range p.s.Rollouts {
+		r := &p.s.Rollouts[i]
+		r.Share, r.Test = 0, false
+		if r != primary && !p.populated(primary) {
+			primary.Alternate = r.Alternate
+		}
+	}
+}
+
+// populated tells whether a rollout has tasks.
+func (p *pass) populated(r *Rollout) bool {
+	return slices.ContainsFunc(p.tasks, func(t task) bool { return t.Rollout == r.ID && t.Phase != Gone })
 }
 
 func (p *pass) all() []*task {

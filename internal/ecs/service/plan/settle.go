@@ -43,7 +43,7 @@ func (p *pass) allReady() bool {
 	return true
 }
 
-// forgetRollouts drops those that are not primary and have no task left.
+// forgetRollouts drops those that are not primary, have no task left and are to have none.
 func (p *pass) forgetRollouts() {
 	present := map[string]bool{}
 	for i := range p.tasks {
@@ -53,7 +53,7 @@ func (p *pass) forgetRollouts() {
 	}
 	var kept []Rollout
 	for _, r := range p.s.Rollouts {
-		if r.Primary || present[r.ID] {
+		if r.Primary || present[r.ID] || p.needed(&r) {
 			kept = append(kept, r)
 		}
 	}
