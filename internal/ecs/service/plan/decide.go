@@ -16,6 +16,8 @@ func Decide(s Service, w World) Plan {
 	switch {
 	case p.s.Deleted:
 		p.leave()
+	case p.s.External:
+		p.sets()
 	case p.primary() == nil:
 	case p.watch():
 	case p.s.Daemon:

@@ -12,6 +12,8 @@ type Service struct {
 	Desired int  // REPLICA's desired count
 	Daemon  bool // DAEMON: a task on each instance
 	Deleted bool // DRAINING: all tasks go, protected or not
+	// External: others deploy. The rollouts are its task sets, each with a desired count of its own, and none is primary.
+	External bool
 
 	Minimum, Maximum int // percent of the desired count: healthy at least, in all at most
 	Grace            time.Duration
@@ -55,6 +57,8 @@ type Rollout struct {
 	WaveAt        time.Time
 	NoStartBefore time.Time // the end of the back-off
 	Ran           bool      // one of its tasks has been RUNNING
+	// Stable says of a task set that it has what it should have.
+	Stable bool
 }
 
 // Provider is a part of a capacity provider strategy.

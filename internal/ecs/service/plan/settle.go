@@ -19,7 +19,12 @@ func (p *pass) settle() {
 	if r.State == api.DeploymentRolloutStateInProgress && (done || p.early(r)) {
 		p.complete(r)
 	}
-	if !done || r.State != api.DeploymentRolloutStateCompleted {
+	p.rest(done && r.State == api.DeploymentRolloutStateCompleted)
+}
+
+// rest tells that the service has reached a steady state, and tells it again from time to time.
+func (p *pass) rest(done bool) {
+	if !done {
 		p.s.SteadyAt = time.Time{}
 		return
 	}

@@ -86,8 +86,8 @@ func (p *pass) shifting() {
 		p.test(target)
 		p.advance(d, target, nil)
 	case target.State == api.DeploymentRolloutStateFailed: // and nobody asked to go back: all stays as it is
-		p.keep(serving)
-		p.keep(target)
+		p.keep(serving, p.s.Desired)
+		p.keep(target, p.s.Desired)
 	case d == nil || d.Rollback != nil || target.State == api.DeploymentRolloutStateCompleted:
 		p.back(target, serving)
 	default:
@@ -143,10 +143,10 @@ func (p *pass) needed(r *Rollout) bool {
 // that is rolled back, or that another has cut off.
 func (p *pass) back(target, serving *Rollout) {
 	p.turn(target, serving)
-	p.keep(target)
+	p.keep(target, p.s.Desired)
 	minimum, _ := p.bounds(p.s.Desired)
 	if p.healthyOf(target) < min(max(minimum, 1), p.s.Desired) || p.shared(target) {
-		p.keep(serving)
+		p.keep(serving, p.s.Desired)
 		p.end(target, serving)
 		p.lacking = true
 		return
@@ -197,10 +197,10 @@ func (p *pass) shared(r *Rollout) bool {
 	return false
 }
 
-// keep is the pool of one rollout that is to have the desired count.
-func (p *pass) keep(r *Rollout) {
-	o := &pool{rollout: r, desired: p.s.Desired}
-	o.minimum, o.maximum = p.bounds(p.s.Desired)
+// keep is the pool of one rollout.
+func (p *pass) keep(r *Rollout, desired int) {
+	o := &pool{rollout: r, desired: desired}
+	o.minimum, o.maximum = p.bounds(desired)
 	for i := range p.tasks {
 		if t := &p.tasks[i]; t.Rollout == r.ID {
 			t.stale = p.w.Instances[t.Instance].Draining
@@ -209,7 +209,7 @@ func (p *pass) keep(r *Rollout) {
 	}
 	p.balance(o)
 	p.scale(o)
-	p.want(r, p.s.Desired)
+	p.want(r, desired)
 }
 
 // end is the pool of all rollouts but some: their tasks go. It tells whether none is left.

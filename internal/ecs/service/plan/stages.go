@@ -34,7 +34,7 @@ var (
 // there is none. Without a deployment, or after it, there is nothing to do but to keep the target.
 func (p *pass) advance(d *Deployment, target, serving *Rollout) {
 	if d == nil || !d.FinishedAt.IsZero() || d.Rollback != nil || target.State != api.DeploymentRolloutStateInProgress {
-		p.keep(target)
+		p.keep(target, p.s.Desired)
 		p.end(target)
 		return
 	}
@@ -75,10 +75,10 @@ func (p *pass) populate(at int, target, serving *Rollout) (gone bool) {
 	kept := []*Rollout{target}
 	if serving != nil && at < cleanUp {
 		kept = append(kept, serving)
-		p.keep(serving)
+		p.keep(serving, p.s.Desired)
 	}
 	if at >= scaleUp {
-		p.keep(target)
+		p.keep(target, p.s.Desired)
 	} else {
 		p.want(target, 0)
 	}
