@@ -2,7 +2,6 @@ package stream
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -35,10 +34,7 @@ type pair struct {
 func (p *pair) pass(dst, src net.Conn) {
 	for {
 		_ = src.SetReadDeadline(time.Now().Add(p.idle / 4))
-		n, err := transfer(dst, src)
-		if n > 0 {
-			p.touch()
-		}
+		err := transfer(dst, src, p.touch)
 		if errors.Is(err, os.ErrDeadlineExceeded) && !p.tired() {
 			continue
 		}
@@ -68,20 +64,6 @@ func (p *pair) tired() bool {
 		return false
 	}
 	return true
-}
-
-// buffers are for connections that have to pass through Berth's memory: those that it decrypts.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// transfer copies until the end of src, an error, or src's deadline. Between sockets the bytes don't leave the kernel.
-func transfer(dst, src net.Conn) (int64, error) {
-	to, plain := dst.(*net.TCPConn)
-	if from, too := src.(*net.TCPConn); plain && too {
-		return to.ReadFrom(from)
-	}
-	buffer := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buffer)
-	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buffer[:])
 }
 
 // closeWrite tells the other side that nothing more comes.

@@ -3,10 +3,12 @@ package stream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,6 +149,33 @@ func dial(t *testing.T, network, at string) net.Conn {
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	return c
+}
+
+// outcomeAt is how a new connection ends that sends nothing.
+func outcomeAt(t *testing.T, at string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", at)
+	if errors.Is(err, syscall.ECONNRESET) { // it was before Dial was done
+		return "reset"
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return outcome(c)
+}
+
+// outcome is how a connection ends for its client: with what it read, or "reset".
+func outcome(c net.Conn) string {
+	got, err := io.ReadAll(c)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return "reset"
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return string(got)
 }
 
 func TestBytesPassBothWaysAndEndsArePassedOnAlone(t *testing.T) {
