@@ -5,8 +5,8 @@
 // balancer), and hands what has changed to a Plane, which is package node; the Plane says how the targets are.
 //
 // `berth dev` and `berth server` register its operations with the wire server. The ECS service registers and deregisters
-// tasks inside its own transactions (Register, Deregister, Drained); the service scheduler asks for health and shifts
-// traffic (Group, Health, Watch, RuleGroups, SetWeights).
+// tasks inside its own transactions (RegisterTarget, DeregisterTarget, Drained); the service scheduler asks for health and
+// shifts traffic (Group, Health, Watch, RuleGroups, SetWeights).
 package elb
 
 import (
@@ -24,7 +24,7 @@ type Service struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	drained watchers[Registration]
+	drained bell
 	changed watchers[groupKey]
 }
 
@@ -36,8 +36,10 @@ type Config struct {
 	Plane        Plane
 	// DrainIdle ends the draining of a target once it has no connection. AWS waits for the whole deregistration delay.
 	DrainIdle bool
-	Now       func() time.Time // nil: time.Now
-	Log       *slog.Logger     // nil: none
+	// AccessLogs says that the data path keeps access logs.
+	AccessLogs bool
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: none
 }
 
 // New makes the service and declares its tables: it comes before the DB starts.

@@ -17,17 +17,9 @@ var (
 	ErrNoRule  = errors.New("the listener rule does not exist")
 )
 
-// Registration is a target's place in a group.
-type Registration struct {
-	Scope store.Scope
-	Group string // ARN
-	ID    string // of the target
-	Port  uint16
-}
-
-// Register makes an address or an instance be a target of a group, as part of the transaction. One that is draining is in service
+// RegisterTarget makes an address or an instance be a target of a group, as part of the transaction. One that is draining is in service
 // again. It wraps ErrNoGroup.
-func (s *Service) Register(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
+func (s *Service) RegisterTarget(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
 	row, ok := s.tables.groups.GetTx(tx, scope, idIn(scope, kindGroup, group))
 	if !ok {
 		return fmt.Errorf("%s: %w", group, ErrNoGroup)
@@ -65,10 +57,10 @@ func (s *Service) zoneOf(scope store.Scope, group *targetGroup, id string) strin
 	return ""
 }
 
-// Deregister begins to drain a target, as part of the transaction: it gets no new connections and those that it has go on, for
+// DeregisterTarget begins to drain a target, as part of the transaction: it gets no new connections and those that it has go on, for
 // the group's deregistration delay at the most. A target of a group that no listener forwards to is gone at once. What is not
 // registered is no error.
-func (s *Service) Deregister(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
+func (s *Service) DeregisterTarget(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
 	groupID := idIn(scope, kindGroup, group)
 	row, ok := s.tables.groups.GetTx(tx, scope, groupID)
 	if !ok {
@@ -121,5 +113,5 @@ func (s *Service) idle(scope store.Scope, t *target) bool {
 	return ok && health.State == balancer.Draining && health.Connections == 0
 }
 
-// WatchDrained calls told with each target that has drained, until stop is called. told returns at once.
-func (s *Service) WatchDrained(told func(Registration)) (stop func()) { return s.drained.watch(told) }
+// Drainings returns what is closed when some target has drained. Ask Drained after this call, not before.
+func (s *Service) Drainings() <-chan struct{} { return s.drained.wait() }

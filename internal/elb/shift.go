@@ -50,7 +50,6 @@ func (s *Service) SetWeights(tx *store.Tx, scope store.Scope, ruleARN string, we
 		config := *forward.ForwardConfig
 		forward.ForwardConfig = &config
 	}
-	forward.TargetGroupArn = ""
 	forward.ForwardConfig.TargetGroups = nil
 	for _, arn := range slices.Sorted(maps.Keys(weights)) {
 		if _, ok := s.tables.groups.GetTx(tx, scope, idIn(scope, kindGroup, arn)); !ok {
@@ -60,6 +59,6 @@ func (s *Service) SetWeights(tx *store.Tx, scope store.Scope, ruleARN string, we
 		forward.ForwardConfig.TargetGroups = append(forward.ForwardConfig.TargetGroups, api.TargetGroupTuple{TargetGroupArn: arn, Weight: &weight})
 	}
 	changed := *row
-	changed.Actions = []api.Action{forward}
+	changed.Actions = []api.Action{forwardTo(forward)}
 	return s.tables.rules.Put(tx, scope, id, &changed)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/berth-dev/berth/api/ec2"
+	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/ecs/service"
 	"github.com/berth-dev/berth/internal/elb"
 	"github.com/berth-dev/berth/internal/elb/balancer"
@@ -41,6 +42,21 @@ func (n subnets) CreateInterface(tx *store.Tx, scope store.Scope, spec elb.Inter
 	at.IP, errs[2] = netip.ParseAddr(made.Address)
 	at.Gateway, errs[3] = netip.ParseAddr(made.Gateway)
 	return at, errors.Join(errs[:]...)
+}
+
+// registrar gives the ECS service what tasks need of load balancing.
+type registrar struct{ *elb.Service }
+
+func (r registrar) Register(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
+	err := r.RegisterTarget(tx, scope, group, id, port)
+	if errors.Is(err, elb.ErrNoGroup) {
+		return fmt.Errorf("%s: %w", group, ecs.ErrNoTargetGroup)
+	}
+	return err
+}
+
+func (r registrar) Deregister(tx *store.Tx, scope store.Scope, group, id string, port uint16) error {
+	return r.DeregisterTarget(tx, scope, group, id, port)
 }
 
 // balancers gives services what they need of load balancing.

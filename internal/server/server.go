@@ -97,7 +97,7 @@ func New(config Config) *Server {
 	s.VPC = vpc.New(config.DB, vpc.Config{})
 	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
-		History: config.History, Sessions: executions{s}, Services: services{s}, Logger: config.Log})
+		History: config.History, Sessions: executions{s}, Balancing: registrar{s.ELB}, Services: services{s}, Logger: config.Log})
 	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
@@ -119,6 +119,7 @@ func New(config Config) *Server {
 	s.Wire = wire.New(wire.Config{Credentials: s.IAM, Admit: s.admit, Log: config.Log, Unsupported: config.Unsupported})
 	s.IAM.Register(s.Wire)
 	s.VPC.Register(s.Wire)
+	s.ELB.Register(s.Wire)
 	s.Logs.Register(s.Wire)
 	s.Secrets.Manager.Register(s.Wire.Service(&secretsmanager.API))
 	s.ACM.Register(s.Wire.Service(&acmapi.API))
@@ -168,6 +169,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.done.Go(func() {
 		s.Wire.Unsupported.Run(running, func(err error) { s.config.Log.Warn("the record of what is not done", "error", err) })
 	})
+	s.done.Go(func() { s.ELB.Run(running) })
 	s.done.Go(func() { s.Dispatch.Run(running) })
 	s.done.Go(func() {
 		if err := s.ECS.Run(running, s.Services.Run); err != nil && running.Err() == nil {

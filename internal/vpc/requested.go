@@ -35,7 +35,7 @@ func (s *Service) CreateRequested(tx *store.Tx, scope store.Scope, spec Requeste
 		}
 	}
 	row := interfaceRow{
-		ID: newID("eni-"), VPC: vpc.ID, MAC: newMAC(), Groups: groups, Description: spec.Description, Attachment: newID("eni-attach-"),
+		ID: newID("eni-"), VPC: vpc.ID, MAC: newMAC(), Groups: groups, Description: spec.Description, Attachment: newID("ela-attach-"),
 		Public: spec.Public, CreatedAt: s.now(), Requester: spec.Requester, Type: spec.Type,
 	}
 	var made *interfaceRow

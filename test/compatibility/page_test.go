@@ -22,7 +22,7 @@ func page(operations []wire.OperationInfo) string {
 	p.WriteString(introduction)
 	p.WriteString("\n## Amazon ECS\n\n")
 	writeECS(&p, byService["ecs"])
-	for _, s := range []struct{ name, title string }{{"logs", "Amazon CloudWatch Logs"}, {"secretsmanager", "AWS Secrets Manager"}, {"acm", "AWS Certificate Manager"}, {"ssm", "AWS Systems Manager"}, {"ec2", "Amazon EC2"}, {"sts", "AWS STS"}} {
+	for _, s := range []struct{ name, title string }{{"logs", "Amazon CloudWatch Logs"}, {"secretsmanager", "AWS Secrets Manager"}, {"acm", "AWS Certificate Manager"}, {"ssm", "AWS Systems Manager"}, {"ec2", "Amazon EC2"}, {"elbv2", "Elastic Load Balancing"}, {"sts", "AWS STS"}} {
 		fmt.Fprintf(&p, "\n## %s\n\n", s.title)
 		writeService(&p, byService[s.name])
 	}
@@ -69,16 +69,23 @@ func writeService(p *strings.Builder, operations []wire.OperationInfo) {
 		if op.Note != "" {
 			rows = append(rows, fmt.Sprintf("| %s | %s |", op.Name, op.Note))
 		}
-		for _, m := range op.Members {
-			if m.Error != "" || m.Note != "" {
-				rows = append(rows, fmt.Sprintf("| %s, `%s` | %s |", op.Name, m.Path, verdict(m)))
-			}
-		}
+		rows = append(rows, different(op.Name, op.Members)...)
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(p, "\n| Parameter | Berth |\n|---|---|\n%s\n", strings.Join(rows, "\n"))
 		p.WriteString("\nAll other parameters of these operations are done.\n")
 	}
+}
+
+// different are rows for the members of an operation of which not all is done as AWS does it, and for theirs.
+func different(operation string, members []wire.MemberInfo) (rows []string) {
+	for _, m := range members {
+		if m.Error != "" || m.Note != "" {
+			rows = append(rows, fmt.Sprintf("| %s, `%s` | %s |", operation, m.Path, verdict(m)))
+		}
+		rows = append(rows, different(operation, m.Members)...)
+	}
+	return rows
 }
 
 func split(operations []wire.OperationInfo) (built, missing []wire.OperationInfo) {
