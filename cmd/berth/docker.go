@@ -15,7 +15,6 @@ import (
 	dockerengine "github.com/berth-dev/berth/internal/agent/engine/docker"
 	"github.com/berth-dev/berth/internal/agent/image/shortname"
 	"github.com/berth-dev/berth/internal/docker"
-	"github.com/berth-dev/berth/internal/elb/node"
 	"github.com/berth-dev/berth/internal/embedded"
 	"github.com/berth-dev/berth/internal/instance"
 )
@@ -47,7 +46,7 @@ func (m *machine) openDocker(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the engine: %w", err), api.Close())
 	}
-	m.engine, m.network, m.ground = watchPulls(containers, m.disk.Room), containers.Network(), node.Nowhere{}
+	m.engine, m.network, m.ground = watchPulls(containers, m.disk.Room), containers.Network(), ground{containers.Network()}
 	m.closeLater(m.engine.Close)
 	info, err := containers.Info(ctx)
 	m.engineText = fmt.Sprintf("docker %s at %s", info.Version, host)

@@ -24,6 +24,12 @@ func (n *Names) Add(name string, addr netip.Addr) { n.r.add(name, addr) }
 // Remove undoes Add.
 func (n *Names) Remove(name string, addr netip.Addr) { n.r.remove(name, addr) }
 
+// Name makes a load balancer's name known, with these addresses and no others.
+func (n *Names) Name(name string, addrs []netip.Addr) { n.r.name(name, addrs) }
+
+// Forget undoes Name.
+func (n *Names) Forget(name string) { n.r.forget(name) }
+
 // Answer answers a question that came in a packet; nil when it is none.
 func (n *Names) Answer(packet []byte) []byte {
 	question := new(dns.Msg)

@@ -75,6 +75,11 @@ func (l *life) set(b *balancer.Balancer) {
 	l.mu.Lock()
 	l.want = b
 	l.mu.Unlock()
+	l.wake()
+}
+
+// wake has the goroutine look again.
+func (l *life) wake() {
 	select {
 	case l.kick <- struct{}{}:
 	default:

@@ -22,7 +22,7 @@ type listening struct {
 	port     uint16
 	protocol string
 
-	sockets   map[netip.Addr]sockets
+	sockets   map[netip.Addr]*sockets
 	serving   sync.WaitGroup
 	published balancer.Published
 	host      uint16 // the port of this machine
@@ -38,9 +38,12 @@ type settings struct {
 type sockets struct {
 	listener net.Listener   // nil for UDP
 	packets  net.PacketConn // nil but for UDP and TCP_UDP
+	left     atomic.Bool    // it was closed here
+	lost     atomic.Bool    // it has ended by itself: the ground has gone from under it
 }
 
-func (s sockets) close() {
+func (s *sockets) close() {
+	s.left.Store(true)
 	if s.listener != nil {
 		s.listener.Close()
 	}
@@ -73,16 +76,17 @@ func (l *life) listen(ctx context.Context, b *balancer.Balancer, wanted *balance
 		if err != nil {
 			return err
 		}
-		g = &listening{server: server, port: wanted.Port, protocol: wanted.Protocol, sockets: map[netip.Addr]sockets{}}
+		g = &listening{server: server, port: wanted.Port, protocol: wanted.Protocol, sockets: map[netip.Addr]*sockets{}}
 		g.settings.Store(&settings{b, wanted})
 		l.listening[wanted.ARN] = g
 	}
 	var errs []error
 	for _, at := range *l.at.Load() {
-		if _, ok := g.sockets[at.IP]; ok {
+		if has := g.sockets[at.IP]; has != nil && !has.lost.Load() {
 			continue
 		}
-		if err := g.listenAt(ctx, l.node.config.Ground, b.VPC, at); err != nil {
+		g.leave(at.IP)
+		if err := l.listenAt(ctx, g, b.VPC, at); err != nil {
 			errs = append(errs, fmt.Errorf("listen at %s:%d: %w", at.IP, g.port, err))
 		}
 	}
@@ -96,9 +100,10 @@ func (l *life) listen(ctx context.Context, b *balancer.Balancer, wanted *balance
 }
 
 // listenAt listens at one address where the load balancer stands.
-func (g *listening) listenAt(ctx context.Context, ground balancer.Ground, vpc string, at balancer.Address) error {
-	var s sockets
+func (l *life) listenAt(ctx context.Context, g *listening, vpc string, at balancer.Address) error {
+	s := &sockets{}
 	err := step(ctx, func(ctx context.Context) (err error) {
+		ground := l.node.config.Ground
 		if ofTCP(g.protocol) {
 			if s.listener, err = ground.Listen(ctx, vpc, netip.AddrPortFrom(at.IP, g.port)); err != nil {
 				return err
@@ -114,19 +119,30 @@ func (g *listening) listenAt(ctx context.Context, ground balancer.Ground, vpc st
 		return err
 	}
 	g.sockets[at.IP] = s
+	serve := func(serve func() error) {
+		g.serving.Go(func() {
+			if err := serve(); !s.left.Load() {
+				s.lost.Store(true)
+				l.node.log.Info("a load balancer has lost its address and takes it again", "balancer", l.arn, "address", at.IP, "error", err)
+				l.wake()
+			}
+		})
+	}
 	if s.listener != nil {
-		g.serving.Go(func() { _ = g.server.Serve(s.listener, at) }) // ends with the listener
+		serve(func() error { return g.server.Serve(s.listener, at) })
 	}
 	if s.packets != nil {
-		g.serving.Go(func() { _ = g.server.ServePacket(s.packets, at) })
+		serve(func() error { return g.server.ServePacket(s.packets, at) })
 	}
 	return nil
 }
 
 // leave closes what the listener has at an address.
 func (g *listening) leave(ip netip.Addr) {
-	g.sockets[ip].close()
-	delete(g.sockets, ip)
+	if s := g.sockets[ip]; s != nil {
+		s.close()
+		delete(g.sockets, ip)
+	}
 }
 
 // publish has the listener answer on this machine's loopback addresses.

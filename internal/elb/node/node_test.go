@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // ground is one whose addresses are of the machine's loopback network.
 type ground struct {
 	mu     sync.Mutex
+	last   *shaky // listener
 	stands map[netip.Addr]bool
 	names  map[string][]netip.Addr
 	fails  error
@@ -65,7 +67,36 @@ func (g *ground) standing() []netip.Addr {
 }
 
 func (g *ground) Listen(ctx context.Context, _ string, at netip.AddrPort) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = &shaky{Listener: l}
+	return g.last, nil
+}
+
+// shaky is a listener that can end by itself.
+type shaky struct {
+	net.Listener
+	gone atomic.Bool
+}
+
+func (s *shaky) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil && s.gone.Load() {
+		err = io.EOF
+	}
+	return conn, err
+}
+
+// quake ends the last listener.
+func (g *ground) quake() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last.gone.Store(true)
+	g.last.Listener.Close()
 }
 
 func (g *ground) ListenPacket(ctx context.Context, _ string, at netip.AddrPort) (net.PacketConn, error) {
@@ -385,4 +416,16 @@ func TestGroupsAreUsedWhereTheirLoadBalancersStand(t *testing.T) {
 	if n.Group(group.ARN) != nil {
 		t.Error("a removed group is there")
 	}
+}
+
+func TestAListenerThatEndsByItselfIsOpenedAgain(t *testing.T) {
+	g := newGround()
+	n, port := made(t, g, nil), freePort(t)
+	n.SetBalancer(web(1, port, "hello"))
+	at := fmt.Sprintf("http://127.9.0.1:%d", port)
+	for range 3 {
+		eventually(t, "it answers", func() bool { return read(at, "") == "web1 hello" })
+		g.quake()
+	}
+	eventually(t, "it answers again", func() bool { return read(at, "") == "web1 hello" })
 }

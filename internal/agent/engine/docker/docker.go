@@ -77,8 +77,10 @@ type Engine struct {
 	mu    sync.Mutex // guards what follows
 	tasks map[string]*task
 	nets  map[string]*vpc
-	pulls map[string]*pull
-	holds map[string][]string // task -> images that its pulls made present
+	// footings are where load balancers stand, by VPC.
+	footings map[string]*footing
+	pulls    map[string]*pull
+	holds    map[string][]string // task -> images that its pulls made present
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -97,7 +99,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: config, api: config.Client, tasks: map[string]*task{}, nets: map[string]*vpc{}, pulls: map[string]*pull{},
+	e := &Engine{config: config, api: config.Client, tasks: map[string]*task{}, nets: map[string]*vpc{}, footings: map[string]*footing{}, pulls: map[string]*pull{},
 		holds: map[string][]string{}}
 	err := e.ask(ctx, startTime, "ask Docker what it is", func(ctx context.Context) error {
 		answer, err := e.api.Info(ctx, client.InfoOptions{})

@@ -13,7 +13,7 @@ const (
 	labelInstance  = "dev.berth.instance"  // the data directory's id
 	labelTask      = "dev.berth.task"      // the task's id
 	labelContainer = "dev.berth.container" // the name in the task definition; of a pause container whose namespaces it keeps
-	labelRole      = "dev.berth.role"      // rolePause, roleKiller; none: a container of the task definition
+	labelRole      = "dev.berth.role"      // rolePause, roleKiller, roleBalancer; none: a container of the task definition
 	labelDigest    = "dev.berth.image"     // the digest of a container's image
 	labelNet       = "dev.berth.network"   // of a pause container: the network interface that the task was given
 	labelVPC       = "dev.berth.vpc"       // of a network

@@ -19,6 +19,7 @@ type Handler struct {
 	Conn     func(Offer)                  // a connection to Config.Listen
 	DNS      func(Offer)                  // a TCP connection to Config.Resolver
 	Question func(question []byte) []byte // a DNS question that came by UDP; nil answers nothing
+	Visit    func(Visit)                  // a connection to an address that Bind listens on
 }
 
 // Offer is a connection that waits to be taken. One that is not stays with the Outlet, which offers it again.
@@ -86,6 +87,13 @@ func (h Handler) serve(stream *yamux.Stream) {
 		h.Conn(Offer{stream})
 	case err == nil && what[0] == streamTCP && h.DNS != nil:
 		h.DNS(Offer{stream})
+	case err == nil && what[0] == streamVisit && h.Visit != nil:
+		v, err := visit(stream)
+		if err != nil {
+			conn{stream}.Close()
+			return
+		}
+		h.Visit(v)
 	case err == nil && what[0] == streamUDP && h.Question != nil:
 		if question, err := readText(stream); err == nil {
 			if answer := h.Question(question); answer != nil {

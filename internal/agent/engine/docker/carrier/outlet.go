@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -17,12 +18,15 @@ type Outlet struct {
 	Listener net.Listener   // of Config.Listen; nil without
 	DNS      net.Listener   // of Config.Resolver; nil without
 	Packets  net.PacketConn // of Config.Resolver
+	// Address gives the namespace a further address, or takes it off again. Nil: it takes none.
+	Address func(a netip.Addr, add bool) error
 
 	mu        sync.Mutex // guards what follows
 	session   *yamux.Session
-	listening *yamux.Session // the session in which the agent listens
-	changed   chan struct{}  // closed and replaced when they change
-	writing   sync.Mutex     // one frame at a time
+	listening *yamux.Session               // the session in which the agent listens
+	changed   chan struct{}                // closed and replaced when they change
+	stands    map[netip.Addr]*yamux.Stream // for which the namespace has further addresses
+	writing   sync.Mutex                   // one frame at a time
 }
 
 // Run serves agents on a byte stream each way until the input ends.
@@ -145,7 +149,9 @@ func (o *Outlet) do(session *yamux.Session, stream *yamux.Stream) {
 	case streamDial:
 		dial(stream)
 	default:
-		stream.Close()
+		if !o.balance(session, stream, what[0]) {
+			stream.Close()
+		}
 	}
 }
 
