@@ -15,9 +15,14 @@ import (
 // tasks describes the cluster's tasks of desired statuses, newest first: those of a family, or all when it is empty. There are
 // none before the default cluster is made.
 func (t *target) tasks(ctx context.Context, family string, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
+	return t.listed(ctx, ecs.ListTasksRequest{Family: family}, desired...)
+}
+
+// listed describes the cluster's tasks of desired statuses that a request lists, newest first.
+func (t *target) listed(ctx context.Context, in ecs.ListTasksRequest, desired ...ecs.DesiredStatus) ([]ecs.Task, error) {
 	var tasks []ecs.Task
 	for _, status := range desired {
-		in := ecs.ListTasksRequest{Cluster: t.cluster, Family: family, DesiredStatus: status}
+		in.Cluster, in.DesiredStatus, in.NextToken = t.cluster, status, ""
 		for {
 			page, err := client.Call(ctx, t.client, ecs.ListTasks, &in)
 			if hasCode(err, "ClusterNotFoundException") && t.cluster == "default" {

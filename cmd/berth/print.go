@@ -22,6 +22,11 @@ func (g *globals) show(w io.Writer, v any, t table) error {
 	if g.output == "json" {
 		return writeJSON(w, v)
 	}
+	return t.print(w)
+}
+
+// print prints the table for people.
+func (t table) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tw, strings.Join(t.header, "\t"))
 	for _, row := range t.rows {
@@ -41,6 +46,15 @@ func (g *globals) say(w io.Writer, v any, format string, args ...any) error {
 
 func writeJSON(w io.Writer, v any) error {
 	if err := json.MarshalWrite(w, v, jsontext.WithIndent("  "), json.Deterministic(true)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// writeJSONLine prints v as JSON on a line of its own, as streams of objects are printed.
+func writeJSONLine(w io.Writer, v any) error {
+	if err := json.MarshalWrite(w, v, json.Deterministic(true)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)

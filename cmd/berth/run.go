@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/wire/client"
 )
@@ -77,24 +76,12 @@ func (t *target) run(ctx context.Context, definition *ecs.TaskDefinition, o runO
 		Cluster: t.cluster, TaskDefinition: definition.TaskDefinitionArn, Count: new(int32(o.count)),
 		LaunchType: ecs.LaunchType(o.launchType), StartedBy: "berth run", EnableExecuteCommand: o.exec,
 	}
-	if in.LaunchType == "" {
-		in.LaunchType = ecs.LaunchTypeEc2
-		if slices.Contains(definition.RequiresCompatibilities, ecs.CompatibilityFargate) {
-			in.LaunchType = ecs.LaunchTypeFargate
-		}
-	}
-	if definition.NetworkMode == ecs.NetworkModeAwsvpc {
-		network, err := t.defaultNetwork(ctx, in.LaunchType)
-		if err != nil {
-			return err
-		}
-		in.NetworkConfiguration = network
+	var err error
+	if in.LaunchType, in.NetworkConfiguration, err = t.launch(ctx, definition, in.LaunchType); err != nil {
+		return err
 	}
 	answer, err := client.Call(ctx, t.client, ecs.RunTask, &in)
-	if hasCode(err, "ClusterNotFoundException") && !strings.HasPrefix(t.cluster, "arn:") { // it is made on its first use
-		if _, err := client.Call(ctx, t.client, ecs.CreateCluster, &ecs.CreateClusterRequest{ClusterName: t.cluster}); err != nil {
-			return err
-		}
+	if err = t.makeCluster(ctx, err); errors.Is(err, errMade) {
 		answer, err = client.Call(ctx, t.client, ecs.RunTask, &in)
 	}
 	if err != nil {
@@ -114,25 +101,6 @@ func (t *target) run(ctx context.Context, definition *ecs.TaskDefinition, o runO
 		return failed
 	}
 	return errors.Join(failed, t.printRun(ctx, tasks, o.print, out))
-}
-
-// defaultNetwork is the default VPC's subnets, with a public address where AWS allows one.
-func (t *target) defaultNetwork(ctx context.Context, launchType ecs.LaunchType) (*ecs.NetworkConfiguration, error) {
-	answer, err := client.Call(ctx, t.client, ec2.DescribeSubnets, &ec2.DescribeSubnetsRequest{
-		Filters: []ec2.Filter{{Name: "default-for-az", Values: []string{"true"}}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	var subnets []string
-	for _, s := range answer.Subnets {
-		subnets = append(subnets, s.SubnetId)
-	}
-	network := &ecs.AwsVpcConfiguration{Subnets: subnets}
-	if launchType == ecs.LaunchTypeFargate {
-		network.AssignPublicIp = ecs.AssignPublicIpEnabled
-	}
-	return &ecs.NetworkConfiguration{AwsvpcConfiguration: network}, nil
 }
 
 func (t *target) printRun(ctx context.Context, tasks []ecs.Task, only string, out io.Writer) error {

@@ -101,10 +101,13 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// errNoCluster is in what clusterError returns for a cluster that is missing.
+var errNoCluster = errors.New("there is no cluster")
+
 // clusterError says which cluster is missing.
 func (t *target) clusterError(err error) error {
 	if hasCode(err, "ClusterNotFoundException") {
-		return fmt.Errorf("there is no cluster %s in %s; `aws ecs list-clusters` lists them", t.cluster, t.region)
+		return fmt.Errorf("%w %s in %s; `aws ecs list-clusters` lists them", errNoCluster, t.cluster, t.region)
 	}
 	return err
 }

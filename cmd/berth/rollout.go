@@ -1,0 +1,248 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/progress"
+	"github.com/berth-dev/berth/internal/wire/client"
+)
+
+// waitOptions are the flags of verbs that wait for a deployment.
+type waitOptions struct {
+	detach  bool
+	timeout time.Duration
+}
+
+func (o *waitOptions) flags(f *pflag.FlagSet) {
+	f.BoolVarP(&o.detach, "detach", "d", false, "do not wait for the end of the deployment")
+	f.DurationVar(&o.timeout, "timeout", 15*time.Minute, "for how `LONG` to wait, such as 90s or 1h; 0: for ever. The deployment goes on after it")
+}
+
+func (o *waitOptions) check() error {
+	if o.timeout < 0 {
+		return usagef("--timeout %s: it is a time to wait, such as 15m, or 0", o.timeout)
+	}
+	return nil
+}
+
+// deployed is what a deployment has come to.
+type deployed struct {
+	Service    string                      `json:"service"`
+	ARN        string                      `json:"serviceArn"`
+	Deployment string                      `json:"serviceDeploymentArn"`
+	Definition string                      `json:"taskDefinition"` // family:revision
+	Status     ecs.ServiceDeploymentStatus `json:"status"`
+	Running    int32                       `json:"runningCount"`
+	Seconds    float64                     `json:"seconds"`
+}
+
+// rollout is a deployment of a service that somebody waits for.
+type rollout struct {
+	t          *target
+	service    *ecs.Service
+	deployment string // ARN
+	id         string // by which its tasks were started
+	definition string // family:revision
+	began      time.Time
+	progress   *progress.Writer
+	news       news
+	stage      ecs.ServiceDeploymentLifecycleStage
+	status     ecs.ServiceDeploymentStatus
+	stopped    map[string]bool // tasks of which it was told that they stopped
+	failures   []string        // what the last of them stopped of, the newest last
+	lastEvent  string
+}
+
+// follow finds the deployment that has just been ordered. before is the service as it was then, whose events are old news.
+func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io.Writer) (*rollout, error) {
+	r := &rollout{t: t, service: now, began: time.Now(), progress: progress.To(errOut), stopped: map[string]bool{}, definition: afterSlash(now.TaskDefinition)}
+	if before == nil {
+		before = &ecs.Service{}
+	}
+	r.news = newNews(before, 0)
+	if p := primary(now); p != nil {
+		r.id = p.Id
+	}
+	newest, err := client.Call(ctx, t.client, ecs.ListServiceDeployments, &ecs.ListServiceDeploymentsRequest{Cluster: t.cluster, Service: now.ServiceName, MaxResults: new(int32(1))})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(newest.ServiceDeployments) == 0:
+		return nil, fmt.Errorf("service %s has no deployment", now.ServiceName)
+	}
+	r.deployment = newest.ServiceDeployments[0].ServiceDeploymentArn
+	return r, nil
+}
+
+// wait waits until the deployment has come to its end, telling each step. The error says why it has failed.
+func (r *rollout) wait(ctx context.Context, timeout time.Duration) (*deployed, error) {
+	defer r.progress.Done()
+	for {
+		d, err := r.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil, leftBehind(fmt.Sprintf("the deployment of %s goes on; `%s` shows how far it is, `%s` takes it back",
+				r.definition, r.t.flags.line("service", "show", r.service.ServiceName), r.t.flags.line("rollback", r.service.ServiceName)))
+		case err != nil:
+			return nil, err
+		}
+		switch d.Status {
+		case ecs.ServiceDeploymentStatusSuccessful:
+			return r.outcome(d), nil
+		case ecs.ServiceDeploymentStatusStopped, ecs.ServiceDeploymentStatusRollbackSuccessful, ecs.ServiceDeploymentStatusRollbackFailed:
+			return r.outcome(d), r.failed(d)
+		}
+		if timeout > 0 && time.Since(r.began) > timeout {
+			return r.outcome(d), r.tooSlow(d, timeout)
+		}
+		_ = pause(ctx, pollEvery(time.Since(r.began))) // its end is seen above
+	}
+}
+
+// look tells what is new, and returns the deployment.
+func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
+	s, err := r.t.sameService(ctx, r.service)
+	if err != nil {
+		return nil, err
+	}
+	r.service = s
+	answer, err := client.Call(ctx, r.t.client, ecs.DescribeServiceDeployments, &ecs.DescribeServiceDeploymentsRequest{ServiceDeploymentArns: []string{r.deployment}})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer.ServiceDeployments) == 0:
+		return nil, fmt.Errorf("the deployment %s is gone: was Berth reset?", r.deployment)
+	}
+	d := &answer.ServiceDeployments[0]
+	for _, e := range r.news.of(s) {
+		r.lastEvent = eventText(e)
+		r.step("%s", r.lastEvent)
+	}
+	if err := r.tellStopped(ctx); err != nil {
+		return nil, err
+	}
+	r.tellStage(d)
+	var parts []string
+	for _, of := range s.Deployments {
+		parts = append(parts, fmt.Sprintf("%s %d/%d running, %d pending", afterSlash(of.TaskDefinition), of.RunningCount, of.DesiredCount, of.PendingCount))
+	}
+	r.progress.State("%6.2fs  %s", time.Since(r.began).Seconds(), strings.Join(parts, "; "))
+	return d, nil
+}
+
+func (r *rollout) step(format string, args ...any) {
+	r.progress.Step("%6.2fs  "+format, append([]any{time.Since(r.began).Seconds()}, args...)...)
+}
+
+// tellStopped tells of tasks of the deployment that stopped, unless the service itself had them stop.
+func (r *rollout) tellStopped(ctx context.Context) error {
+	d := r.own()
+	if d == nil || int(d.FailedTasks) <= len(r.stopped) { // it is asked for only when there is something new
+		return nil
+	}
+	tasks, err := r.t.listed(ctx, ecs.ListTasksRequest{StartedBy: r.id}, ecs.DesiredStatusStopped)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(tasks) // oldest first
+	for _, task := range tasks {
+		if r.stopped[task.TaskArn] || task.LastStatus != "STOPPED" || task.StoppedReason == "" {
+			continue
+		}
+		r.stopped[task.TaskArn] = true
+		text := fmt.Sprintf("task %s stopped: %s", shortID(task.TaskArn), stopText(&task))
+		r.failures = append(r.failures, text)
+		r.step("%s", text)
+	}
+	return nil
+}
+
+// own is the deployment as the service lists it; nil when it does no longer.
+func (r *rollout) own() *ecs.Deployment {
+	for i := range r.service.Deployments {
+		if r.service.Deployments[i].Id == r.id {
+			return &r.service.Deployments[i]
+		}
+	}
+	return nil
+}
+
+// tellStage tells which stage the deployment has come to, and of hooks that wait for somebody.
+func (r *rollout) tellStage(d *ecs.ServiceDeployment) {
+	if d.Status != r.status && r.status != "" && d.Status != ecs.ServiceDeploymentStatusSuccessful {
+		r.step("%s", strings.TrimSpace(string(d.Status)+" "+progress.Plain(d.StatusReason)))
+	}
+	r.status = d.Status
+	if d.LifecycleStage == r.stage {
+		return
+	}
+	r.stage = d.LifecycleStage
+	if d.DeploymentConfiguration != nil && d.DeploymentConfiguration.Strategy != ecs.DeploymentStrategyRolling && r.stage != "" {
+		r.step("stage %s", r.stage)
+	}
+	for _, h := range d.LifecycleHookDetails {
+		if h.Status == ecs.DeploymentLifecycleHookStatusAwaitingAction {
+			r.step("waits for: aws ecs continue-service-deployment --service-deployment-arn %s --hook-id %s --action CONTINUE", r.deployment, h.HookId)
+		}
+	}
+}
+
+func (r *rollout) outcome(d *ecs.ServiceDeployment) *deployed {
+	return &deployed{Service: r.service.ServiceName, ARN: r.service.ServiceArn, Deployment: r.deployment, Definition: r.definition, Status: d.Status,
+		Running: r.service.RunningCount, Seconds: time.Since(r.began).Seconds()}
+}
+
+// failed says why the deployment has failed.
+func (r *rollout) failed(d *ecs.ServiceDeployment) error {
+	ended := map[ecs.ServiceDeploymentStatus]string{
+		ecs.ServiceDeploymentStatusStopped:            "was stopped",
+		ecs.ServiceDeploymentStatusRollbackSuccessful: "failed and was rolled back",
+		ecs.ServiceDeploymentStatusRollbackFailed:     "failed, and so did its rollback",
+	}[d.Status]
+	reason := d.StatusReason
+	if reason == "" && d.Rollback != nil {
+		reason = d.Rollback.Reason
+	}
+	return fmt.Errorf("the deployment of %s to %s %s: %s; %s", r.definition, r.service.ServiceName, ended, progress.Plain(cmp.Or(reason, "no reason is given")), r.evidence())
+}
+
+func (r *rollout) tooSlow(d *ecs.ServiceDeployment, timeout time.Duration) error {
+	running := int32(0)
+	if own := r.own(); own != nil {
+		running = own.RunningCount
+	}
+	return fmt.Errorf("the deployment of %s to %s is %s after %s, with %s running, and goes on; %s", r.definition, r.service.ServiceName, d.Status, timeout, count(int(running), "task"), r.evidence())
+}
+
+// evidence is what a failure ends with: the newest event, why the last tasks stopped, and what to type next.
+func (r *rollout) evidence() string {
+	const most = 2
+	var parts []string
+	if r.lastEvent != "" {
+		parts = append(parts, "newest event: "+r.lastEvent)
+	}
+	parts = append(parts, r.failures[max(0, len(r.failures)-most):]...)
+	return strings.Join(append(parts, fmt.Sprintf("`%s` explains it", r.t.flags.line("why", r.service.ServiceName))), "; ")
+}
+
+// end waits for the deployment unless that is not wanted, and prints what it has come to.
+func (r *rollout) end(ctx context.Context, o waitOptions, out io.Writer) error {
+	if o.detach {
+		d := &deployed{Service: r.service.ServiceName, ARN: r.service.ServiceArn, Deployment: r.deployment, Definition: r.definition, Status: ecs.ServiceDeploymentStatusPending, Running: r.service.RunningCount}
+		return r.t.flags.say(out, d, "%s is being deployed to %s", d.Definition, d.Service)
+	}
+	d, err := r.wait(ctx, o.timeout)
+	if err != nil {
+		return err
+	}
+	return r.t.flags.say(out, d, "%s runs %s in %s, after %.1fs", d.Service, d.Definition, count(int(d.Running), "task"), d.Seconds)
+}
