@@ -154,8 +154,7 @@ func TestShutdownLetsConnectionsEnd(t *testing.T) {
 }
 
 func TestMoreConnectionsThanAllowedAreTurnedAway(t *testing.T) {
-	s := setUp(t, described(balancer.TCP, listen(t, echo)), nil)
-	s.listener.config.Connections = 1
+	s := setUp(t, described(balancer.TCP, listen(t, echo)), func(c *Config, _ *balancer.Listener) { c.Connections = 1 })
 	first := dial(t, "tcp", s.at)
 	io.WriteString(first, "x")
 	io.ReadFull(first, make([]byte, 1))
@@ -183,10 +182,10 @@ func TestGroupsShareByTheirWeights(t *testing.T) {
 		groups[name].Use([]balancer.Address{here})
 		defer groups[name].Close()
 	}
-	s := setUp(t, described(balancer.TCP), func(l *balancer.Listener) {
+	s := setUp(t, described(balancer.TCP), func(c *Config, l *balancer.Listener) {
+		c.Groups = func(arn string) *target.Group { return groups[arn] }
 		l.Rules[0].Action.Forward.Groups = []balancer.Weighted{{Group: "none"}, {Group: "blue", Weight: 3}, {Group: "green", Weight: 1}}
 	})
-	s.listener.config.Groups = func(arn string) *target.Group { return groups[arn] }
 	count := map[string]int{}
 	for range 200 {
 		count[outcomeAt(t, s.at)]++
@@ -256,8 +255,8 @@ func isClosed(c <-chan struct{}) bool {
 
 func TestASlowReaderIsNotIdle(t *testing.T) {
 	sent := strings.Repeat("x", 4<<20)
-	s := setUp(t, described(balancer.TCP, listen(t, func(c net.Conn) { io.WriteString(c, sent) })), func(l *balancer.Listener) {
-		l.IdleTimeout = 200 * time.Millisecond
+	s := setUp(t, described(balancer.TCP, listen(t, func(c net.Conn) { io.WriteString(c, sent) })), func(_ *Config, l *balancer.Listener) {
+		l.IdleTimeout = time.Second
 	})
 	c := dial(t, "tcp", s.at)
 	c.(*net.TCPConn).SetReadBuffer(16 << 10)

@@ -1,0 +1,233 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/target"
+)
+
+// answerPackets is a target that answers each packet by its name and the packet.
+func answerPackets(t *testing.T, name string) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buffer := make([]byte, maxPacket)
+		for {
+			n, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			conn.WriteTo(append([]byte(name), buffer[:n]...), from)
+		}
+	}()
+	return addrPort(conn.LocalAddr())
+}
+
+// ask sends a packet and returns the answer.
+func ask(t *testing.T, c net.Conn, packet string) string {
+	t.Helper()
+	io.WriteString(c, packet)
+	buffer := make([]byte, maxPacket)
+	n, err := c.Read(buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(buffer[:n])
+}
+
+func TestAPacketsAnswerComesBackToItsSender(t *testing.T) {
+	s := setUp(t, described(balancer.UDP, answerPackets(t, "")), nil)
+	for _, packet := range []string{"short", strings.Repeat("x", 60_000), ""} {
+		if got := ask(t, dial(t, "udp", s.at), packet); got != packet {
+			t.Errorf("%d bytes came back of %d", len(got), len(packet))
+		}
+	}
+}
+
+func TestPacketsOfOnePortGoToOneTarget(t *testing.T) {
+	for name, sticky := range map[string]bool{"by the port": false, "by the address, when the group is sticky": true} {
+		t.Run(name, func(t *testing.T) {
+			spec := described(balancer.UDP, answerPackets(t, "a"), answerPackets(t, "b"), answerPackets(t, "c"))
+			if sticky {
+				spec.Stickiness.Kind = "source_ip"
+			}
+			s := setUp(t, spec, nil)
+			count := map[string]int{}
+			for range 9 {
+				c := dial(t, "udp", s.at)
+				first := ask(t, c, "")
+				for range 5 {
+					if got := ask(t, c, ""); got != first {
+						t.Errorf("a flow goes to %s and then to %s", first, got)
+					}
+				}
+				count[first]++
+			}
+			if want := 3; !sticky && (count["a"] != want || count["b"] != want || count["c"] != want) || sticky && len(count) != 1 {
+				t.Errorf("nine flows of one address: %v", count)
+			}
+		})
+	}
+}
+
+func TestEachPacketHasTheHeaderOfTheProxyProtocol(t *testing.T) {
+	spec := described(balancer.UDP, answerPackets(t, ""))
+	spec.ProxyProtocol = true
+	s := setUp(t, spec, nil)
+	c := dial(t, "udp", s.at)
+	for _, packet := range []string{"one", "two"} {
+		got := ask(t, c, packet)
+		want := fmt.Sprintf("\r\n\r\n\x00\r\nQUIT\n\x21\x12\x00\x13\x7f\x00\x00\x01\x7f\x00\x00\x01%c%c", addrPort(c.LocalAddr()).Port()>>8, addrPort(c.LocalAddr()).Port()&0xff)
+		if len(got) != 35+len(packet) || got[35:] != packet || got[:20] != want[:20] {
+			t.Errorf("the target got %q", got)
+		}
+	}
+}
+
+func TestAFlowMovesOnWhenItsTargetIsCut(t *testing.T) {
+	spec := described(balancer.UDP, answerPackets(t, "a"))
+	spec.Terminate = true
+	s := setUp(t, spec, nil)
+	c := dial(t, "udp", s.at)
+	if got := ask(t, c, ""); got != "a" {
+		t.Fatal(got)
+	}
+	next := *spec
+	b := answerPackets(t, "b")
+	next.Targets = []balancer.Target{{ID: b.Addr().String(), Port: b.Port(), Zone: "all"}}
+	s.group.Set(&next)
+	for got := "a"; got == "a"; { // one packet more may go the old way
+		got = ask(t, c, "")
+		if got != "a" && got != "b" {
+			t.Fatal(got)
+		}
+	}
+}
+
+// memory is a socket of packets that waits in virtual time.
+type memory struct {
+	in, out chan string
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func newMemory() *memory {
+	return &memory{in: make(chan string), out: make(chan string, 1000), closed: make(chan struct{})}
+}
+
+func (m *memory) ReadFrom(p []byte) (int, net.Addr, error) {
+	select {
+	case packet := <-m.in:
+		from, text, _ := strings.Cut(packet, " ")
+		return copy(p, text), net.UDPAddrFromAddrPort(netip.MustParseAddrPort(from)), nil
+	case <-m.closed:
+		return 0, nil, net.ErrClosed
+	}
+}
+
+func (m *memory) WriteTo(p []byte, to net.Addr) (int, error) {
+	m.out <- to.String() + " " + string(p)
+	return len(p), nil
+}
+func (m *memory) Close() error                     { m.once.Do(func() { close(m.closed) }); return nil }
+func (m *memory) LocalAddr() net.Addr              { return &net.UDPAddr{} }
+func (m *memory) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
+func (m *memory) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+func (m *memory) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// pipes is a target.Dialer whose targets answer each packet by the number of their connection.
+type pipes struct{ made int }
+
+func (p *pipes) Dial(context.Context, string, string, netip.Addr, netip.AddrPort) (net.Conn, error) {
+	p.made++
+	name := fmt.Sprint(p.made)
+	near, far := net.Pipe()
+	go func() {
+		defer far.Close()
+		for buffer := make([]byte, 100); ; {
+			if _, err := far.Read(buffer); err != nil {
+				return
+			}
+			if _, err := io.WriteString(far, name); err != nil {
+				return
+			}
+		}
+	}()
+	return near, nil
+}
+
+func (p *pipes) DialInstance(ctx context.Context, network, _ string, _ uint16) (net.Conn, error) {
+	return nil, net.ErrClosed
+}
+
+// inMemory is a UDP listener of at most two flows in virtual time.
+func inMemory(t *testing.T) (*memory, *Listener) {
+	t.Helper()
+	group := target.New(target.Config{Dialer: &pipes{}}, described(balancer.UDP, netip.MustParseAddrPort("10.0.9.1:53")))
+	group.Use([]balancer.Address{here})
+	n, err := New(Config{Groups: func(string) *target.Group { return group }, Connections: 2}, &balancer.Balancer{}, &balancer.Listener{
+		Protocol: balancer.UDP,
+		Rules:    []balancer.Rule{{Action: balancer.Action{Forward: &balancer.Forward{Groups: []balancer.Weighted{{Group: "group"}}}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := newMemory()
+	go n.ServePacket(door, here)
+	t.Cleanup(func() {
+		n.Shutdown(context.Background())
+		group.Close()
+	})
+	return door, n
+}
+
+func TestAFlowEndsWhenNothingPassesForTwoMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door, n := inMemory(t)
+		const client = "192.0.2.1:5353"
+		for _, c := range []struct {
+			after time.Duration
+			flow  string
+		}{{0, "1"}, {119 * time.Second, "1"}, {119 * time.Second, "1"}, {151 * time.Second, "2"}} {
+			time.Sleep(c.after)
+			synctest.Wait()
+			door.in <- client + " question"
+			if got, want := <-door.out, client+" "+c.flow; got != want {
+				t.Errorf("after %v more: %q, want %q", c.after, got, want)
+			}
+		}
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if n.Open() != 0 {
+			t.Errorf("%d flows are left", n.Open())
+		}
+	})
+}
+
+func TestMoreFlowsThanAllowedAreTurnedAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door, n := inMemory(t)
+		for i := range 5 {
+			door.in <- fmt.Sprintf("192.0.2.1:%d question", 1000+i)
+		}
+		synctest.Wait()
+		if len(door.out) != 2 || n.Open() != 2 {
+			t.Errorf("%d answers, %d flows", len(door.out), n.Open())
+		}
+	})
+}
