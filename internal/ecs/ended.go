@@ -8,9 +8,9 @@ import (
 	"github.com/berth-dev/berth/internal/store"
 )
 
-// uncounted tells whether a task of a service came, or comes, to an end that its scheduler did not order and has not taken
+// Uncounted tells whether a task of a service came, or comes, to an end that its scheduler did not order and has not taken
 // into account yet. There is no other trace of one that failed between two looks.
-func (t *Task) uncounted() bool {
+func (t *Task) Uncounted() bool {
 	return t.Service != "" && t.Ending() && !t.Counted && (t.Stop == nil || t.Stop.Code != api.TaskStopCodeServiceSchedulerInitiated)
 }
 

@@ -97,7 +97,7 @@ func newTables(db *store.DB) Tables {
 				return []string{t.Cluster + "/" + t.Service}
 			}},
 			store.Index[Task]{Name: TasksUncounted, Keys: func(_ string, t *Task) []string {
-				if !t.uncounted() {
+				if !t.Uncounted() {
 					return nil
 				}
 				return []string{t.Cluster + "/" + t.Service}

@@ -30,7 +30,7 @@ func (s *Scheduler) DeleteService(ctx context.Context, r *api.DeleteServiceReque
 		case now.Status == Draining:
 			deleted = now
 			return nil
-		case !force && now.Settings.DesiredCount > 0:
+		case !force && !now.daemon() && now.Settings.DesiredCount > 0:
 			return invalidParameter("The service cannot be stopped while it is scaled above 0.")
 		}
 		copied := *now

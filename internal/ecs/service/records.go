@@ -39,6 +39,8 @@ type Service struct {
 
 	// SteadyAt is when it last told that it has reached a steady state; zero: it is not steady.
 	SteadyAt time.Time `json:"steadyAt,omitzero"`
+	// RegisteredAt is when the last of the targets was registered of which it told.
+	RegisteredAt time.Time `json:"registeredAt,omitzero"`
 	// Told are the events that are not to be repeated for a while, by what they are about.
 	Told map[string]time.Time `json:"told,omitzero"`
 	// Events counts its events: the newest has that number.
@@ -87,6 +89,11 @@ type Rollout struct {
 	Failures      int32     `json:"failures,omitzero"`
 	Row           int32     `json:"row,omitzero"`
 	NoStartBefore time.Time `json:"noStartBefore,omitzero"`
+	// Healthy is how many of its tasks were healthy when one last failed, or fewer since; Waves is how often in a row tasks
+	// failed that were started after the failure before, the last time at WaveAt.
+	Healthy int32     `json:"healthy,omitzero"`
+	Waves   int32     `json:"waves,omitzero"`
+	WaveAt  time.Time `json:"waveAt,omitzero"`
 	// Ran says that one of its tasks has been RUNNING.
 	Ran bool `json:"ran,omitzero"`
 }

@@ -13,5 +13,6 @@ func (s *Scheduler) Run(ctx context.Context, leader *store.Leader) {
 	var work sync.WaitGroup
 	sweeper := &sweeper{s, leader}
 	work.Go(func() { sweeper.run(ctx) })
+	work.Go(func() { newLoop(s, leader).run(ctx) })
 	work.Wait()
 }

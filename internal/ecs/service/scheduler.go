@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/berth-dev/berth/internal/ecs"
 	"github.com/berth-dev/berth/internal/store"
@@ -11,6 +12,8 @@ import (
 
 // Config sets the scheduler up. The zero value is that of AWS.
 type Config struct {
+	// HealthyAfter is how long a task without health checks runs until it counts as healthy; 0: 40 s.
+	HealthyAfter time.Duration
 	// Logger may be nil.
 	Logger *slog.Logger
 }

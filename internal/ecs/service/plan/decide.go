@@ -11,6 +11,7 @@ import (
 // Decide is what to do for a service now. It changes neither of its arguments.
 func Decide(s Service, w World) Plan {
 	p := newPass(s, w)
+	p.begin()
 	p.count()
 	p.tellTargets()
 	switch {
@@ -38,6 +39,13 @@ func (p *pass) strategy() {
 		p.shifting()
 	default:
 		p.rolling()
+	}
+}
+
+// begin takes up a deployment that was asked for.
+func (p *pass) begin() {
+	if d := p.s.Deployment; d != nil && d.Status == api.ServiceDeploymentStatusPending {
+		d.Status, d.StartedAt = api.ServiceDeploymentStatusInProgress, p.w.Now
 	}
 }
 

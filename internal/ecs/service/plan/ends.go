@@ -61,7 +61,7 @@ func (p *pass) failed(r *Rollout, t *Task) {
 	r.WaveAt = p.w.Now
 	r.NoStartBefore = p.w.Now.Add(min(backOff(r.Waves), longest))
 	if r.Waves >= tellWaves {
-		p.tell("starts", "is unable to consistently start tasks successfully.")
+		p.tell(aboutStarts, "is unable to consistently start tasks successfully.")
 	}
 }
 
@@ -74,7 +74,7 @@ func (p *pass) recover(r *Rollout) {
 	case now > r.Healthy:
 		r.Row, r.Waves, r.Healthy = 0, 0, 0
 		r.WaveAt, r.NoStartBefore = time.Time{}, time.Time{}
-		delete(p.s.Told, "starts")
+		delete(p.s.Told, aboutStarts)
 	case now < r.Healthy:
 		r.Healthy = now
 	}

@@ -158,8 +158,13 @@ func (p *pass) tellUnhealthy(t *task) {
 	}
 }
 
-// aboutTask begins what is told of a task: it is forgotten with it.
-const aboutTask = "task/"
+// What events are about that are not repeated for a while.
+const (
+	AboutPlacement     = "placement"
+	aboutConfiguration = "configuration"
+	aboutStarts        = "starts"
+	aboutTask          = "task/" // and its id: it is forgotten with it
+)
 
 func (p *pass) forgetTold() {
 	present := map[string]bool{}

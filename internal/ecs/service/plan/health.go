@@ -40,7 +40,7 @@ func (p *pass) look(t Task) task {
 	}
 	if verdict == healthy && !t.watched() {
 		if left := p.remaining(t.StartedAt, p.w.HealthyAfter); left > 0 {
-			p.wake(p.w.Now.Add(left))
+			p.wake(p.w.Now.Add(left + p.w.HealthyAfter/100)) // tasks that started together are looked at together
 			verdict = unready
 		}
 	}

@@ -39,9 +39,9 @@ type Start struct {
 	Count   int
 	// Providers are the parts of the capacity providers; none: by launch type.
 	Providers []Part
-	// Zones are those that are to be preferred, the emptiest first; Only: no other will do.
-	Zones []string
-	Only  bool
+	// Zones are how many tasks each zone has that they are to be balanced over, and Zone is the only one that will do.
+	Zones map[string]int
+	Zone  string
 	// Instances are those that get one task each: a daemon's.
 	Instances []string
 }

@@ -143,7 +143,7 @@ func (p *pass) start(o *pool, n int) {
 		n, p.out.Again = MaxStarts, true
 	}
 	s := Start{Rollout: o.rollout.ID, Count: n}
-	s.Zones, s.Only = p.zonesFor(o)
+	p.spread(&s, o)
 	s.Providers = o.providers(n)
 	p.out.Start = append(p.out.Start, s)
 }

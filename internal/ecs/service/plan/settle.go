@@ -13,7 +13,7 @@ func (p *pass) settle() {
 	p.forgetRollouts()
 	r := p.primary()
 	if p.stuck && r.State == api.DeploymentRolloutStateInProgress {
-		p.tell("configuration", textConfiguration)
+		p.tell(aboutConfiguration, textConfiguration)
 	}
 	done := !p.lacking && len(p.out.Start) == 0 && len(p.out.Stop) == 0 && len(p.s.Rollouts) == 1 && p.allReady()
 	if r.State == api.DeploymentRolloutStateInProgress && (done || p.early(r)) {
@@ -28,7 +28,9 @@ func (p *pass) rest(done bool) {
 		p.s.SteadyAt = time.Time{}
 		return
 	}
-	delete(p.s.Told, "configuration")
+	for _, about := range []string{aboutConfiguration, AboutPlacement} {
+		delete(p.s.Told, about)
+	}
 	if left := p.remaining(p.s.SteadyAt, suppressed); !p.s.SteadyAt.IsZero() && left > 0 {
 		p.wake(p.w.Now.Add(left))
 		return

@@ -104,13 +104,14 @@ func (w *world) launch(s Start) {
 			}
 		}
 		if w.room >= 0 && used >= w.room {
-			w.full = Full{Until: w.now.Add(10 * time.Second), Zone: s.Only}
+			w.full = Full{Until: w.now.Add(10 * time.Second), Zone: s.Zone != ""}
 			return
 		}
 		w.made++
 		t := &Task{ID: fmt.Sprintf("t%04d", w.made), Rollout: s.Rollout, CreatedAt: w.now, Instance: w.place(s, i)}
-		if len(s.Zones) > 0 {
-			t.Zone = s.Zones[0]
+		if t.Zone = s.Zone; t.Zone == "" && len(w.zones) > 0 {
+			t.Zone = slices.MinFunc(w.zones, func(a, b string) int { return s.Zones[a] - s.Zones[b] })
+			s.Zones[t.Zone]++
 		}
 		for _, part := range s.Providers {
 			t.Provider = part.Provider

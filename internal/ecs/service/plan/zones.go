@@ -20,19 +20,16 @@ func (p *pass) byZone(tasks []*task) map[string]int {
 	return out
 }
 
-// zonesFor are the zones that the pool's next tasks should prefer: those with the fewest first. A task that is started to
-// balance the zones goes to the emptiest, and nowhere else.
-func (p *pass) zonesFor(o *pool) (zones []string, only bool) {
+// spread says of a start how many tasks the zones have. A task that is started to balance them goes to the emptiest, and
+// nowhere else.
+func (p *pass) spread(s *Start, o *pool) {
 	if len(p.w.Zones) < 2 {
-		return nil, false
+		return
 	}
-	count := p.byZone(o.fresh)
-	zones = slices.Clone(p.w.Zones)
-	slices.SortStableFunc(zones, func(a, b string) int { return count[a] - count[b] })
+	s.Zones = p.byZone(o.fresh)
 	if o.moves {
-		return zones[:1], true
+		s.Zone = slices.MinFunc(p.w.Zones, func(a, b string) int { return s.Zones[a] - s.Zones[b] })
 	}
-	return zones, false
 }
 
 // balance marks a task to be replaced when its zone has too many, if nothing else is going on: one at a time, and its
