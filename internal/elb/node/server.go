@@ -2,10 +2,10 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/handshake"
 	"github.com/berth-dev/berth/internal/elb/proxy"
 	"github.com/berth-dev/berth/internal/elb/stream"
 	"github.com/berth-dev/berth/internal/elb/target"
@@ -51,22 +51,11 @@ func (p Protocols) Serve(b *balancer.Balancer, l *balancer.Listener, groups Grou
 		made, err := proxy.New(proxy.Config{Groups: groups, Key: p.Key, Log: p.Log, Published: published}, b, l)
 		return requests{made}, err
 	}
-	return stream.New(stream.Config{Groups: groups.Group, TLS: decrypting}, b, l)
+	return stream.New(stream.Config{Groups: groups.Group, TLS: handshake.Config}, b, l)
 }
 
 // requests is a proxy as a Server.
 type requests struct{ *proxy.Proxy }
 
-func (r requests) ServeConn(conn net.Conn, at balancer.Address) { r.Proxy.ServeConn(conn, at, nil) }
-
 // ServePacket is not asked: requests come by TCP.
 func (r requests) ServePacket(conn net.PacketConn, _ balancer.Address) error { return conn.Close() }
-
-// decrypting is how a TLS listener decrypts.
-func decrypting(s *balancer.TLSSettings) (*tls.Config, error) {
-	config := &tls.Config{NextProtos: s.ALPN}
-	for _, c := range s.Certificates {
-		config.Certificates = append(config.Certificates, *c)
-	}
-	return config, nil
-}

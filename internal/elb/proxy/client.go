@@ -28,6 +28,9 @@ type client struct {
 	body     body
 	answer   answer
 	one      [1]byte
+
+	old  atomic.Bool   // it has been open for as long as it may
+	over chan struct{} // of one that speaks HTTP/2: closed when it is
 }
 
 // The states of a client's connection. An idle one may be closed by anybody who makes it closed.
@@ -62,27 +65,25 @@ func (c *client) stop(now bool) {
 	}
 }
 
-// serve serves the connection until it is closed. already was read from it before.
-func (c *client) serve(already []byte) {
+// serve serves the connection until it is closed.
+func (c *client) serve() {
 	defer func() { _ = c.socket.Close() }()
 	x := &c.exchange
 	x.proxy, x.at, x.port, x.ctx = c.proxy, c.at, c.port, context.Background()
 	if c.port == 0 {
 		x.port = c.proxy.setup.Load().listener.Port
 	}
-	conn, state, ok := c.proxy.secure(c, already)
+	conn, ok := c.secure()
 	if !ok {
 		return
 	}
-	c.end.open(conn)
-	if state == nil && len(already) > 0 {
-		if c.reserve(len(already)) != nil {
-			return
-		}
-		c.w = copy(c.buf, already)
+	if x.req.tls != nil && x.req.tls.NegotiatedProtocol == "h2" {
+		c.serveHTTP2(conn)
+		return
 	}
+	c.end.open(conn)
 	defer c.release()
-	x.req.client, x.req.tls, x.req.version = c.remote, state, 1
+	x.req.client, x.req.version = c.remote, 1
 	for c.await() && c.once() {
 	}
 }

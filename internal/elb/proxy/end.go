@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -25,6 +26,8 @@ type end struct {
 	r, w int // buf[r:w] is read and not yet used
 
 	readBy, writeBy time.Time // the deadlines that are set
+	// last is when something came, for those who wait at the other end.
+	last atomic.Int64
 }
 
 // tick is for how long a read waits before it looks around.
@@ -36,7 +39,7 @@ var (
 )
 
 func (e *end) open(conn net.Conn) {
-	*e = end{conn: conn}
+	e.conn = conn
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			e.tcp, e.raw = tcp, raw
@@ -113,6 +116,7 @@ func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
 		}
 		n, err := e.conn.Read(p)
 		if n > 0 {
+			e.last.Store(now.UnixNano())
 			return n, nil
 		}
 		if err == nil {
@@ -123,6 +127,9 @@ func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
 		}
 		now = time.Now()
 		left := idle - now.Sub(began)
+		if watched != nil { // while a request is still coming, the target may listen
+			left = max(left, idle-now.Sub(time.Unix(0, watched.last.Load())))
+		}
 		if left <= 0 {
 			return 0, errIdle
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
@@ -31,6 +32,8 @@ type exchange struct {
 	// spoiled says that the client's connection carries no further request: the body was not read, or what was sent is not
 	// to be trusted.
 	spoiled bool
+	// facts are the fields that tell the target of the client's TLS.
+	facts []byte
 	// broken says that the answer has begun and will not be ended.
 	broken bool
 	record record
@@ -66,7 +69,8 @@ type sink interface {
 // reply is the final response, before it is written for the client.
 type reply struct {
 	status  int
-	fields  *head // of the target's response; nil: the load balancer's own
+	fields  *head       // of the target's response; nil: the load balancer's own, or by HTTP/2
+	header  http.Header // of a target's response by HTTP/2
 	framing framing
 	added   []byte // whole lines that come on top
 }

@@ -31,7 +31,11 @@ func (x *exchange) forward(f *balancer.Forward) {
 			return
 		}
 		x.record.target = t.Key()
-		err = x.attempt(t, fresh)
+		if x.group.Spec().Version == balancer.HTTP2 || x.group.Spec().Version == balancer.GRPC {
+			err = x.attemptHTTP2(t)
+		} else {
+			err = x.attempt(t, fresh)
+		}
 		t.End()
 		var again errAgain
 		if err == nil || x.record.status != 0 {

@@ -49,9 +49,7 @@ func (x *exchange) outgoing(out []byte) []byte {
 		out = append(out, r.value(f)...)
 		out = append(out, crlf...)
 	}
-	if x.setup.secure {
-		out = x.appendTLS(out)
-	}
+	out = append(out, x.facts...)
 	switch r.framing.kind {
 	case ofLength:
 		out = append(out, "Content-Length: "...)

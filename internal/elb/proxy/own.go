@@ -31,7 +31,12 @@ func (x *exchange) fail(status int) {
 		x.spoiled = true
 	}
 	line := strconv.Itoa(status) + " " + title(status)
-	x.own(status, "text/html", "<html>\r\n<head><title>"+line+"</title></head>\r\n<body>\r\n<center><h1>"+line+"</h1></center>\r\n</body>\r\n</html>\r\n", "")
+	x.own(status, "text/html", page(line, line), "")
+}
+
+// page is what people see of an answer of the load balancer's own.
+func page(title, line string) string {
+	return "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + line + "</h1></center>\r\n</body>\r\n</html>\r\n"
 }
 
 // own sends an answer of the load balancer's own.
@@ -100,7 +105,7 @@ func (x *exchange) redirect(to *balancer.Redirect) {
 		return
 	}
 	line := strconv.Itoa(to.Status) + " " + title(to.Status)
-	x.own(to.Status, "text/html", "<html>\r\n<head><title>"+line+"</title></head>\r\n<body>\r\n<center><h1>"+line+"</h1></center>\r\n</body>\r\n</html>\r\n", location)
+	x.own(to.Status, "text/html", page(line, line), location)
 }
 
 // published is the port of this machine by which a client that came by such a port finds a listener.

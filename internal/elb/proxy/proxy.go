@@ -47,9 +47,13 @@ type Proxy struct {
 	config Config
 	jar    jar
 	setup  atomic.Pointer[setup]
-	pools  sync.Map // *target.Target to *pool, and to *trunk for HTTP/2
+	pools  sync.Map // *target.Target to *pool
 	work   sync.WaitGroup
-	http2  *http.Server
+	trunks sync.Map // *target.Target to *trunk
+
+	http2    *http.Server
+	handed   *queue   // the connections that it is to serve
+	speaking sync.Map // net.Conn to *client, of those that it serves
 
 	closing atomic.Bool
 	drained chan struct{} // closed when nothing is served any more
@@ -66,16 +70,18 @@ type closer interface{ stop(now bool) }
 
 // New makes the proxy of a listener.
 func New(config Config, b *balancer.Balancer, l *balancer.Listener) (*Proxy, error) {
-	jar, err := newJar(config.Key)
-	if err != nil {
-		return nil, fmt.Errorf("key of stickiness: %w", err)
+	p := &Proxy{
+		config: config, jar: newJar(config.Key), drained: make(chan struct{}), done: make(chan struct{}), serving: map[closer]struct{}{},
 	}
-	p := &Proxy{config: config, jar: jar, drained: make(chan struct{}), done: make(chan struct{}), serving: map[closer]struct{}{}}
+	if err := p.Update(b, l); err != nil {
+		return nil, err
+	}
 	p.http2 = p.newHTTP2()
-	return p, p.Update(b, l)
+	p.work.Go(func() { _ = p.http2.Serve(p.handed) })
+	return p, nil
 }
 
-// Update has the proxy do as described from the next request on. Connections stay open.
+// Update has the proxy do as described from the next request on. Connections stay open. An error leaves everything as it was.
 func (p *Proxy) Update(b *balancer.Balancer, l *balancer.Listener) error {
 	s, err := p.prepare(b, l, p.setup.Load())
 	if err != nil {
@@ -109,7 +115,7 @@ func (p *Proxy) Serve(l net.Listener, at balancer.Address) error {
 			}
 			return err
 		}
-		p.work.Go(func() { p.ServeConn(conn, at, nil) })
+		p.work.Go(func() { p.ServeConn(conn, at) })
 	}
 }
 
@@ -118,15 +124,15 @@ type door struct{ net.Listener }
 
 func (d *door) stop(bool) { _ = d.Close() }
 
-// ServeConn serves one connection and returns when it is closed. already is what was read from it before.
-func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address, already []byte) {
+// ServeConn serves one connection and returns when it is closed.
+func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address) {
 	c := newClient(p, conn, at)
 	if !p.enter(c) {
 		_ = conn.Close()
 		return
 	}
 	defer p.exit(c)
-	c.serve(already)
+	c.serve()
 }
 
 // Shutdown closes the listeners and the connections that carry no request, waits for requests under way, and ends those that

@@ -30,6 +30,7 @@ const (
 	defaultLifetime = time.Hour
 )
 
+// prepare makes the setup. What before has and has not changed is taken over, so that clients can resume their sessions.
 func (p *Proxy) prepare(b *balancer.Balancer, l *balancer.Listener, before *setup) (*setup, error) {
 	s := &setup{
 		balancer: b, listener: l, secure: l.Protocol == balancer.HTTPS, rules: compileRules(l.Rules),

@@ -117,5 +117,6 @@ func (e *end) wait(deadline func(time.Time) error, ready func(func(uintptr) bool
 	case err != nil:
 		return max(n, 0), os.NewSyscallError("splice", err)
 	}
+	e.last.Store(time.Now().UnixNano())
 	return n, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
@@ -30,19 +31,22 @@ const appCookieLife = 7 * 24 * time.Hour
 // jar seals and opens the cookies. What they hold is of no use to a client, and cannot be made by one.
 type jar struct{ aead cipher.AEAD }
 
-func newJar(key []byte) (jar, error) {
+// newJar makes a jar with a key of any length; without one, with a key of its own.
+func newJar(key []byte) jar {
 	if len(key) == 0 {
 		key = make([]byte, 32)
-		if _, err := rand.Read(key); err != nil {
-			return jar{}, err
-		}
+		_, _ = rand.Read(key) // never fails
 	}
-	block, err := aes.NewCipher(key)
+	sum := sha256.Sum256(key)
+	block, err := aes.NewCipher(sum[:])
 	if err != nil {
-		return jar{}, err
+		panic(err) // of a key of another length
 	}
 	aead, err := cipher.NewGCM(block)
-	return jar{aead}, err
+	if err != nil {
+		panic(err) // of a cipher of another block size
+	}
+	return jar{aead}
 }
 
 // seal makes a cookie's value of when it ends and what it says.
