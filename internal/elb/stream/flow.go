@@ -70,7 +70,7 @@ func (f *flow) run() {
 			f.touch()
 			_, _ = f.door.conn.WriteToUDPAddrPort(packet, f.client)
 		})
-		if errors.Is(err, net.ErrClosed) {
+		if f.life.Err() != nil {
 			return
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // the target's port is closed, for now

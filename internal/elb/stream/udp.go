@@ -63,7 +63,7 @@ type door struct {
 func (d *door) flow(client netip.AddrPort) *flow {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if f := d.flows[client]; f != nil {
+	if f := d.flows[client]; f != nil && f.life.Err() == nil {
 		return f
 	}
 	if !d.listener.admit() {
