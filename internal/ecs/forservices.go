@@ -78,3 +78,8 @@ func (s *Service) OnFargate(scope store.Scope, provider string) bool {
 
 // RoleARN is the ARN of a role that may have been named by its name alone.
 func RoleARN(scope store.Scope, role string) string { return roleARN(scope, role) }
+
+// RolloutTasks are how many of a rollout's tasks, or of a task set's, are on their way to run, and how many run.
+func (s *Service) RolloutTasks(scope store.Scope, rollout string) (pending, running int) {
+	return s.Tasks.Count(scope, taskCounts, rolloutCount(rollout, countPending)), s.Tasks.Count(scope, taskCounts, rolloutCount(rollout, countRunning))
+}

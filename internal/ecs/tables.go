@@ -142,7 +142,8 @@ const (
 )
 
 // countKeys are the keys under which a task is counted: "cluster/<name>/<what>", "cluster/<name>/<what>/<launch type>",
-// "cluster/<name>/active/<capacity provider>", "instance/<id>/<what>" and "definition/<family>:<revision>".
+// "cluster/<name>/active/<capacity provider>", "instance/<id>/<what>", "definition/<family>:<revision>" and, of a service,
+// "rollout/<startedBy>/<what>", where no task is running any more that is on its way to stop.
 func countKeys(_ string, t *Task) []string {
 	if t.Status == Stopped {
 		return nil
@@ -155,6 +156,13 @@ func countKeys(_ string, t *Task) []string {
 	switch t.Status {
 	case Provisioning, Pending, Activating:
 		what = countPending
+		if t.Service != "" {
+			keys = append(keys, rolloutCount(t.StartedBy, countPending))
+		}
+	case Running:
+		if t.Service != "" {
+			keys = append(keys, rolloutCount(t.StartedBy, countRunning))
+		}
 	case Deprovisioning:
 		return keys
 	}
@@ -163,4 +171,5 @@ func countKeys(_ string, t *Task) []string {
 
 func clusterCount(name, what string) string { return "cluster/" + name + "/" + what }
 func instanceCount(id, what string) string  { return "instance/" + id + "/" + what }
+func rolloutCount(id, what string) string   { return "rollout/" + id + "/" + what }
 func definitionCount(r Revision) string     { return "definition/" + r.String() }

@@ -96,7 +96,7 @@ func (l *loop) tally(key serviceKey, v *Service, d *Deployment) {
 		for _, o := range v.Rollouts {
 			if o.Revision == of.Revision {
 				of.Requested = o.DesiredCount
-				of.Pending, of.Running = l.counts(key.scope, v.Cluster, o.ID)
+				of.Pending, of.Running = l.counts(key.scope, o.ID)
 				return
 			}
 		}

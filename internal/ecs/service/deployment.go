@@ -144,7 +144,7 @@ func (s *Scheduler) summary(scope store.Scope, d *Deployment, of Source) api.Ser
 	for _, o := range row.Value.Rollouts {
 		if o.Revision == of.Revision {
 			out.RequestedTaskCount = o.DesiredCount
-			out.PendingTaskCount, out.RunningTaskCount = s.counts(scope, d.Cluster, o.ID)
+			out.PendingTaskCount, out.RunningTaskCount = s.counts(scope, o.ID)
 			break
 		}
 	}

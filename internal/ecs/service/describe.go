@@ -90,7 +90,7 @@ func roleOf(scope store.Scope, v *Service, r *Revision) string {
 
 // describeRollout is a rollout as the API shows it: among the deployments of its service.
 func (s *Scheduler) describeRollout(scope store.Scope, v *Service, o *Rollout) api.Deployment {
-	pending, running := s.counts(scope, v.Cluster, o.ID)
+	pending, running := s.counts(scope, o.ID)
 	out := api.Deployment{
 		Id: o.ID, Status: Active, DesiredCount: o.DesiredCount, PendingCount: pending, RunningCount: running, FailedTasks: o.Failures,
 		CreatedAt: schema.At(o.CreatedAt), UpdatedAt: schema.At(o.UpdatedAt), RolloutState: o.State, RolloutStateReason: o.StateReason,
@@ -108,18 +108,9 @@ func (s *Scheduler) describeRollout(scope store.Scope, v *Service, o *Rollout) a
 }
 
 // counts are the tasks of a rollout, or of a task set, that are on their way to run and that run.
-func (s *Scheduler) counts(scope store.Scope, cluster, rollout string) (pending, running int32) {
-	for _, desired := range []api.DesiredStatus{api.DesiredStatusRunning, api.DesiredStatusStopped} {
-		for row := range s.ecs.Tasks.Find(scope, ecs.TasksByStartedBy, cluster+"/"+string(desired)+"/"+rollout) {
-			switch row.Value.Status {
-			case ecs.Provisioning, ecs.Pending, ecs.Activating:
-				pending++
-			case ecs.Running:
-				running++
-			}
-		}
-	}
-	return pending, running
+func (s *Scheduler) counts(scope store.Scope, rollout string) (pending, running int32) {
+	p, r := s.ecs.RolloutTasks(scope, rollout)
+	return int32(p), int32(r)
 }
 
 // events are the newest events of a service, newest first. Those of one of its name before it are none of its.

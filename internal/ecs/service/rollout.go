@@ -31,7 +31,7 @@ func (s *Scheduler) begin(tx *store.Tx, scope store.Scope, v *Service, r *Revisi
 		Target: Source{Revision: r.ID, Requested: v.Settings.DesiredCount}, Status: api.ServiceDeploymentStatusPending, CreatedAt: now, UpdatedAt: now,
 	}
 	for _, before := range v.Rollouts {
-		pending, running := s.counts(scope, v.Cluster, before.ID)
+		pending, running := s.counts(scope, before.ID)
 		d.Sources = append(d.Sources, Source{Revision: before.Revision, Requested: before.DesiredCount, Running: running, Pending: pending})
 	}
 	if err := s.supersede(tx, scope, v, DeploymentARN(scope, v.Cluster, v.Name, d.ID), now); err != nil {

@@ -71,7 +71,7 @@ func (s *Scheduler) taskSetsOf(scope store.Scope, v *Service) (sets []*TaskSet) 
 
 // describeTaskSet is a task set as the API shows it.
 func (s *Scheduler) describeTaskSet(scope store.Scope, v *Service, t *TaskSet, tags bool) api.TaskSet {
-	pending, running := s.counts(scope, v.Cluster, t.ID)
+	pending, running := s.counts(scope, t.ID)
 	out := api.TaskSet{
 		Id: t.ID, TaskSetArn: TaskSetARN(scope, t.Cluster, t.Service, t.ID), ServiceArn: ARN(scope, t.Cluster, t.Service), ClusterArn: ecs.ClusterARN(scope, t.Cluster),
 		ExternalId: t.ExternalID, Status: t.Status, ComputedDesiredCount: t.Computed(v.Settings.DesiredCount), PendingCount: pending, RunningCount: running,
