@@ -32,6 +32,8 @@ type Order struct {
 	Zones map[string]int
 	// Zone is the only zone that will do; empty: any.
 	Zone string
+	// Images are what the tags of the definition's images stand for in the revision, by container; it may lack any.
+	Images []api.ContainerImage
 	// Targets are what the tasks are to be registered as.
 	Targets []TaskTarget
 
@@ -104,6 +106,11 @@ func (s *Service) launchFor(scope store.Scope, o *Order) (*launch, error) {
 	t.Service, t.Revision, t.Group, t.Targets = o.Service, o.Revision, serviceGroup(o.Service), o.Targets
 	if o.ManagedTags {
 		t.Tags = append(t.Tags, api.Tag{Key: "aws:ecs:serviceName", Value: o.Service})
+	}
+	for _, image := range o.Images {
+		if c, ok := t.Container(image.ContainerName); ok {
+			c.Pinned = pinned(c.Image, image.ImageDigest)
+		}
 	}
 	l.request.Group = t.placementGroup()
 	o.narrow(&l.request)

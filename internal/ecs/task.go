@@ -94,9 +94,11 @@ type Stop struct {
 
 // Container is one container of a task.
 type Container struct {
-	ID                string `json:"id"` // UUID, of the container's ARN
-	Name              string `json:"name"`
-	Image             string `json:"image"`
+	ID    string `json:"id"` // UUID, of the container's ARN
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	// Pinned is the image that it is run of, where its service has resolved the tag: "web:1@sha256:..."; empty: of Image.
+	Pinned            string `json:"pinned,omitzero"`
 	Essential         bool   `json:"essential,omitzero"`
 	Checked           bool   `json:"checked,omitzero"` // it has a health check
 	CPU               int32  `json:"cpu,omitzero"`

@@ -63,7 +63,7 @@ var registerTaskDefinitionNotes = []wire.Option{
 	wire.Note("containerDefinitions.dependsOn", "a container whose dependency has already exited when HEALTHY is asked for does not start (AWS: it waits until startTimeout)"),
 	wire.Note("containerDefinitions.healthCheck.interval", "while nothing is known of a container it is looked at 1, 3, 7... seconds after its start, too; of these looks only a good one counts"),
 	wire.Note("containerDefinitions.startTimeout", "without it 3 minutes, on every launch type"),
-	wire.Note("containerDefinitions.versionConsistency", "kept; it is about services, which are not there"),
+	wire.Note("containerDefinitions.versionConsistency", "a tag of a service's image is resolved by its first task that runs, and those started before then by themselves; an image that is on the machine alone, in no registry, is run by its tag"),
 	wire.Note("containerDefinitions.logConfiguration.logDriver", "a container without logConfiguration logs by json-file with max-size 10m and max-file 2 (AWS: as the machine's Docker "+
 		"is set up; not at all on FARGATE), and never waits for it. Drivers are the agent's own, with Docker's options, whatever the engine. json-file: files stay on the machine for 3 hours "+
 		"after their task; `berth logs` reads them. journald: tasks are placed on machines that have a journal. A container in mode blocking does not start "+

@@ -61,5 +61,6 @@ func (t *task) createContainer(ctx, working context.Context, c *acs.Container) e
 		if err := t.pullImage(ctx, c); err != nil {
 			return err
 		}
+		spec.Image = t.imageOf(c)
 	}
 }

@@ -183,7 +183,7 @@ func (t *task) containerSpec(c *acs.Container) (engine.ContainerSpec, error) {
 	maps.Copy(env, environment(&t.payload, c, t.Region, endpoint, t.metadataID(c.Name)))
 	maps.Copy(env, t.secretVariables(c))
 	cfg, host, err := config(&t.payload, c, t.cluster(), env)
-	spec := engine.ContainerSpec{Name: c.Name, DockerName: t.dockerName(c.Name), Image: c.Image, Platform: t.platform(), Config: cfg, Host: host, Log: t.logSpec(c),
+	spec := engine.ContainerSpec{Name: c.Name, DockerName: t.dockerName(c.Name), Image: t.imageOf(c), Platform: t.platform(), Config: cfg, Host: host, Log: t.logSpec(c),
 		Restarts: restartable(c)}
 	if err == nil {
 		err = t.joinNetwork(c, &spec)

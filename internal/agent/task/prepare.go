@@ -152,7 +152,8 @@ func (t *task) pullImage(ctx context.Context, c *acs.Container) error {
 		return err
 	}
 	return t.patiently(ctx, "pull image "+c.Image, func() error {
-		_, err := t.Engine.PullImage(ctx, engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Platform: t.platform(), Task: t.id, Container: c.Name}, nil)
+		req := engine.PullRequest{Reference: c.Image, Policy: t.Pull, Auth: auth, Platform: t.platform(), Task: t.id, Container: c.Name}
+		_, err := t.Engine.PullImage(ctx, t.choose(ctx, c, req), nil)
 		return err
 	})
 }

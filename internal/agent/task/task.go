@@ -45,6 +45,7 @@ type task struct {
 	mu      sync.Mutex // guards what the metadata endpoint reads
 	seen    engine.TaskStatus
 	own     map[string]*ownNetwork // of its containers, by name, once they stand
+	images  map[string]string      // references of containers' images that were pinned, by the containers' names
 	pulls   struct{ started, stopped time.Time }
 	storage int64             // bytes that it takes, as last measured
 	paths   map[string]string // of the engine's volumes, once they were asked for

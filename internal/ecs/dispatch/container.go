@@ -70,7 +70,7 @@ func (b *builder) container(c *api.ContainerDefinition) acs.Container {
 	}
 	if recorded, ok := b.row.Value.Container(c.Name); ok {
 		out.ContainerArn = ecs.ContainerARN(b.row.Scope, b.row.Value, recorded)
-		out.Image = cmp.Or(recorded.Image, out.Image)
+		out.Image = cmp.Or(recorded.Pinned, recorded.Image, out.Image)
 	}
 	if b.executable {
 		out.ManagedAgents = []acs.ManagedAgent{{Name: acs.ManagedAgentNameExecuteCommandAgent}}

@@ -62,7 +62,7 @@ func (l *loop) lookAtTasks(key serviceKey, s *seen) {
 		}
 		known[t.ID] = true
 		s.world.Tasks = append(s.world.Tasks, l.task(key, t))
-		s.sawImages(t)
+		l.sawImages(key, s, t)
 		if _, ok := s.world.Instances[t.Instance]; !ok {
 			if row, ok := l.ecs.Instances.Get(key.scope, t.Instance); ok {
 				s.world.Instances[t.Instance] = instance(row.Value)
@@ -164,20 +164,13 @@ func (l *loop) busy(key serviceKey, instance string) bool {
 }
 
 // sawImages notes what the images of the primary revision stand for.
-func (s *seen) sawImages(t *ecs.Task) {
-	r := s.revisions[t.Revision]
-	if r == nil || len(r.Images) > 0 || s.images != nil || t.Status != ecs.Running {
+func (l *loop) sawImages(key serviceKey, s *seen, t *ecs.Task) {
+	r, p := s.revisions[t.Revision], s.record.Primary()
+	if r == nil || p == nil || p.Revision != t.Revision || len(r.Images) > 0 || s.images != nil {
 		return
 	}
-	if p := s.record.Primary(); p == nil || p.Revision != t.Revision {
-		return
-	}
-	for _, c := range t.Containers {
-		if c.ImageDigest == "" {
-			s.images = nil
-			return
-		}
-		s.images = append(s.images, api.ContainerImage{ContainerName: c.Name, Image: c.Image, ImageDigest: c.ImageDigest})
+	if d, ok := l.ecs.TaskDefinitions.Get(key.scope, r.definition().Key()); ok {
+		s.images = resolved(d.Value, t)
 	}
 }
 

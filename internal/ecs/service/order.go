@@ -16,7 +16,7 @@ func (s *Scheduler) order(scope store.Scope, v *Service, r *Revision, rollout st
 		Cluster: v.Cluster, Service: v.Name, Revision: r.ID, Rollout: rollout,
 		TaskDefinition: r.definition(), LaunchType: s.launchType(scope, r), PlatformVersion: r.Platform, Network: r.Network,
 		Constraints: v.Settings.Constraints, Strategy: v.Settings.Strategy,
-		ManagedTags: v.Settings.ManagedTags, Executable: v.Settings.Executable,
+		Images: r.Images, ManagedTags: v.Settings.ManagedTags, Executable: v.Settings.Executable,
 	}
 	switch v.Settings.PropagateTags {
 	case api.PropagateTagsService:
