@@ -59,10 +59,33 @@ func (s *Service) lastTask(ctx context.Context, scope store.Scope, cluster strin
 			if err != nil {
 				return nil, err
 			}
-			take(t)
+			if passes(t) {
+				take(t)
+			}
 		}
 	}
 	return last, nil
+}
+
+// LastFailure is the task of a group that failed last, since a time: it did not come up, ended by itself, or was found unhealthy. Nil
+// when none is known. Tasks that were told to stop for other reasons have not failed.
+func (s *Service) LastFailure(ctx context.Context, scope store.Scope, cluster, group string, since time.Time) (*Task, error) {
+	failed := func(t *Task) bool {
+		return t.Group == group && t.Status == Stopped && t.StoppedAt.After(since) && t.failed()
+	}
+	return s.lastTask(ctx, scope, cluster, failed, func(t *Task) time.Time { return t.StoppedAt }, pastKey(pastByGroup, cluster, group))
+}
+
+// failed says whether a task that has stopped did so because something was wrong with it.
+func (t *Task) failed() bool {
+	why := t.Why()
+	switch {
+	case why == nil:
+		return false
+	case why.Code == api.TaskStopCodeServiceSchedulerInitiated:
+		return strings.HasPrefix(why.Reason, "Task failed ")
+	}
+	return why.Code != api.TaskStopCodeUserInitiated
 }
 
 // latestLooked is how many of the history's tasks that ended last are looked at for the one that was made last.

@@ -26,10 +26,16 @@ const (
 
 var taskID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// Why gathers what is known of the task that a name means, or of a launch that found no room, and explains it. Of the two the later
-// is meant; without a name the last launch that found no room.
+// Why gathers what is known of the service, the deployment or the task that a name means, or of a launch that found no room, and explains
+// it. A service comes before tasks of its name; of a task and a launch the later is meant; without a name the last launch that found
+// no room.
 func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation, error) {
 	scope, cluster, name := named(ctx, cluster, name)
+	if name != "" && !taskID.MatchString(name) {
+		if e, ok, err := s.whyService(ctx, scope, cluster, name); ok || err != nil {
+			return e, err
+		}
+	}
 	task, err := s.ECS.TaskNamed(ctx, scope, cluster, name)
 	if errors.Is(err, ecs.ErrManyTasks) {
 		return why.Explanation{}, fmt.Errorf("%w: %w", operator.ErrNotFound, err)
@@ -37,17 +43,21 @@ func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation
 	if err != nil {
 		return why.Explanation{}, err
 	}
-	c := why.Case{Now: time.Now(), Scope: scope, Task: task}
 	if u, ok := s.ECS.LastUnplaced(scope, cluster, name); ok && (task == nil || name == "" || u.At.After(task.CreatedAt)) {
-		c.Unplaced = &u
-		return why.Explain(c), nil
+		return why.Explain(why.Case{Now: time.Now(), Scope: scope, Unplaced: &u}), nil
 	}
 	switch {
 	case task == nil && name == "":
 		return why.Explanation{}, fmt.Errorf("%w: in cluster %s no task has stopped, and none was refused room since Berth started", operator.ErrNotFound, cluster)
 	case task == nil:
-		return why.Explanation{}, fmt.Errorf("%w: no task, family or group is named %q in cluster %s, nor did a launch of one find no room", operator.ErrNotFound, name, cluster)
+		return why.Explanation{}, fmt.Errorf("%w: no task, family or group is named %q in cluster %s, nor is a service, nor did a launch of one find no room", operator.ErrNotFound, name, cluster)
 	}
+	return s.explainTask(ctx, scope, task), nil
+}
+
+// explainTask gathers what is known of a task, and explains it.
+func (s *Server) explainTask(ctx context.Context, scope store.Scope, task *ecs.Task) why.Explanation {
+	c := why.Case{Now: time.Now(), Scope: scope, Task: task}
 	if row, ok := s.ECS.TaskDefinitions.Get(scope, task.Definition.Key()); ok {
 		c.Definition = row.Value
 	}
@@ -59,7 +69,7 @@ func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation
 	for i := range task.Containers {
 		c.Logs[task.Containers[i].Name] = s.lastLines(ctx, &c, &task.Containers[i])
 	}
-	return why.Explain(c), nil
+	return why.Explain(c)
 }
 
 // named is where a name is looked up, and what of it: an ARN says in which region and cluster its task is.

@@ -22,6 +22,12 @@ func (e Explanation) Print(w io.Writer, in *time.Location) error {
 			p.line("  %s", next)
 		}
 	}
+	if e.Service != nil {
+		p.service(e.Service)
+	}
+	if e.Service != nil && e.TaskARN == "" && e.Placement.Text == "" {
+		return p.err
+	}
 	if e.StopCode != "" {
 		p.line("\nStopped: %s: %s", e.StopCode, e.StoppedReason)
 	}
@@ -55,6 +61,32 @@ func (p *printer) line(format string, args ...any) {
 		}
 	}
 	_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+func (p *printer) service(s *ServiceState) {
+	p.line("\nRollouts:")
+	for _, r := range s.Rollouts {
+		p.line("  %s  %s  %s running, %d pending, %d failed  %s", r.ID, r.Definition, tasksText(r.Running, r.Desired), r.Pending, r.Failed, r.State)
+		if r.Reason != "" {
+			p.line("    %s", r.Reason)
+		}
+	}
+	if s.Breaker != nil {
+		p.line("  circuit breaker: %s, %d failures of %d", s.Breaker.Status, s.Breaker.Failures, s.Breaker.Threshold)
+	}
+	if len(s.Targets) > 0 {
+		p.line("\nTargets:")
+	}
+	for _, t := range s.Targets {
+		p.line("  %s  %s  %s  %s", t.Group, t.Target, t.State, strings.TrimSpace(t.Reason+" "+t.Description))
+	}
+	p.line("\nEvents:")
+	for _, e := range s.Events {
+		p.line("  %s  %s", e.At.In(p.in).Format("2006-01-02 15:04:05.000"), e.Text)
+	}
+	if s.FailedTask != "" {
+		p.line("\nThe task that failed last: %s", s.FailedTask)
+	}
 }
 
 func (p *printer) containers(containers []Container) {

@@ -1,5 +1,5 @@
-// Package why explains what became of a task, or why a launch found no room: what happened, in a sentence; the evidence; what to do
-// next. It is pure: a [Case] goes in, an [Explanation] comes out. The control plane gathers the case for `berth why`.
+// Package why explains what became of a task, why a launch found no room, or how a service is: what happened, in a sentence; the
+// evidence; what to do next. It is pure: a [Case] or a [ServiceCase] goes in, an [Explanation] comes out. The control plane gathers the case for `berth why`.
 //
 // What is known of causes stands in one table (advice.go).
 package why
@@ -55,6 +55,9 @@ type Explanation struct {
 	LastStatus    ecs.Status       `json:"lastStatus,omitzero"`
 	StopCode      api.TaskStopCode `json:"stopCode,omitzero"`
 	StoppedReason string           `json:"stoppedReason,omitzero"`
+
+	// Service is there when a service is explained; what is about a task is then about the one that failed last.
+	Service *ServiceState `json:"service,omitzero"`
 
 	Placement  Placement   `json:"placement"`
 	Timeline   []Step      `json:"timeline"`

@@ -1,0 +1,273 @@
+package why
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+)
+
+// ServiceCase is what is known of a service: what the API answers of it, the task of it that failed last, and the launch of it that
+// found no room.
+type ServiceCase struct {
+	Now     time.Time
+	Service api.Service
+	// Deployment is its newest service deployment, or the one that is asked about; nil when there is none.
+	Deployment *api.ServiceDeployment
+	Targets    []Target
+	// Failed explains the task that failed last since the deployment began, and Unplaced the launch since then that found no room.
+	Failed, Unplaced *Explanation
+}
+
+// Target is a task of the service behind a load balancer.
+type Target struct {
+	Group       string `json:"targetGroup"` // name
+	Target      string `json:"target"`      // address or instance, and port
+	State       string `json:"state"`
+	Reason      string `json:"reason,omitzero"`
+	Description string `json:"description,omitzero"`
+}
+
+// ServiceState is the evidence on a service.
+type ServiceState struct {
+	ARN        string          `json:"serviceArn"`
+	Status     string          `json:"status"`
+	Desired    int32           `json:"desiredCount"`
+	Running    int32           `json:"runningCount"`
+	Pending    int32           `json:"pendingCount"`
+	Rollouts   []Rollout       `json:"rollouts"`
+	Deployment string          `json:"serviceDeploymentArn,omitzero"`
+	Deployed   string          `json:"deploymentStatus,omitzero"`
+	Stage      string          `json:"lifecycleStage,omitzero"`
+	Breaker    *CircuitBreaker `json:"circuitBreaker,omitzero"`
+	Targets    []Target        `json:"targets"`
+	Events     []ServiceEvent  `json:"events"`              // the newest, oldest first
+	FailedTask string          `json:"failedTask,omitzero"` // what became of it
+}
+
+// Rollout is one revision's share of a service's tasks.
+type Rollout struct {
+	ID         string `json:"id"`
+	Definition string `json:"taskDefinition"` // family:revision
+	Primary    bool   `json:"primary"`
+	State      string `json:"rolloutState,omitzero"`
+	Reason     string `json:"rolloutStateReason,omitzero"`
+	Desired    int32  `json:"desiredCount"`
+	Running    int32  `json:"runningCount"`
+	Pending    int32  `json:"pendingCount"`
+	Failed     int32  `json:"failedTasks"`
+}
+
+// CircuitBreaker says how far a deployment is from being given up.
+type CircuitBreaker struct {
+	Status    string `json:"status"`
+	Failures  int32  `json:"failureCount"`
+	Threshold int32  `json:"threshold"`
+}
+
+// ServiceEvent is an event of the service, without its name.
+type ServiceEvent struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+}
+
+// eventsTold is how many events are told.
+const eventsTold = 10
+
+// ExplainService explains how a service is. Where a task has failed, what is known of that task is in the answer too.
+func ExplainService(c ServiceCase) Explanation {
+	s := &c.Service
+	e := Explanation{Next: []string{}, Timeline: []Step{}, Containers: []Container{}, Placement: Placement{Machines: []Machine{}}}
+	switch {
+	case c.Unplaced != nil:
+		e = *c.Unplaced
+	case c.Failed != nil:
+		e = *c.Failed
+	}
+	evidence, cause, next := e.Verdict, e.Cause, e.Next
+	e.Definition, e.Cluster, e.LaunchType = last(s.TaskDefinition), last(s.ClusterArn), s.LaunchType
+	e.Service = stateOf(&c)
+	if c.Failed != nil {
+		e.Service.FailedTask = c.Failed.Verdict
+	}
+	found := judge(&c)
+	e.Verdict, e.Cause, e.Next = found.verdict, found.cause, found.next
+	if found.byEvidence {
+		e.Cause, e.Next = strings.TrimSpace(evidence+" "+cause), append(slices.Clone(next), found.next...)
+	}
+	if e.Next == nil {
+		e.Next = []string{}
+	}
+	return e
+}
+
+func last(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+func stateOf(c *ServiceCase) *ServiceState {
+	s := &c.Service
+	state := &ServiceState{ARN: s.ServiceArn, Status: s.Status, Desired: s.DesiredCount, Running: s.RunningCount, Pending: s.PendingCount,
+		Rollouts: []Rollout{}, Targets: append([]Target{}, c.Targets...), Events: []ServiceEvent{}}
+	for _, d := range s.Deployments {
+		state.Rollouts = append(state.Rollouts, Rollout{d.Id, last(d.TaskDefinition), d.Status == "PRIMARY", string(d.RolloutState), d.RolloutStateReason,
+			d.DesiredCount, d.RunningCount, d.PendingCount, d.FailedTasks})
+	}
+	if d := c.Deployment; d != nil {
+		state.Deployment, state.Deployed, state.Stage = d.ServiceDeploymentArn, string(d.Status), string(d.LifecycleStage)
+		if b := d.DeploymentCircuitBreaker; b != nil && b.Status != api.ServiceDeploymentRollbackMonitorsStatusDisabled {
+			state.Breaker = &CircuitBreaker{string(b.Status), b.FailureCount, b.Threshold}
+		}
+	}
+	for i := min(eventsTold, len(s.Events)) - 1; i >= 0; i-- {
+		state.Events = append(state.Events, ServiceEvent{s.Events[i].CreatedAt.Time, eventText(s, s.Events[i].Message)})
+	}
+	return state
+}
+
+// eventText is an event without the name of the service.
+func eventText(s *api.Service, message string) string {
+	return strings.TrimPrefix(message, "(service "+s.ServiceName+") ")
+}
+
+// tasksText is how many tasks run of how many.
+func tasksText(running, desired int32) string {
+	if desired == 1 {
+		return fmt.Sprintf("%d of 1 task", running)
+	}
+	return fmt.Sprintf("%d of %d tasks", running, desired)
+}
+
+// judgement is what is said of a service. byEvidence: the failed task, or the launch, is the cause, and says what to do.
+type judgement struct {
+	verdict, cause string
+	next           []string
+	byEvidence     bool
+}
+
+// judge says how the service is.
+func judge(c *ServiceCase) judgement {
+	s := &c.Service
+	name := "Service " + s.ServiceName
+	switch s.Status {
+	case "INACTIVE":
+		return judgement{verdict: name + " was deleted."}
+	case "DRAINING":
+		return judgement{verdict: fmt.Sprintf("%s is being deleted: %d of its tasks have yet to stop.", name, s.RunningCount+s.PendingCount),
+			next: []string{"berth ps  # those that are left"}}
+	}
+	if d := c.Deployment; d != nil {
+		switch d.Status {
+		case api.ServiceDeploymentStatusSuccessful:
+		case api.ServiceDeploymentStatusStopped, api.ServiceDeploymentStatusRollbackSuccessful, api.ServiceDeploymentStatusRollbackFailed:
+			return fell(c)
+		default:
+			return underWay(c, name)
+		}
+	}
+	return settled(c, name)
+}
+
+// fell judges a service whose newest deployment has failed.
+func fell(c *ServiceCase) judgement {
+	d := c.Deployment
+	how := map[api.ServiceDeploymentStatus]string{
+		api.ServiceDeploymentStatusStopped:            "was stopped",
+		api.ServiceDeploymentStatusRollbackSuccessful: "failed, and was rolled back",
+		api.ServiceDeploymentStatusRollbackFailed:     "failed, and so did its rollback",
+	}[d.Status]
+	reason := d.StatusReason
+	if d.Rollback != nil {
+		reason = cmp.Or(d.Rollback.Reason, reason)
+	}
+	j := judgement{verdict: sentence(fmt.Sprintf("The deployment of service %s %s %s ago: %s", c.Service.ServiceName, how, span(c.Now.Sub(d.UpdatedAt.Time)), cmp.Or(reason, "no reason is known"))),
+		byEvidence: c.Failed != nil || c.Unplaced != nil}
+	if !j.byEvidence {
+		j.cause = "No task of it is known to have failed."
+	}
+	j.next = []string{fmt.Sprintf("berth service events %s  # what happened", c.Service.ServiceName)}
+	return j
+}
+
+// underWay judges a service that is being deployed.
+func underWay(c *ServiceCase, name string) judgement {
+	s, d := &c.Service, c.Deployment
+	p := primaryOf(s)
+	since := span(c.Now.Sub(d.CreatedAt.Time))
+	verdict := fmt.Sprintf("The deployment of %s to service %s has gone on for %s: %s run", last(p.TaskDefinition), s.ServiceName, since, tasksText(p.RunningCount, p.DesiredCount))
+	if strings.HasPrefix(string(d.Status), "ROLLBACK") {
+		verdict = fmt.Sprintf("%s is going back to what was deployed before, for %s: %s run in all", name, since, tasksText(s.RunningCount, s.DesiredCount))
+	}
+	for _, h := range d.LifecycleHookDetails {
+		if h.Status == api.DeploymentLifecycleHookStatusAwaitingAction {
+			return judgement{verdict: verdict + fmt.Sprintf(", and it waits at %s for somebody to continue it.", d.LifecycleStage),
+				cause: "A lifecycle hook of kind PAUSE asks for an action.",
+				next:  []string{fmt.Sprintf("aws ecs continue-service-deployment --service-deployment-arn %s --hook-id %s --action CONTINUE  # or ROLLBACK", d.ServiceDeploymentArn, h.HookId)}}
+		}
+	}
+	back := fmt.Sprintf("berth rollback %s  # takes it back", s.ServiceName)
+	switch {
+	case p.FailedTasks > 0:
+		verdict += fmt.Sprintf(", %d failed.", p.FailedTasks)
+		if b := d.DeploymentCircuitBreaker; b != nil && b.Threshold > 0 {
+			verdict += fmt.Sprintf(" The circuit breaker gives up at %d failures.", b.Threshold)
+		}
+		return judgement{verdict: verdict, byEvidence: c.Failed != nil, next: []string{back}}
+	case c.Unplaced != nil:
+		return judgement{verdict: verdict + ", and no machine has room for more.", byEvidence: true, next: []string{back}}
+	}
+	if j, ok := unhealthyTargets(c); ok {
+		j.verdict = verdict + ", and " + j.verdict
+		j.next = append(j.next, back)
+		return j
+	}
+	return judgement{verdict: verdict + "; nothing is known to be wrong.", cause: waits(c), next: []string{fmt.Sprintf("berth service events %s --follow", s.ServiceName)}}
+}
+
+// waits is what a deployment waits for whose tasks run.
+func waits(c *ServiceCase) string {
+	s := &c.Service
+	p := primaryOf(s)
+	switch {
+	case p.PendingCount > 0:
+		return "Tasks of it are being started."
+	case p.RunningCount < p.DesiredCount:
+		return "It starts as many tasks as minimumHealthyPercent and maximumPercent allow, and goes on when they are healthy."
+	case len(s.Deployments) > 1:
+		return "The tasks of the revision before are being stopped."
+	case c.Deployment.LifecycleStage == api.ServiceDeploymentLifecycleStageBakeTime:
+		return "It is in its bake time."
+	}
+	return "Its tasks have to be healthy for a while: 40 seconds where nothing checks them (1 with `berth dev --fast`)."
+}
+
+// settled judges a service that nobody deploys.
+func settled(c *ServiceCase, name string) judgement {
+	s := &c.Service
+	verdict := fmt.Sprintf("%s has %s", name, tasksText(s.RunningCount, s.DesiredCount))
+	if j, ok := unhealthyTargets(c); ok {
+		j.verdict = verdict + ", and " + j.verdict
+		return j
+	}
+	switch {
+	case s.RunningCount == s.DesiredCount && s.PendingCount == 0:
+		return judgement{verdict: verdict + "; nothing is wrong with it."}
+	case s.RunningCount > s.DesiredCount:
+		return judgement{verdict: verdict + ": those that are too many are being stopped."}
+	case c.Unplaced != nil:
+		return judgement{verdict: verdict + ", and no machine has room for more.", byEvidence: true}
+	case c.Failed != nil:
+		return judgement{verdict: verdict + ", and the last one that failed is being replaced, after a while when tasks keep failing.", byEvidence: true}
+	}
+	return judgement{verdict: verdict + ": more are being started.", next: []string{fmt.Sprintf("berth service events %s --follow", s.ServiceName)}}
+}
+
+func primaryOf(s *api.Service) api.Deployment {
+	for _, d := range s.Deployments {
+		if d.Status == "PRIMARY" {
+			return d
+		}
+	}
+	return api.Deployment{TaskDefinition: s.TaskDefinition, DesiredCount: s.DesiredCount, RunningCount: s.RunningCount, PendingCount: s.PendingCount}
+}
