@@ -108,7 +108,8 @@ func startOrigin(b *testing.B) string {
 	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, 1<<20), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	nginx(b, 1, addr, fmt.Sprintf(`server { listen %s; root %s; location /small { return 200 "%s"; } }`, addr, dir, strings.Repeat("x", 64)))
+	nginx(b, 1, addr, fmt.Sprintf(`server { listen %s; root %s; location /small { return 200 "%s"; }
+location /close { keepalive_timeout 0; return 200 "closed"; } }`, addr, dir, strings.Repeat("x", 64)))
 	return addr
 }
 
