@@ -97,7 +97,7 @@ func (n *Network) leave(r *router, s standing) error {
 
 // Listen takes TCP connections at an address that stands.
 func (n *Network) Listen(ctx context.Context, vpc string, at netip.AddrPort) (l net.Listener, err error) {
-	var config net.ListenConfig
+	config := net.ListenConfig{KeepAlive: -1} // load balancers have idle times, and this costs each connection four system calls
 	config.SetMultipathTCP(false)
 	err = n.within(vpc, at.Addr(), func() (err error) {
 		l, err = config.Listen(ctx, "tcp4", at.String())

@@ -26,6 +26,7 @@ func relay(front, back net.Conn, idle time.Duration) {
 type pair struct {
 	front, back net.Conn
 	idle        time.Duration
+	ended       atomic.Int32  // ways
 	touched     atomic.Int64  // when something passed last: nanoseconds since began
 	moved       atomic.Uint64 // by the kernel's count, when that was looked at last
 }
@@ -38,7 +39,7 @@ func (p *pair) pass(dst, src net.Conn) {
 		if errors.Is(err, os.ErrDeadlineExceeded) && !p.tired() {
 			continue
 		}
-		if err == nil {
+		if err == nil && p.ended.Add(1) == 1 { // the second end is passed on by closing
 			err = closeWrite(dst)
 		}
 		if err != nil {

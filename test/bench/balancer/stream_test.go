@@ -98,12 +98,13 @@ func TestServeStream(t *testing.T) {
 	})
 	group.Use([]balancer.Address{here})
 	forward := &balancer.Forward{Groups: []balancer.Weighted{{Group: "group", Weight: 1}}}
-	config := stream.Config{Groups: func(string) *target.Group { return group }}
-	listener, err := stream.New(config, &balancer.Balancer{Network: true}, &balancer.Listener{Protocol: balancer.TCP, Rules: []balancer.Rule{{Action: balancer.Action{Forward: forward}}}})
+	groups := stream.Config{Groups: func(string) *target.Group { return group }}
+	listener, err := stream.New(groups, &balancer.Balancer{Network: true}, &balancer.Listener{Protocol: balancer.TCP, Rules: []balancer.Rule{{Action: balancer.Action{Forward: forward}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", addr)
+	config := net.ListenConfig{KeepAlive: -1} // as load balancers listen in a VPC
+	l, err := config.Listen(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
