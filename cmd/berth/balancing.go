@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/berth-dev/berth/internal/elb/node"
 	"github.com/berth-dev/berth/internal/hostsfile"
 	"github.com/berth-dev/berth/internal/instance"
+	"github.com/berth-dev/berth/internal/operator"
 )
 
 // loopback are the addresses at which load balancers are published.
@@ -55,6 +58,18 @@ func stickyKey(path string) ([]byte, error) {
 	key = make([]byte, size)
 	_, _ = rand.Read(key) // never fails
 	return key, instance.WriteFile(path, key, 0o600)
+}
+
+// Published lists where load balancers are found on this machine.
+func (m *machine) Published(context.Context) []operator.Published {
+	all := []operator.Published{}
+	for arn, published := range m.balancing.Balancers() {
+		for _, p := range published {
+			all = append(all, operator.Published{LoadBalancer: arn, Listener: p.Listener, URL: p.URL, Problem: p.Err})
+		}
+	}
+	slices.SortFunc(all, func(a, b operator.Published) int { return cmp.Compare(a.Listener, b.Listener) })
+	return all
 }
 
 // networks are the agent's, as load balancers need them.

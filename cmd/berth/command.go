@@ -59,7 +59,7 @@ func command(flags *globals) *cobra.Command {
 			devCommand(flags), waitCommand(flags), envCommand(flags), caCommand(flags), resetCommand(flags), downCommand(flags), cleanCommand(flags)}},
 		{"Tasks and images:", []*cobra.Command{
 			runCommand(flags), psCommand(flags), statsCommand(flags), logsCommand(flags), whyCommand(flags), eventsCommand(flags), execCommand(flags), portForwardCommand(flags), stopCommand(flags), spotCommand(flags), imageCommand(flags), volumeCommand(flags)}},
-		{"Services:", []*cobra.Command{deployCommand(flags), rollbackCommand(flags), serviceCommand(flags)}},
+		{"Services:", []*cobra.Command{deployCommand(flags), rollbackCommand(flags), serviceCommand(flags), balancerCommand(flags)}},
 		{"More:", []*cobra.Command{checkCommand(flags), unsupportedCommand(flags), versionCommand(flags)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: part.title, Title: part.title})

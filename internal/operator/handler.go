@@ -46,6 +46,7 @@ func Handler(b Backend) http.Handler {
 		reply(w, struct{}{}, b.RemoveImage(r.Context(), r.URL.Query().Get("name")))
 	})
 	handleVolumes(mux, b)
+	handlePublished(mux, b)
 	mux.HandleFunc("POST "+PathPull, func(w http.ResponseWriter, r *http.Request) {
 		image, err := b.PullImage(r.Context(), r.URL.Query().Get("name"))
 		if err != nil {

@@ -89,6 +89,8 @@ type Backend interface {
 	Volumes(ctx context.Context) ([]Volume, error)
 	// RemoveVolume removes a volume and what is in it; ErrNotFound when there is none, another error while a task has it.
 	RemoveVolume(ctx context.Context, name string) error
+	// Published lists where load balancers are found on this machine.
+	Published(ctx context.Context) []Published
 	// Pulls lists the images that are being pulled now.
 	Pulls(ctx context.Context) []Pull
 	// Output is what a container of this machine printed that logs into files, from a place on.

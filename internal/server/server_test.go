@@ -60,7 +60,11 @@ func (o *operated) Volumes(context.Context) ([]operator.Volume, error) {
 func (o *operated) RemoveVolume(context.Context, string) error { o.asked++; return nil }
 func (o *operated) RemoveImage(context.Context, string) error  { o.asked++; return nil }
 func (o *operated) Pulls(context.Context) []operator.Pull      { o.asked++; return nil }
-func (o *operated) Reset(context.Context) error                { o.asked++; return nil }
+func (o *operated) Published(context.Context) []operator.Published {
+	o.asked++
+	return []operator.Published{}
+}
+func (o *operated) Reset(context.Context) error { o.asked++; return nil }
 func (o *operated) Output(context.Context, operator.OutputQuery) (operator.Output, error) {
 	o.asked++
 	return operator.Output{}, nil
@@ -124,7 +128,7 @@ func (w *world) as(key iam.Key, token string) *client.Client {
 var verbs = [][2]string{
 	{http.MethodGet, operator.PathImages}, {http.MethodDelete, operator.PathImages + "?name=x"}, {http.MethodPost, operator.PathImages},
 	{http.MethodPost, operator.PathPull + "?name=x"}, {http.MethodPost, operator.PathPrune},
-	{http.MethodGet, operator.PathPulls}, {http.MethodGet, operator.PathUnsupported}, {http.MethodPost, operator.PathReset}, {http.MethodPost, operator.PathDown},
+	{http.MethodGet, operator.PathPulls}, {http.MethodGet, operator.PathPublished}, {http.MethodGet, operator.PathUnsupported}, {http.MethodPost, operator.PathReset}, {http.MethodPost, operator.PathDown},
 }
 
 func TestOnlyTheOwnerOperates(t *testing.T) {

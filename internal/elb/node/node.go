@@ -133,6 +133,17 @@ func (n *Node) Published(arn string) []balancer.Published {
 	return l.published()
 }
 
+// Balancers are where all load balancers are published, by their ARNs.
+func (n *Node) Balancers() map[string][]balancer.Published {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[string][]balancer.Published{}
+	for arn, l := range n.lives {
+		all[arn] = l.published()
+	}
+	return all
+}
+
 // nameOnHost makes the names of the load balancers known to this machine's programs.
 func (n *Node) nameOnHost() {
 	if n.config.Hosts == nil {
