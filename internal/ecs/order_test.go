@@ -61,6 +61,12 @@ func TestAnOrderTellsWhatFoundNoRoom(t *testing.T) {
 	if len(out.Tasks) != 2 || len(out.Failures) != 1 || out.Failures[0].Reason != "RESOURCE:MEMORY" {
 		t.Errorf("%+v", out)
 	}
+	for range 2 * keepUnplaced {
+		got(w.LaunchFor(w.ctx, here, onInstances("job", 1), nil))(w)
+	}
+	if u, ok := w.LastUnplaced(here, "default", "service:web"); !ok || u.Service != "web" || len(w.unplaced.last) != 1 {
+		t.Errorf("%d launches that found no room are remembered, the last one %+v", len(w.unplaced.last), u)
+	}
 	out = got(w.LaunchFor(w.ctx, here, onInstances("job", 1), func(*store.Tx, []string) error { return errors.New("there is nothing to commit") }))(w)
 	if len(out.Tasks) != 0 || len(out.Failures) != 1 {
 		t.Errorf("%+v", out)

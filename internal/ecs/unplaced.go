@@ -17,6 +17,7 @@ type Unplaced struct {
 	Cluster    string
 	Definition Revision
 	Group      string
+	Service    string // of which they are tasks; empty: none
 	LaunchType api.LaunchType
 	Demand     placement.Demand
 	Asked      int // for how many tasks
@@ -39,6 +40,9 @@ const keepUnplaced = 128
 func (u *unplaceable) note(n Unplaced) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if n.Service != "" { // it asks again and again, and what it asked last says it all
+		u.last = slices.DeleteFunc(u.last, func(o Unplaced) bool { return o.Scope == n.Scope && o.Cluster == n.Cluster && o.Service == n.Service })
+	}
 	if len(u.last) == keepUnplaced {
 		u.last = slices.Delete(u.last, 0, 1)
 	}
@@ -52,7 +56,7 @@ func (s *Service) noteUnplaced(scope store.Scope, l *launch) {
 		if short <= 0 {
 			continue
 		}
-		n := Unplaced{Scope: scope, At: time.Now().UTC(), Cluster: l.template.Cluster, Definition: l.template.Definition, Group: l.template.Group,
+		n := Unplaced{Scope: scope, At: time.Now().UTC(), Cluster: l.template.Cluster, Definition: l.template.Definition, Group: l.template.Group, Service: l.template.Service,
 			LaunchType: sh.pool.launchType, Demand: l.request.Demand, Asked: sh.count, Short: short, Verdicts: sh.refusals}
 		if len(sh.refusals) == 0 {
 			n.NoMachine = s.noMachine(scope, sh)
