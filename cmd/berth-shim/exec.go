@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -16,9 +15,6 @@ import (
 
 	"github.com/berth-dev/berth/internal/shim"
 )
-
-// tidyAfter is how long after the last further process has ended the memory goes back that it took to start them.
-const tidyAfter = 2 * time.Second
 
 // Exec runs a further process in a container.
 func (t *task) Exec(ctx context.Context, e *shim.Exec, started func([]*os.File) error) (int, error) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -37,7 +36,6 @@ func run(dir string) error {
 	}
 	fmt.Fprintln(ready, "ok")
 	ready.Close()
-	debug.FreeOSMemory()
 	return (&shim.Server{Handler: t, Build: version}).Serve(l)
 }
 
@@ -78,7 +76,6 @@ func settle() error {
 	}
 	// Caught and dropped, not ignored: what is ignored stays so in the containers.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE, unix.SIGQUIT)
-	debug.SetGCPercent(50)
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +49,15 @@ type task struct {
 	changed    chan struct{}
 }
 
+// tidyAfter is how long after the last process has started, or a further one has ended, the memory goes back that it took.
+const tidyAfter = 2 * time.Second
+
+// tidy gives back what memory is not needed, and keeps it small from then on: not before, for to collect garbage would hold up the start.
+func tidy() {
+	debug.SetGCPercent(50)
+	debug.FreeOSMemory()
+}
+
 // newTask makes what the task's containers share. What it makes before an error is removed by the agent.
 func newTask(dir string, spec shim.Task) (*task, error) {
 	tree, err := cgroup.Find()
@@ -57,30 +65,30 @@ func newTask(dir string, spec shim.Task) (*task, error) {
 		return nil, err
 	}
 	shims := tree.Group(shim.ShimsGroup(spec.Instance))
-	if err := shims.Create(); err != nil {
-		return nil, err
-	}
 	t := &task{dir: dir, spec: spec, tree: tree, group: tree.Group(shim.TaskGroup(spec.Instance, spec.Task)), changed: make(chan struct{}), mounted: map[string]bool{}}
-	t.tidy = time.AfterFunc(math.MaxInt64, debug.FreeOSMemory)
-	if err := t.group.Create(); err != nil {
-		return nil, err
-	}
-	limits := cgroup.Limits{CPUShares: uint64(spec.CPU), Memory: spec.Memory, PIDs: spec.PIDs}
-	if spec.CPUHard {
-		limits.CPUQuota = spec.CPU * cgroup.Period / 1024
-	}
-	if err := t.group.Limit(limits); err != nil {
+	t.tidy = time.AfterFunc(tidyAfter, tidy)
+	network := begin(t.openNetwork)
+	if err := errors.Join(shims.Create(), t.makeGroup(), network()); err != nil {
 		return nil, err
 	}
 	t.joined = begin(shims.Join) // when the groups stand: while it waits, the kernel lets nobody make one
-	if err := t.openNetwork(); err != nil {
-		return nil, err
-	}
 	if err := t.share(); err != nil {
 		return nil, err
 	}
 	t.change(func() {})
 	return t, nil
+}
+
+// makeGroup makes the task's control group and bounds it.
+func (t *task) makeGroup() error {
+	if err := t.group.Create(); err != nil {
+		return err
+	}
+	limits := cgroup.Limits{CPUShares: uint64(t.spec.CPU), Memory: t.spec.Memory, PIDs: t.spec.PIDs}
+	if t.spec.CPUHard {
+		limits.CPUQuota = t.spec.CPU * cgroup.Period / 1024
+	}
+	return t.group.Limit(limits)
 }
 
 // begin lets f go and returns what waits for its result. To move between control groups takes the kernel a grace period
@@ -163,6 +171,7 @@ func (t *task) Restart(name string, run int) error {
 	if c == nil {
 		return shim.Errorf(shim.NotFound, "the task has no container %q", name)
 	}
+	defer t.tidy.Reset(tidyAfter)
 	return c.start(run)
 }
 

@@ -111,32 +111,50 @@ func (g Group) dirs() []string {
 // Create makes the group and those above it in every hierarchy. An existing group stays as it is.
 func (g Group) Create() error {
 	for _, point := range g.tree.points() {
-		dir := point
-		for part := range strings.SplitSeq(strings.TrimPrefix(g.path, "/"), "/") {
-			if point == g.tree.mounts[""] {
-				delegate(dir)
-			}
-			parent := dir
-			dir = filepath.Join(dir, part)
-			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-				return fmt.Errorf("make control group: %w", err)
-			}
-			if point == g.tree.mounts["cpuset"] {
-				if err := inheritCPUSet(parent, dir); err != nil {
-					return fmt.Errorf("make control group: %w", err)
-				}
+		if err := g.createIn(point); err != nil {
+			return fmt.Errorf("make control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// createIn makes the group in one hierarchy. What a group needs of the one above it may be missing in one that exists, too, for its
+// maker may have died.
+func (g Group) createIn(point string) error {
+	unified, cpuset := point == g.tree.mounts[""], point == g.tree.mounts["cpuset"]
+	if !unified && !cpuset {
+		return os.MkdirAll(filepath.Join(point, g.path), 0o755)
+	}
+	dir := point
+	for part := range strings.SplitSeq(strings.TrimPrefix(g.path, "/"), "/") {
+		if unified {
+			delegate(dir)
+		}
+		parent := dir
+		dir = filepath.Join(dir, part)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if cpuset {
+			if err := inheritCPUSet(parent, dir); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// delegate turns on all controllers of a v2 group for those below. One that can't be turned on is missed only by a
+// delegate turns on all controllers of a v2 group for those below, unless they are on. One that can't be turned on is missed only by a
 // limit that needs it, which then fails with its name.
 func delegate(dir string) {
+	control := filepath.Join(dir, "cgroup.subtree_control")
 	controllers, _ := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	delegated, _ := os.ReadFile(control)
+	on := strings.Fields(string(delegated))
 	for c := range strings.FieldsSeq(string(controllers)) {
-		os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+c), 0)
+		if !slices.Contains(on, c) {
+			os.WriteFile(control, []byte("+"+c), 0)
+		}
 	}
 }
 
