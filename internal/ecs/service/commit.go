@@ -14,6 +14,7 @@ import (
 // commit writes what a plan has decided, but for the tasks that it starts, in one transaction: it holds fifty stops and fifty
 // counted ends at most. It returns the service's record, which is the one before when there was nothing to write.
 func (l *loop) commit(ctx context.Context, key serviceKey, s *seen, p plan.Plan) (*Service, error) {
+	p.Weights = l.reweighed(key, p.Weights)
 	deployed := !reflect.DeepEqual(s.service.Deployment, p.Service.Deployment) || s.deployment != nil && s.deployment.Breaker == nil
 	if len(p.Stop)+len(p.Counted)+len(p.Events)+len(p.Weights)+len(s.images) == 0 && !p.Inactive && !deployed && reflect.DeepEqual(s.service, p.Service) {
 		return s.record, nil
@@ -45,6 +46,9 @@ func (l *loop) commit(ctx context.Context, key serviceKey, s *seen, p plan.Plan)
 			if err := l.balancers.SetWeights(tx, key.scope, w.Rule, w.Groups); err != nil {
 				return err
 			}
+		}
+		if err := l.noteSets(tx, key, s, p, now); err != nil {
+			return err
 		}
 		if err := l.noteImages(tx, key, s); err != nil {
 			return err
@@ -81,6 +85,7 @@ func (l *loop) deployed(tx *store.Tx, key serviceKey, v *Service, s *seen, p pla
 	d := *s.deployment
 	d.apply(p.Deployment)
 	d.Breaker = breakerOf(&d, p)
+	d.weigh(p.Rollouts)
 	d.UpdatedAt = s.world.Now
 	if d.over() {
 		l.tally(key, v, &d)

@@ -110,7 +110,7 @@ func (s *Scheduler) check(ctx context.Context, scope store.Scope, d draft) error
 	if err := checkScheduling(v); err != nil {
 		return err
 	}
-	if err := checkConfiguration(&v.Settings.Configuration, v.Scheduling); err != nil {
+	if err := cmp.Or(checkConfiguration(&v.Settings.Configuration, v.Scheduling), checkShift(&v.Settings.Configuration, s.config.Hooks.Check)); err != nil {
 		return err
 	}
 	if d.revision == nil {
@@ -167,6 +167,13 @@ func (s *Scheduler) checkRevision(ctx context.Context, scope store.Scope, v *Ser
 	}
 	if v.Role != "" && (d.Definition.NetworkMode == api.NetworkModeAwsvpc || len(r.LoadBalancers) > 1) {
 		return invalidParameter("You cannot specify an IAM role for services that require a service linked role.")
+	}
+	if shifts(&v.Settings.Configuration) {
+		for _, b := range r.LoadBalancers {
+			if a := b.AdvancedConfiguration; a == nil || a.AlternateTargetGroupArn == "" || a.ProductionListenerRule == "" {
+				return invalidParameter("The deployment strategy %s needs an advancedConfiguration with alternateTargetGroupArn and productionListenerRule for each load balancer.", v.Settings.Configuration.Strategy)
+			}
+		}
 	}
 	return s.checkBalancers(scope, r.LoadBalancers, d)
 }

@@ -12,7 +12,8 @@ import (
 type seen struct {
 	record     *Service
 	deployment *Deployment          // nil: none is under way
-	revisions  map[string]*Revision // of its rollouts, by id
+	revisions  map[string]*Revision // of its rollouts and task sets, by id
+	sets       []*TaskSet
 	service    plan.Service
 	world      plan.World
 	images     []api.ContainerImage // what the images of the primary revision stood for, where nobody has written it down
@@ -24,9 +25,10 @@ const healthyAfter = 40 * time.Second
 // look reads what there is to know of a service.
 func (l *loop) look(key serviceKey, v *Service) *seen {
 	s := &seen{record: v, revisions: map[string]*Revision{}}
-	for _, o := range v.Rollouts {
-		if row, ok := l.Revisions.Get(key.scope, PartKey(v.Cluster, v.Name, o.Revision)); ok {
-			s.revisions[o.Revision] = row.Value
+	s.sets = l.taskSetsOf(key.scope, v)
+	for _, id := range s.parts() {
+		if row, ok := l.Revisions.Get(key.scope, PartKey(v.Cluster, v.Name, id)); ok {
+			s.revisions[id] = row.Value
 		}
 	}
 	if v.Deployment != "" {
@@ -51,6 +53,17 @@ func (l *loop) look(key serviceKey, v *Service) *seen {
 	}
 	l.follow(key, s)
 	return s
+}
+
+// parts are the ids of the revisions of which the service has, or is to have, tasks.
+func (s *seen) parts() (ids []string) {
+	for _, o := range s.record.Rollouts {
+		ids = append(ids, o.Revision)
+	}
+	for _, set := range s.sets {
+		ids = append(ids, set.Revision)
+	}
+	return ids
 }
 
 // lookAtTasks reads the tasks of a service, and what there is to know of the instances that they are on.
@@ -179,8 +192,8 @@ func (l *loop) follow(key serviceKey, s *seen) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range s.revisions {
-		for _, b := range r.LoadBalancers {
-			at := groupKey{key.scope, b.TargetGroupArn}
+		for _, arn := range r.groups() {
+			at := groupKey{key.scope, arn}
 			if l.groups[at] == nil {
 				l.groups[at] = map[serviceKey]bool{}
 			}

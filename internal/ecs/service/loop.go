@@ -25,6 +25,9 @@ type loop struct {
 	groups map[groupKey]map[serviceKey]bool // whose tasks are registered with a target group
 	full   map[serviceKey]*fullness
 	making bool // room was made, and those that want it are looked at in a moment
+	// calling are the hooks that somebody calls until they have answered, by their ids.
+	calling map[string]bool
+	calls   sync.WaitGroup
 }
 
 // serviceKey names a service.
@@ -42,7 +45,8 @@ type groupKey struct {
 const workers = 8
 
 func newLoop(s *Scheduler, leader *store.Leader) *loop {
-	return &loop{Scheduler: s, leader: leader, agenda: newAgenda[serviceKey](), groups: map[groupKey]map[serviceKey]bool{}, full: map[serviceKey]*fullness{}}
+	return &loop{Scheduler: s, leader: leader, agenda: newAgenda[serviceKey](), groups: map[groupKey]map[serviceKey]bool{}, full: map[serviceKey]*fullness{},
+		calling: map[string]bool{}}
 }
 
 // run schedules until ctx ends.
@@ -58,6 +62,7 @@ func (l *loop) run(ctx context.Context) {
 	for range workers {
 		working.Go(func() { l.work(ctx) })
 	}
+	defer l.calls.Wait()
 	defer working.Wait()
 	defer l.agenda.close()
 	for _, row := range services {
@@ -172,6 +177,7 @@ func (l *loop) reconcile(ctx context.Context, key serviceKey) (size int, err err
 			return 0, nil
 		}
 		seen := l.look(key, row.Value)
+		l.callHooks(ctx, key, seen.deployment)
 		p := plan.Decide(seen.service, seen.world)
 		size = len(seen.world.Tasks)
 		if !p.Wake.IsZero() {

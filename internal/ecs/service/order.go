@@ -24,8 +24,13 @@ func (s *Scheduler) order(scope store.Scope, v *Service, r *Revision, rollout st
 	case api.PropagateTagsTaskDefinition:
 		o.FromDefinition = true
 	}
+	at := rolloutOf(v, rollout)
 	for _, b := range r.LoadBalancers {
-		o.Targets = append(o.Targets, ecs.TaskTarget{Group: b.TargetGroupArn, Container: b.ContainerName, Port: *b.ContainerPort})
+		target := ecs.TaskTarget{Group: b.TargetGroupArn, Container: b.ContainerName, Port: *b.ContainerPort}
+		if at != nil && at.Alternate {
+			target.Group = alternate(b)
+		}
+		o.Targets = append(o.Targets, target)
 	}
 	return o
 }

@@ -26,12 +26,30 @@ func planned(v *Service, s *seen) plan.Service {
 	if e := c.EarlySuccessCriteria; e != nil {
 		out.Early = plan.Early{Enable: e.Enable, Percent: percent(e.HealthyPercent, 100), Deferred: e.SourceServiceRevisionCleanup == api.ServiceRevisionCleanupDeferred}
 	}
+	out.Shift = plan.ShiftOf(c)
+	if s.deployment != nil {
+		out.Shift = plan.ShiftOf(&s.deployment.Configuration)
+		out.Shift.Hooks = plan.HooksOf(&s.deployment.Configuration)
+	}
+	if p := v.Primary(); p != nil {
+		out.Shift.Listeners = listeners(s.revisions[p.Revision])
+	}
 	for _, o := range v.Rollouts {
 		out.Rollouts = append(out.Rollouts, plannedRollout(o, s.revisions[o.Revision]))
 	}
+	out.External = v.Controller == api.DeploymentControllerTypeExternal
+	for _, set := range s.sets {
+		o := plannedRollout(set.rollout(v.Settings.DesiredCount), s.revisions[set.Revision])
+		o.Stable = set.Stability == api.StabilityStatusSteadyState
+		out.Rollouts = append(out.Rollouts, o)
+	}
 	if d := s.deployment; d != nil {
 		out.Deployment = &plan.Deployment{ID: d.ID, Rollout: d.Rollout, Status: d.Status, Reason: d.StatusReason, Stage: d.Stage, StageAt: d.StageAt,
-			Step: d.Step, StartedAt: d.StartedAt, FinishedAt: d.FinishedAt, StoppedAt: d.StoppedAt}
+			Step: d.Step, Source: d.From, StartedAt: d.StartedAt, FinishedAt: d.FinishedAt, StoppedAt: d.StoppedAt}
+		for _, h := range d.Hooks {
+			out.Deployment.Calls = append(out.Deployment.Calls, plan.Call{ID: h.ID, Hook: h.Index, Stage: h.Stage, Step: h.Step, Status: h.Status,
+				StartedAt: h.StartedAt, ExpiresAt: h.ExpiresAt, Action: h.Action})
+		}
 		if r := d.Rollback; r != nil {
 			out.Deployment.Rollback = &plan.Rollback{Reason: r.Reason, At: r.StartedAt, Revision: r.Revision}
 		}
@@ -49,7 +67,7 @@ func percent(p *int32, otherwise int) int {
 func plannedRollout(o Rollout, r *Revision) plan.Rollout {
 	out := plan.Rollout{ID: o.ID, Revision: o.Revision, Primary: o.Primary, State: o.State, Reason: o.StateReason, CreatedAt: o.CreatedAt,
 		UpdatedAt: o.UpdatedAt, Desired: int(o.DesiredCount), Failures: int(o.Failures), Row: int(o.Row), Healthy: int(o.Healthy),
-		Waves: int(o.Waves), WaveAt: o.WaveAt, NoStartBefore: o.NoStartBefore, Ran: o.Ran}
+		Waves: int(o.Waves), WaveAt: o.WaveAt, NoStartBefore: o.NoStartBefore, Ran: o.Ran, Alternate: o.Alternate, Share: int(o.Share), Test: o.Test}
 	if r == nil {
 		return out
 	}
@@ -64,13 +82,15 @@ func plannedRollout(o Rollout, r *Revision) plan.Rollout {
 func rolled(o plan.Rollout) Rollout {
 	return Rollout{ID: o.ID, Revision: o.Revision, Primary: o.Primary, State: o.State, StateReason: o.Reason, CreatedAt: o.CreatedAt,
 		UpdatedAt: o.UpdatedAt, DesiredCount: int32(o.Desired), Failures: int32(o.Failures), Row: int32(o.Row), Healthy: int32(o.Healthy),
-		Waves: int32(o.Waves), WaveAt: o.WaveAt, NoStartBefore: o.NoStartBefore, Ran: o.Ran}
+		Waves: int32(o.Waves), WaveAt: o.WaveAt, NoStartBefore: o.NoStartBefore, Ran: o.Ran, Alternate: o.Alternate, Share: int32(o.Share), Test: o.Test}
 }
 
 // apply takes what a plan says of the service into its record.
 func (s *Service) apply(p plan.Service) {
 	s.Completed, s.SteadyAt, s.RegisteredAt, s.Told = p.Completed, p.SteadyAt, p.Registered, p.Told
-	s.Rollouts = nil
+	if s.Rollouts = nil; p.External {
+		return // they are its task sets
+	}
 	for _, o := range p.Rollouts {
 		s.Rollouts = append(s.Rollouts, rolled(o))
 	}
@@ -82,7 +102,8 @@ func (s *Service) apply(p plan.Service) {
 // apply takes what a plan says of the deployment into its record.
 func (d *Deployment) apply(p *plan.Deployment) {
 	d.Status, d.StatusReason, d.Stage, d.StageAt, d.Step = p.Status, p.Reason, p.Stage, p.StageAt, p.Step
-	d.StartedAt, d.FinishedAt, d.StoppedAt = p.StartedAt, p.FinishedAt, p.StoppedAt
+	d.StartedAt, d.FinishedAt, d.StoppedAt, d.From = p.StartedAt, p.FinishedAt, p.StoppedAt, p.Source
+	d.called(p.Calls)
 	if r := p.Rollback; r != nil {
 		d.Rollback = &RolledBack{Reason: r.Reason, StartedAt: r.At, Revision: r.Revision}
 	}

@@ -3,6 +3,8 @@ package service
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	api "github.com/berth-dev/berth/api/ecs"
 )
 
@@ -96,6 +98,11 @@ type Rollout struct {
 	WaveAt  time.Time `json:"waveAt,omitzero"`
 	// Ran says that one of its tasks has been RUNNING.
 	Ran bool `json:"ran,omitzero"`
+	// Alternate says that its tasks are registered with the alternate target groups. Share is its share of the production
+	// traffic in tenths of a percent, and Test that it has the test traffic, where a deployment shifts them.
+	Alternate bool  `json:"alternate,omitzero"`
+	Share     int32 `json:"share,omitzero"`
+	Test      bool  `json:"test,omitzero"`
 }
 
 // Revision is what the tasks of a service are made of, by cluster/name/id. It never changes.
@@ -122,7 +129,9 @@ type Deployment struct {
 	Service string `json:"service"`
 	Cluster string `json:"cluster"`
 	// Rollout is the id of the target's.
-	Rollout string   `json:"rollout"`
+	Rollout string `json:"rollout"`
+	// From is the id of the rollout that the traffic is shifted from.
+	From    string   `json:"from,omitzero"`
 	Sources []Source `json:"sources,omitzero"`
 	Target  Source   `json:"target"`
 	// Configuration is the service's at the time.
@@ -130,7 +139,7 @@ type Deployment struct {
 	Status        api.ServiceDeploymentStatus         `json:"status"`
 	StatusReason  string                              `json:"statusReason,omitzero"`
 	Stage         api.ServiceDeploymentLifecycleStage `json:"stage,omitzero"`
-	// StageAt is when the stage began, and Step counts the traffic shifts of LINEAR and CANARY.
+	// StageAt is when the stage, or its last step, began, and Step counts the shifts of the production traffic.
 	StageAt time.Time `json:"stageAt,omitzero"`
 	Step    int       `json:"step,omitzero"`
 	Hooks   []Hook    `json:"hooks,omitzero"`
@@ -174,7 +183,9 @@ type Hook struct {
 	StartedAt time.Time                             `json:"startedAt"`
 	ExpiresAt time.Time                             `json:"expiresAt"`
 	Action    api.DeploymentLifecycleHookAction     `json:"action"` // when it expires
-	AskAt     time.Time                             `json:"askAt,omitzero"`
+	// AskAt is when a function that is IN_PROGRESS is to be asked (again), and Details what it gave itself for then.
+	AskAt   time.Time      `json:"askAt,omitzero"`
+	Details jsontext.Value `json:"details,omitzero"`
 }
 
 // TaskSet is a task set under controller EXTERNAL, by cluster/name/id.
@@ -190,10 +201,15 @@ type TaskSet struct {
 	CreatedAt  time.Time `json:"createdAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`
 	// Stability is STEADY_STATE or STABILIZING, since StableAt.
-	Stability     api.StabilityStatus `json:"stability"`
-	StableAt      time.Time           `json:"stableAt"`
-	Row           int32               `json:"row,omitzero"`
-	NoStartBefore time.Time           `json:"noStartBefore,omitzero"`
+	Stability api.StabilityStatus `json:"stability"`
+	StableAt  time.Time           `json:"stableAt"`
+	// As of a Rollout.
+	Failures      int32     `json:"failures,omitzero"`
+	Row           int32     `json:"row,omitzero"`
+	NoStartBefore time.Time `json:"noStartBefore,omitzero"`
+	Healthy       int32     `json:"healthy,omitzero"`
+	Waves         int32     `json:"waves,omitzero"`
+	WaveAt        time.Time `json:"waveAt,omitzero"`
 }
 
 // Event is a service event, by cluster/name/number, the newest with the highest.

@@ -32,11 +32,6 @@ func (s *Scheduler) Register(svc *wire.Service) {
 
 // serviceRefused is refused of CreateService and of UpdateService.
 var serviceRefused = []wire.Option{
-	wire.Refuse("deploymentConfiguration.strategy", "deployments are rolling ones", "ROLLING"),
-	wire.Refuse("deploymentConfiguration.lifecycleHooks", "rolling deployments call no hooks"),
-	wire.Refuse("deploymentConfiguration.bakeTimeInMinutes", "rolling deployments have no bake time"),
-	wire.Refuse("deploymentConfiguration.linearConfiguration", "deployments are rolling ones"),
-	wire.Refuse("deploymentConfiguration.canaryConfiguration", "deployments are rolling ones"),
 	wire.Refuse("deploymentConfiguration.alarms.enable", "CloudWatch alarms are not there; the deployment circuit breaker rolls back what does not start"),
 	wire.Refuse("deploymentConfiguration.earlySuccessCriteria.enable", "a deployment succeeds once all its tasks are healthy"),
 	wire.Refuse("deploymentController.type", "CodeDeploy is not there", "ECS", "EXTERNAL"),
@@ -73,6 +68,8 @@ var networkNotes = []wire.Option{
 }
 
 var serviceNotes = slices.Concat(networkNotes, []wire.Option{
+	wire.Note("deploymentConfiguration.lifecycleHooks.hookTargetArn", "a Lambda function is called at the endpoint of --forward lambda=URL, unsigned; the URL of a webhook is called too"),
+	wire.Note("deploymentConfiguration.bakeTimeInMinutes", "0 where it is not given; rolling deployments have none"),
 	wire.Note("capacityProviderStrategy", "FARGATE and FARGATE_SPOT are the same machines; no provider scales, and tasks that find no room are tried for again"),
 })
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/ecs/service/hook"
 	"github.com/berth-dev/berth/internal/store"
 	"github.com/berth-dev/berth/internal/wire"
 )
@@ -14,6 +15,8 @@ import (
 type Config struct {
 	// HealthyAfter is how long a task without health checks runs until it counts as healthy; 0: 40 s.
 	HealthyAfter time.Duration
+	// Hooks calls the functions that are lifecycle hooks of deployments. Nil: webhooks alone can be called.
+	Hooks *hook.Caller
 	// Logger may be nil.
 	Logger *slog.Logger
 }
@@ -34,6 +37,9 @@ type Scheduler struct {
 func New(db *store.DB, tasks *ecs.Service, balancers Balancers, config Config) *Scheduler {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Hooks == nil {
+		config.Hooks = &hook.Caller{}
 	}
 	return &Scheduler{Tables: newTables(db), db: db, ecs: tasks, balancers: balancers, config: config, log: config.Logger}
 }

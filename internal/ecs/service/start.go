@@ -13,11 +13,11 @@ import (
 
 // start launches the tasks that a plan asks for. It tells whether some were started; what found no room is remembered.
 func (l *loop) start(ctx context.Context, key serviceKey, v *Service, start plan.Start, s *seen) (started bool, err error) {
-	o := rolloutOf(v, start.Rollout)
-	if o == nil || s.revisions[o.Revision] == nil {
+	revision := s.revisions[s.revisionOf(v, start.Rollout)]
+	if revision == nil {
 		return false, nil
 	}
-	order := l.order(key.scope, v, s.revisions[o.Revision], o.ID)
+	order := l.order(key.scope, v, revision, start.Rollout)
 	order.Count, order.Instances, order.Zones, order.Zone = start.Count, start.Instances, start.Zones, start.Zone
 	for _, part := range start.Providers {
 		order.Providers = append(order.Providers, ecs.ProviderShare{Provider: part.Provider, Count: part.Count})
@@ -53,6 +53,19 @@ func (l *loop) start(ctx context.Context, key serviceKey, v *Service, start plan
 func refused(err error) bool {
 	var answer *wire.Error
 	return errors.As(err, &answer)
+}
+
+// revisionOf is the id of the revision of a rollout, or of a task set.
+func (s *seen) revisionOf(v *Service, id string) string {
+	if o := rolloutOf(v, id); o != nil {
+		return o.Revision
+	}
+	for _, set := range s.sets {
+		if set.ID == id {
+			return set.Revision
+		}
+	}
+	return ""
 }
 
 func rolloutOf(v *Service, id string) *Rollout {

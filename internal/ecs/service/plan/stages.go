@@ -167,8 +167,11 @@ func (p *pass) next(d *Deployment, target *Rollout, steps []int) {
 	d.StageAt = p.w.Now
 }
 
-// forward says what the listener rules are to forward by.
+// forward says what the listener rules are to forward by while there is a deployment. At rest they are their owner's.
 func (p *pass) forward() {
+	if p.s.Deployment == nil {
+		return
+	}
 	var shares [2]int
 	test := 0
 	for _, r := range p.s.Rollouts {
