@@ -90,7 +90,7 @@ func (p *pass) healthyOf(r *Rollout) (n int) {
 	return n
 }
 
-// How long nothing is started after tasks have failed: not at all after the first wave, then twice as long each time. One
+// How long nothing is started after tasks have failed: not at all after the first two waves, then twice as long each time. One
 // that was RUNNING waits less long at most.
 const (
 	firstBackOff   = time.Second
@@ -100,10 +100,10 @@ const (
 )
 
 func backOff(waves int) time.Duration {
-	if waves < 2 {
+	if waves < 3 {
 		return 0
 	}
-	return min(firstBackOff<<min(waves-2, 20), longestBackOff)
+	return min(firstBackOff<<min(waves-3, 20), longestBackOff)
 }
 
 // held tells whether a rollout may start nothing now: it failed, or backs off.
