@@ -1,0 +1,227 @@
+package service
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+)
+
+func TestServiceOfThree(t *testing.T) {
+	onStage(t, 2, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(3))})
+		s.until("stable", s.stable)
+		if s.running("one") != 3 || s.most != 3 {
+			t.Fatalf("%d at most: %s", s.most, s.list())
+		}
+		first := s.web().Deployments[0].Id
+		for _, text := range []string{"has started 3 tasks: (task ", "(deployment " + first + ") deployment completed.", "has reached a steady state."} {
+			if !strings.Contains(s.events(), "(service web) "+text) {
+				t.Errorf("no event %q in\n%s", text, s.events())
+			}
+		}
+		revision, _ := s.at().DescribeServiceRevisions(s.ctx, &api.DescribeServiceRevisionsRequest{ServiceRevisionArns: []string{s.web().CurrentServiceRevisions[0].Arn}})
+		if images := revision.ServiceRevisions[0].ContainerImages; len(images) != 1 || images[0].ImageDigest != "sha256:1" {
+			t.Errorf("images %+v", images)
+		}
+		// It has nothing more to do.
+		n := s.backend.commits.Load()
+		time.Sleep(5 * time.Hour)
+		if now := s.backend.commits.Load(); now > n+1 {
+			t.Errorf("%d commits in five hours of rest", now-n)
+		}
+	})
+}
+
+func TestKilledTaskIsReplacedAtOnce(t *testing.T) {
+	onStage(t, 1, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(2))})
+		s.until("stable", s.stable)
+		for range 3 {
+			began := time.Now()
+			s.must(s.at().ecs.StopTask(s.ctx, &api.StopTaskRequest{Task: s.tasks()[0].ID}))
+			s.until("replaced", func() bool { return s.running("one") == 2 && len(s.tasks()) == 2 })
+			if took := time.Since(began); took > 500*time.Millisecond {
+				t.Errorf("replaced after %v", took)
+			}
+		}
+	})
+}
+
+func TestUpdateRollsAndABadOneRollsBack(t *testing.T) {
+	onStage(t, 2, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(3)), DeploymentConfiguration: &api.DeploymentConfiguration{
+			DeploymentCircuitBreaker: &api.DeploymentCircuitBreaker{Enable: true, Rollback: true}}})
+		s.until("stable", s.stable)
+		s.update(api.UpdateServiceRequest{TaskDefinition: "two"})
+		s.until("stable", s.stable)
+		if s.running("two") != 3 || len(s.tasks()) != 3 || s.most != 6 {
+			t.Fatalf("%d at most: %s", s.most, s.list())
+		}
+		good := s.web().Deployments[0].Id
+		s.behave = func(task *ecs.Task) behaviour { return behaviour{fails: task.Definition.Family == "one"} }
+		s.update(api.UpdateServiceRequest{TaskDefinition: "one"})
+		bad := s.web().Deployments[0].Id
+		s.until("rolled back", func() bool { return s.stable() && s.web().Deployments[0].Id == good })
+		for _, text := range []string{"(deployment " + bad + ") deployment failed: tasks failed to start.", "rolling back to deployment " + good + "."} {
+			if !strings.Contains(s.events(), "(service web) "+text) {
+				t.Errorf("no event %q in\n%s", text, s.events())
+			}
+		}
+		d, _ := s.at().ListServiceDeployments(s.ctx, &api.ListServiceDeploymentsRequest{Service: "web"})
+		if got := d.ServiceDeployments[0]; got.Status != api.ServiceDeploymentStatusRollbackSuccessful {
+			t.Errorf("the deployment is %+v", got)
+		}
+	})
+}
+
+func TestUnhealthyTaskIsReplacedFirst(t *testing.T) {
+	onStage(t, 1, func(s *stage) {
+		s.define("one", "check")
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(1))})
+		s.until("running", func() bool { return s.running("one") == 1 })
+		time.Sleep(2 * time.Minute)
+		if s.stable() {
+			t.Error("a task whose checks have said nothing is healthy")
+		}
+		sick := s.tasks()[0]
+		s.healthSays(sick, api.HealthStatusHealthy)
+		s.until("stable", s.stable)
+		s.healthSays(sick, api.HealthStatusUnhealthy)
+		s.until("two of them", func() bool { return s.running("one") == 2 })
+		for _, task := range s.tasks() {
+			if task.ID != sick.ID {
+				s.healthSays(task, api.HealthStatusHealthy)
+			}
+		}
+		s.until("stable", s.stable)
+		row, _ := s.at().ecs.Tasks.Get(here, sick.ID)
+		if row.Value.Stop == nil || row.Value.Stop.Reason != "Task failed container health checks" || row.Value.Stop.Code != api.TaskStopCodeServiceSchedulerInitiated {
+			t.Errorf("stopped because of %+v", row.Value.Stop)
+		}
+		if !strings.Contains(s.events(), "(service web) (task "+sick.ID+") failed container health checks.") {
+			t.Error(s.events())
+		}
+	})
+}
+
+func TestDeletedServiceDrainsAndIsInactive(t *testing.T) {
+	onStage(t, 1, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(60))})
+		s.until("running", func() bool { return s.running("one") == 60 })
+		s.must(s.at().DeleteService(s.ctx, &api.DeleteServiceRequest{Service: "web", Force: new(true)}))
+		s.until("inactive", func() bool { return s.web().Status == Inactive })
+		if len(s.tasks()) > 0 {
+			t.Error(s.list())
+		}
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(1))})
+		s.until("another of its name is stable", s.stable)
+	})
+}
+
+func TestCapacityThatComesLater(t *testing.T) {
+	onStage(t, 0, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(2))})
+		const none = "(service web) was unable to place a task because no container instance met all of its requirements. " +
+			"Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+		s.until("told", func() bool { return strings.Contains(s.events(), none) })
+		time.Sleep(10 * time.Minute)
+		if n := strings.Count(s.events(), "unable to place"); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		s.cpu = 100
+		s.machine()
+		s.until("one runs", func() bool { return s.running("one") == 1 })
+		began := time.Now()
+		s.machine()
+		s.until("stable", s.stable)
+		if took := time.Since(began); took > 45*time.Second {
+			t.Errorf("it took %v until the room was used", took)
+		}
+	})
+}
+
+func TestDaemonIsOnEveryInstance(t *testing.T) {
+	onStage(t, 2, func(s *stage) {
+		s.create(api.CreateServiceRequest{SchedulingStrategy: api.SchedulingStrategyDaemon})
+		s.until("stable", func() bool { return s.stable() && s.running("one") == 2 && s.web().DesiredCount == 2 })
+		added := s.machine()
+		s.until("on the third", func() bool { return s.stable() && s.running("one") == 3 })
+		s.update(api.UpdateServiceRequest{TaskDefinition: "two"})
+		s.until("rolled", func() bool { return s.stable() && s.running("two") == 3 })
+		if s.most != 3 {
+			t.Errorf("%d tasks at most", s.most)
+		}
+		s.must(s.at().ecs.UpdateContainerInstancesState(s.ctx, &api.UpdateContainerInstancesStateRequest{ContainerInstances: []string{added}, Status: api.ContainerInstanceStatusDraining}))
+		s.until("gone from the one that drains", func() bool { return s.stable() && s.running("two") == 2 })
+	})
+}
+
+func TestTasksOfADrainingInstanceMove(t *testing.T) {
+	onStage(t, 2, func(s *stage) {
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(4))})
+		s.until("stable", s.stable)
+		away := s.tasks()[0].Instance
+		s.must(s.at().ecs.UpdateContainerInstancesState(s.ctx, &api.UpdateContainerInstancesStateRequest{ContainerInstances: []string{away}, Status: api.ContainerInstanceStatusDraining}))
+		s.until("moved", func() bool {
+			for _, task := range s.tasks() {
+				if task.Instance == away {
+					return false
+				}
+			}
+			return s.stable()
+		})
+	})
+}
+
+// Whenever the lead changes, the other goes on where the one before stopped: nothing is done twice, nothing is left. The lead changes after
+// each of the commits of a service's life, from its creation to a deployment that is rolled back.
+func TestLeaderChangeAtEveryStep(t *testing.T) {
+	for step, changed := int64(1), true; changed; step++ {
+		t.Run(fmt.Sprint(step), func(t *testing.T) { changed = leaderChange(t, step) })
+		if step == 10 && !changed {
+			t.Error("all was over after ten commits")
+		}
+	}
+}
+
+// leaderChange tells whether the lead has changed before all was over.
+func leaderChange(t *testing.T, step int64) (changed bool) {
+	onStage(t, 2, func(s *stage) {
+		last := s.backend.commits.Load() + step
+		change, over := make(chan struct{}), make(chan struct{})
+		s.backend.after = func(commit int64) {
+			if commit == last {
+				close(change)
+			}
+		}
+		taken := make(chan bool, 1)
+		s.over.Go(func() {
+			select {
+			case <-change:
+				s.lead()
+				taken <- true
+			case <-over:
+				taken <- false
+			}
+		})
+		s.behave = func(task *ecs.Task) behaviour { return behaviour{fails: task.Definition.Family == "two"} }
+		s.create(api.CreateServiceRequest{DesiredCount: new(int32(3)), DeploymentConfiguration: &api.DeploymentConfiguration{
+			DeploymentCircuitBreaker: &api.DeploymentCircuitBreaker{Enable: true, Rollback: true}}})
+		s.until("stable", s.stable)
+		s.update(api.UpdateServiceRequest{TaskDefinition: "two"})
+		s.until("rolled back", func() bool {
+			d, err := s.at().ListServiceDeployments(s.ctx, &api.ListServiceDeploymentsRequest{Service: "web"})
+			return err == nil && s.stable() && d.ServiceDeployments[0].Status == api.ServiceDeploymentStatusRollbackSuccessful
+		})
+		if len(s.tasks()) != 3 || s.running("one") != 3 || s.most > 6 {
+			t.Errorf("%d at most: %s", s.most, s.list())
+		}
+		close(over)
+		changed = <-taken
+	})
+	return changed
+}

@@ -1,0 +1,292 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/internal/ecs"
+	"github.com/berth-dev/berth/internal/store"
+	"github.com/berth-dev/berth/internal/wire"
+)
+
+// stage is a control plane in virtual time: the ECS service and its scheduler over the memory store, with machines whose
+// agents do what they are told. Its leader can be replaced at any moment.
+type stage struct {
+	t       *testing.T
+	ctx     context.Context
+	backend *counting
+	now     atomic.Pointer[server]
+	over    sync.WaitGroup
+
+	mu        sync.Mutex
+	machines  []string                    // ids of container instances
+	behave    func(*ecs.Task) behaviour   // of the tasks of a revision
+	reporting map[string]bool             // tasks whose life is being played
+	most      int                         // live tasks at a time
+	health    map[string]api.HealthStatus // of tasks, by id; of those that have checks
+	cpu       int32                       // of each machine
+	balancers Balancers
+}
+
+// server is one run of the control plane.
+type server struct {
+	*Scheduler
+	db   *store.DB
+	stop context.CancelFunc
+}
+
+// behaviour is what a task does on its machine.
+type behaviour struct {
+	fails bool          // it does not start
+	dies  time.Duration // after it has been RUNNING for so long; 0: it does not
+}
+
+// counting is a backend that tells of its commits.
+type counting struct {
+	store.Backend
+	commits atomic.Int64
+	after   func(commit int64)
+}
+
+func (c *counting) Commit(ctx context.Context, batch store.Batch) (store.Outcome, error) {
+	out, err := c.Backend.Commit(ctx, batch)
+	if n := c.commits.Add(1); c.after != nil {
+		c.after(n)
+	}
+	return out, err
+}
+
+// onStage runs a test in virtual time.
+func onStage(t *testing.T, machines int, test func(s *stage)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, backend: &counting{Backend: store.NewMemory(store.MemoryConfig{})}, reporting: map[string]bool{}, health: map[string]api.HealthStatus{},
+			ctx: wire.WithCaller(context.Background(), wire.Caller{Account: here.Account, Region: here.Region, Kind: wire.User, ARN: "arn:aws:iam::000000000000:root"}),
+			cpu: 64 << 10, behave: func(*ecs.Task) behaviour { return behaviour{} }}
+		s.lead()
+		defer func() {
+			s.now.Load().stop()
+			s.over.Wait()
+			s.now.Load().db.Close()
+		}()
+		s.must(s.at().ecs.CreateCluster(s.ctx, &api.CreateClusterRequest{ClusterName: "default"}))
+		for range machines {
+			s.machine()
+		}
+		s.define("one", "")
+		s.define("two", "")
+		test(s)
+	})
+}
+
+func (s *stage) at() *Scheduler { return s.now.Load().Scheduler }
+
+// lead lets another server take the lead, while the one before goes on until it notices.
+func (s *stage) lead() {
+	db := store.New(s.backend, store.Config{})
+	tasks := ecs.New(db, subnets{}, ecs.Config{})
+	next := &server{Scheduler: New(db, tasks, s.balancers, Config{}), db: db}
+	s.must(0, db.Start(context.Background()))
+	ctx, cancel := context.WithCancel(context.Background())
+	next.stop = cancel
+	before := s.now.Swap(next)
+	s.mu.Lock()
+	machines := slices.Clone(s.machines)
+	s.mu.Unlock()
+	for _, id := range machines {
+		s.must(0, tasks.AgentConnected(s.ctx, here, id, "session", ecs.Agent{}))
+	}
+	s.over.Go(func() {
+		_ = tasks.Run(ctx, next.Run)
+		if s.now.Load() != next {
+			db.Close()
+		}
+	})
+	s.over.Go(func() { s.play(ctx, tasks) })
+	if before != nil {
+		s.over.Go(func() { before.stop() })
+	}
+}
+
+// machine adds a container instance whose agent is connected.
+func (s *stage) machine() string {
+	s.t.Helper()
+	r := &api.RegisterContainerInstanceRequest{TotalResources: []api.Resource{
+		{Name: "CPU", Type: "INTEGER", IntegerValue: s.cpu}, {Name: "MEMORY", Type: "INTEGER", IntegerValue: 1 << 20},
+		{Name: "PORTS", Type: "STRINGSET", StringSetValue: []string{}}, {Name: "PORTS_UDP", Type: "STRINGSET", StringSetValue: []string{}}}}
+	for _, name := range []string{"com.amazonaws.ecs.capability.docker-remote-api.1.18", "com.amazonaws.ecs.capability.docker-remote-api.1.24", "ecs.capability.container-health-check"} {
+		r.Attributes = append(r.Attributes, api.Attribute{Name: name})
+	}
+	out, err := s.at().ecs.RegisterContainerInstance(s.ctx, r)
+	s.must(0, err)
+	arn := out.ContainerInstance.ContainerInstanceArn
+	id := arn[strings.LastIndexByte(arn, '/')+1:]
+	s.must(0, s.at().ecs.AgentConnected(s.ctx, here, id, "session", ecs.Agent{}))
+	s.mu.Lock()
+	s.machines = append(s.machines, id)
+	s.mu.Unlock()
+	return id
+}
+
+// must fails the test on an error.
+func (s *stage) must(_ any, err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// define registers a task definition of one container; check is the command of its health check.
+func (s *stage) define(family, check string) {
+	s.t.Helper()
+	c := api.ContainerDefinition{Name: "app", Image: family, Memory: new(int32(64)), Cpu: 64, Essential: new(true)}
+	if check != "" {
+		c.HealthCheck = &api.HealthCheck{Command: []string{"CMD", check}}
+	}
+	s.must(s.at().ecs.RegisterTaskDefinition(s.ctx, &api.RegisterTaskDefinitionRequest{Family: family, ContainerDefinitions: []api.ContainerDefinition{c}}))
+}
+
+// play is the agents of all machines: it plays the life of each task.
+func (s *stage) play(ctx context.Context, tasks *ecs.Service) {
+	present, events := tasks.Tasks.Watch(ctx)
+	for _, row := range present {
+		s.follow(row.Value)
+	}
+	for e := range events {
+		if e.New != nil {
+			s.follow(e.New.Value)
+		}
+		live := 0
+		for row := range tasks.Tasks.Find(here, ecs.TasksByService, "default/web") {
+			if row.Value.Status.Before(ecs.Deactivating) {
+				live++
+			}
+		}
+		s.mu.Lock()
+		s.most = max(s.most, live)
+		s.mu.Unlock()
+	}
+}
+
+func (s *stage) follow(t *ecs.Task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	step := t.ID + string(t.Status)
+	if t.Stop != nil {
+		step = t.ID + "stop"
+	}
+	if s.reporting[step] {
+		return
+	}
+	s.reporting[step] = true
+	does := s.behave(t)
+	switch {
+	case t.Stop != nil && t.Status.Live():
+		s.report(t, 100*time.Millisecond, ecs.TaskReport{Status: ecs.Stopped})
+	case t.Status == ecs.Pending && does.fails:
+		s.report(t, 300*time.Millisecond, ecs.TaskReport{Status: ecs.Stopped, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "STOPPED", Reason: "CannotPullContainerError: no such image"}}})
+	case t.Status == ecs.Pending:
+		s.report(t, 300*time.Millisecond, ecs.TaskReport{Status: ecs.Running, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "RUNNING", RuntimeId: t.ID, ImageDigest: "sha256:1"}}})
+	case t.Status == ecs.Running && does.dies > 0:
+		s.report(t, does.dies, ecs.TaskReport{Status: ecs.Stopped, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "STOPPED", ExitCode: new(int32(1))}}})
+	}
+}
+
+// report sends a report after a while, again until whoever leads has taken it.
+func (s *stage) report(t *ecs.Task, after time.Duration, r ecs.TaskReport) {
+	time.AfterFunc(after, func() {
+		if err := s.at().ecs.ApplyTaskReport(s.ctx, here, t.ID, r); err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.report(t, after, r)
+		}
+	})
+}
+
+// create makes the service web.
+func (s *stage) create(r api.CreateServiceRequest) {
+	s.t.Helper()
+	r.ServiceName, r.TaskDefinition = "web", "one"
+	s.must(s.at().CreateService(s.ctx, &r))
+}
+
+func (s *stage) update(r api.UpdateServiceRequest) {
+	s.t.Helper()
+	r.Service = "web"
+	s.must(s.at().UpdateService(s.ctx, &r))
+}
+
+// web is the service, as the API shows it.
+func (s *stage) web() api.Service {
+	out, err := s.at().DescribeServices(s.ctx, &api.DescribeServicesRequest{Services: []string{"web"}})
+	if err != nil || len(out.Services) != 1 {
+		return api.Service{}
+	}
+	return out.Services[0]
+}
+
+// stable is what the waiter services-stable asks, of a deployment that is complete.
+func (s *stage) stable() bool {
+	w := s.web()
+	return w.Status == Active && len(w.Deployments) == 1 && w.RunningCount == w.DesiredCount && w.Deployments[0].RolloutState == api.DeploymentRolloutStateCompleted &&
+		len(w.Events) > 0 && strings.HasSuffix(w.Events[0].Message, "has reached a steady state.")
+}
+
+// until waits for a condition, an hour at most.
+func (s *stage) until(what string, ok func() bool) {
+	s.t.Helper()
+	for range 36000 {
+		synctest.Wait()
+		if ok() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w := s.web()
+	s.t.Fatalf("not so after an hour: %s\n%+v\n%s\ntasks %s", what, w.Deployments, s.events(), s.list())
+}
+
+// events are the texts of the service's events, the first one first.
+func (s *stage) events() (out string) {
+	for _, e := range slices.Backward(s.web().Events) {
+		out += e.Message + "\n"
+	}
+	return out
+}
+
+// tasks are those of the service that have not stopped.
+func (s *stage) tasks() (out []*ecs.Task) {
+	for row := range s.at().ecs.Tasks.Find(here, ecs.TasksByService, "default/web") {
+		out = append(out, row.Value)
+	}
+	return out
+}
+
+// running is how many tasks of a family are RUNNING.
+func (s *stage) running(family string) (n int) {
+	for _, t := range s.tasks() {
+		if t.Definition.Family == family && t.Status == ecs.Running {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *stage) list() (out string) {
+	for _, t := range s.tasks() {
+		out += fmt.Sprintf("\n\t%s %s %s on %s, stop %+v", t.ID, t.Definition, t.Status, t.Instance, t.Stop)
+	}
+	return out
+}
+
+// healthSays has the checks of a task's container find something.
+func (s *stage) healthSays(t *ecs.Task, h api.HealthStatus) {
+	s.must(0, s.at().ecs.ApplyHealth(s.ctx, here, t.ID, map[string]ecs.HealthReport{"app": {Status: h}}))
+}
