@@ -107,7 +107,7 @@ func (s *Service) certificate(scope store.Scope, arn string) (*tls.Certificate, 
 }
 
 func plainRule(scope store.Scope, r *rule) balancer.Rule {
-	plain := balancer.Rule{ARN: arnOf(scope, kindRule, r.ID)}
+	plain := balancer.Rule{ARN: arnOf(scope, kindRule, r.ID), Priority: int(r.Priority)}
 	for _, c := range r.Conditions {
 		plain.Conditions = append(plain.Conditions, plainCondition(c))
 	}

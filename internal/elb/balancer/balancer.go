@@ -102,6 +102,7 @@ type TLSSettings struct {
 // Rule is what becomes of requests that meet all of its conditions.
 type Rule struct {
 	ARN        string
+	Priority   int // for the log; 0 of the default
 	Conditions []Condition
 	Action     Action
 }

@@ -193,6 +193,9 @@ func (b *body) readTrailers() error {
 			if err := b.trailers.parseFields(0); err != nil {
 				return err
 			}
+			if b.trailers.tier != compliant { // such as lines that end with LF alone
+				return errBad
+			}
 			b.from.r += b.trailers.size
 			return nil
 		}

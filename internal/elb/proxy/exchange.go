@@ -108,7 +108,7 @@ func (x *exchange) run() {
 // refuses answers what no rule is asked about.
 func (s *setup) refuses(x *exchange) bool {
 	switch {
-	case x.req.tier >= severe, x.req.tier >= acceptable && s.balancer.HTTP.DesyncMode == "strictest":
+	case x.req.tier >= acceptable && s.balancer.HTTP.DesyncMode == "strictest":
 		x.spoiled = true
 		x.fail(400)
 	case string(x.req.method) == "TRACE":

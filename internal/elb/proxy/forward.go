@@ -65,6 +65,10 @@ func (x *exchange) fault(err error) {
 	case errors.Is(err, errGone):
 		x.spoiled = true
 		x.record.status = 460
+	case errors.Is(err, errSlow):
+		x.fail(408)
+	case errors.Is(err, errRequest):
+		x.fail(400)
 	case errors.Is(err, errIdle), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
 		x.fail(504)
@@ -83,10 +87,14 @@ func (x *exchange) attempt(t *target.Target, fresh bool) error {
 	}
 	undo := x.whenGone(l)
 	up, err := x.send(l)
+	x.record.sentAt = time.Since(x.record.began)
 	if err == nil {
 		err = x.receive(l)
 	}
 	sent := up.stop()
+	if err != nil {
+		err = up.blame(err)
+	}
 	closed := undo()
 	if x.record.status != 0 && (err != nil || !sent) {
 		x.spoiled, x.broken = true, err != nil
@@ -122,7 +130,7 @@ func (x *exchange) blame(err error, l *link) error {
 		return err
 	case x.client == nil && x.ctx.Err() != nil:
 		return errGone
-	case errors.Is(err, errGone), errors.Is(err, errIdle), !x.body.whole():
+	case errors.Is(err, errGone), errors.Is(err, errIdle), errors.Is(err, errSlow), errors.Is(err, errRequest), !x.body.whole():
 		return err
 	case errors.Is(err, errUnsent), l.w == 0 && isIdempotent(x.req.method) && !errors.Is(err, errBad):
 		return errAgain{err, l.reused}
@@ -192,7 +200,11 @@ func (x *exchange) receiveHead(l *link) error {
 	}
 	watch := x.client
 	for seen := 0; ; {
-		if end := headEnd(l.buf[:l.w], seen); end > 0 {
+		end := headEnd(l.buf[:l.w], seen)
+		if end > maxResponseHead {
+			return errTooLarge
+		}
+		if end > 0 {
 			if err := l.answer.parseResponse(l.buf[:l.w], end); err != nil {
 				return err
 			}

@@ -24,10 +24,25 @@ const (
 	compliant  tier = iota
 	acceptable      // no risk
 	ambiguous       // servers may differ: served, but no connection that it touched is used again
-	severe          // never served: where the request ends cannot be told
 )
 
-func (h *head) suspect(t tier) { h.tier = max(h.tier, t) }
+// suspect notes that the message strays, and how, by AWS's name for it. The worst is kept.
+func (h *head) suspect(t tier, how string) {
+	if t > h.tier {
+		h.tier, h.strays = t, how
+	}
+}
+
+// classification is what the log says of how a request strays; nothing of one that does not.
+func (h *head) classification() (class, reason string) {
+	switch h.tier {
+	case acceptable:
+		return "Acceptable", h.strays
+	case ambiguous:
+		return "Ambiguous", h.strays
+	}
+	return "", ""
+}
 
 // options are what the Connection fields say.
 type options struct{ close, keepAlive, upgrade bool }
@@ -40,9 +55,11 @@ func (h *head) frameRequest() error {
 	method := h.first[0].of(h.buf)
 	if h.framing.kind != empty && (string(method) == "GET" || string(method) == "HEAD") {
 		if h.framing.kind == ofLength && h.framing.length == 0 {
-			h.suspect(acceptable)
+			h.suspect(acceptable, "GetHeadZeroContentLength")
+		} else if h.framing.kind == ofLength {
+			h.suspect(ambiguous, "UndefinedContentLengthSemantics")
 		} else {
-			h.suspect(ambiguous)
+			h.suspect(ambiguous, "UndefinedTransferEncodingSemantics")
 		}
 	}
 	return nil
@@ -75,7 +92,7 @@ func (h *head) frame() error {
 				return errBad
 			}
 			if lengths++; lengths > 1 {
-				h.suspect(ambiguous)
+				h.suspect(ambiguous, "DuplicateContentLength")
 			}
 			h.framing = framing{ofLength, n}
 		case transferEncoding:
@@ -87,19 +104,19 @@ func (h *head) frame() error {
 					return errEncoding
 				}
 				codings-- // the same as none
-				h.suspect(ambiguous)
+				h.suspect(ambiguous, "AmbiguousTransferEncoding")
 			}
 		case connection:
 			h.nominate(h.value(f))
 		case other:
 			if isDisguised(h.name(f)) {
-				h.suspect(ambiguous)
+				h.suspect(ambiguous, "SuspiciousHeader")
 			}
 		}
 	}
 	if codings > 0 {
 		if lengths > 0 || h.minor == 0 {
-			h.suspect(ambiguous)
+			h.suspect(ambiguous, "BothTeClPresent")
 		}
 		h.framing = framing{kind: chunked}
 	}

@@ -35,6 +35,7 @@ type head struct {
 	// options are those of the Connection fields.
 	options options
 	tier    tier
+	strays  string // why the tier is not compliant, by AWS's name for it
 }
 
 func (h *head) name(f *field) []byte  { return f.name.of(h.buf) }

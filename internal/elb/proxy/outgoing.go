@@ -115,6 +115,9 @@ func (r *request) forwarders() int {
 // listener's port when that is not the usual one, otherwise without. A client that came by a port of this machine instead of
 // the listener's gets it as it gave it: by another it would not find back.
 func (x *exchange) outgoingHost(out []byte) []byte {
+	if len(x.req.host) == 0 { // of HTTP/1.0
+		return append(out, x.setup.balancer.DNSName...)
+	}
 	listener := x.setup.listener.Port
 	if x.setup.balancer.HTTP.PreserveHost || x.port != listener {
 		return append(out, x.req.host...)

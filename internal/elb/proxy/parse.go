@@ -45,7 +45,7 @@ func (h *head) nextLine(at int) (line span, next int, err error) {
 	if i > 0 && h.buf[end-1] == '\r' {
 		return span{uint32(at), uint32(end - 1)}, end + 1, nil
 	}
-	h.suspect(acceptable)
+	h.suspect(acceptable, "NonCrLfLineTermination")
 	return span{uint32(at), uint32(end)}, end + 1, nil
 }
 
@@ -163,7 +163,7 @@ func (h *head) parseField(line span) error {
 	case badBytes:
 		return errBad
 	case oddBytes:
-		h.suspect(acceptable)
+		h.suspect(acceptable, "NonCompliantHeader")
 	}
 	f := field{
 		name:  span{line.from, line.from + uint32(colon)},

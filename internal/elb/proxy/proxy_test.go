@@ -149,7 +149,8 @@ func raw(t testing.TB, do func(net.Conn, *bufio.Reader)) string {
 		t.Fatal(err)
 	}
 	var conns sync.WaitGroup
-	t.Cleanup(func() { l.Close(); conns.Wait() })
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); close(done); conns.Wait() })
 	conns.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -157,6 +158,7 @@ func raw(t testing.TB, do func(net.Conn, *bufio.Reader)) string {
 				return
 			}
 			conns.Go(func() { defer c.Close(); do(c, bufio.NewReader(c)) })
+			conns.Go(func() { <-done; c.Close() })
 		}
 	})
 	return l.Addr().String()

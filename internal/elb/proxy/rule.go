@@ -10,7 +10,6 @@ import (
 // rule is a listener's rule, made ready for matching.
 type rule struct {
 	*balancer.Rule
-	position   int // in the order in which they are tried; 0: the default
 	conditions []condition
 	shares     shares
 }
@@ -27,10 +26,7 @@ type condition struct {
 func compileRules(from []balancer.Rule) []rule {
 	rules := make([]rule, len(from))
 	for i := range from {
-		rules[i] = rule{Rule: &from[i], position: i + 1}
-		if i == len(from)-1 {
-			rules[i].position = 0
-		}
+		rules[i] = rule{Rule: &from[i]}
 		for _, c := range from[i].Conditions {
 			rules[i].conditions = append(rules[i].conditions, compileCondition(c))
 		}

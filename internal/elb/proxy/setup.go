@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/tls"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ func (p *Proxy) prepare(b *balancer.Balancer, l *balancer.Listener, before *setu
 	if !s.secure {
 		return s, nil
 	}
-	if before != nil && before.secure && before.listener.TLS == l.TLS && before.balancer.HTTP.HTTP2 == b.HTTP.HTTP2 {
+	if before != nil && before.secure && sameTLS(before.listener.TLS, l.TLS) && before.balancer.HTTP.HTTP2 == b.HTTP.HTTP2 {
 		s.tls = before.tls
 		return s, nil
 	}
@@ -65,4 +67,15 @@ func (s *setup) changes(name []byte) bool {
 		}
 	}
 	return false
+}
+
+// sameTLS is whether both lead to the same handshakes.
+func sameTLS(a, b *balancer.TLSSettings) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Policy == b.Policy && a.Mutual == b.Mutual && bytes.Equal(a.TrustStore, b.TrustStore) &&
+		slices.EqualFunc(a.Certificates, b.Certificates, func(x, y *tls.Certificate) bool {
+			return slices.EqualFunc(x.Certificate, y.Certificate, bytes.Equal)
+		})
 }

@@ -132,6 +132,7 @@ func (x *exchange) attemptHTTP2(t *target.Target) error {
 	if err != nil {
 		return err
 	}
+	x.record.sentAt = time.Since(x.record.began)
 	answer, err := k.transport.RoundTrip(request)
 	if err == nil {
 		rest.Reset(x.idle())

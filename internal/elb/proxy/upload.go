@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"os"
 	"strconv"
 	"time"
 )
@@ -100,6 +101,28 @@ func (u *upload) stop() bool {
 		<-u.done
 	}
 	return u.err == nil
+}
+
+// What a client can do wrong with the body of its request.
+var (
+	errSlow    = errors.New("proxy: the rest of the request did not come for the idle timeout")
+	errRequest = errors.New("proxy: the body of the request is malformed")
+)
+
+// blame says whose fault it is that the target did not answer: the client's when its body did not come, otherwise what
+// receiving says. The upload has been stopped.
+func (u *upload) blame(received error) error {
+	var client errClient
+	if u == nil || !errors.As(u.err, &client) {
+		return received
+	}
+	switch {
+	case errors.Is(client.error, errIdle), errors.Is(client.error, os.ErrDeadlineExceeded):
+		return errSlow
+	case errors.Is(client.error, errBad), errors.Is(client.error, errTooLarge):
+		return errRequest
+	}
+	return errGone
 }
 
 // interrupt wakes who reads from the client.
