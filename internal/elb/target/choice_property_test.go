@@ -90,18 +90,28 @@ func (w *world) do(s step) {
 	synctest.Wait()
 }
 
-// wrong says which promise of Pick is broken, for one who asks from a zone.
-func (w *world) wrong(want Want) string {
+// candidates are how many targets are right for one who asks from a zone, being healthy, and how many may be taken when none is.
+func (w *world) candidates(want Want) (right, others int) {
 	health := w.group.Health()
-	mine := func(t balancer.Target) bool { return want.CrossZone || t.Zone == want.Zone || t.Zone == "all" }
-	right, others := 0, 0 // healthy ones, and those that may be taken when there are none
 	for _, t := range w.spec.Targets {
 		switch h := health[t.Key()]; {
-		case !mine(t):
+		case !want.CrossZone && t.Zone != want.Zone && t.Zone != "all":
 		case h.State == balancer.Healthy:
 			right++
 		case h.State == balancer.Initial || h.State == balancer.Unhealthy:
 			others++
+		}
+	}
+	return right, others
+}
+
+// wrong says which promise of Pick is broken, for one who asks from a zone.
+func (w *world) wrong(want Want) string {
+	health := w.group.Health()
+	right, others := w.candidates(want)
+	if right == 0 { // then the other zones' are asked
+		if healthy, any := w.candidates(Want{CrossZone: true}); healthy > 0 || others == 0 {
+			right, others = healthy, any
 		}
 	}
 	count := map[balancer.TargetKey]int{}
@@ -154,7 +164,7 @@ func TestPickKeepsItsPromises(t *testing.T) {
 			w.group.Use(standing)
 			for i, s := range steps {
 				w.do(s)
-				for _, want := range []Want{anywhere, {Zone: zoneA}, {Zone: zoneB}, {CrossZone: true, Source: netip.MustParseAddr("192.0.2.7")}} {
+				for _, want := range []Want{anywhere, {Zone: zoneA}, {Zone: zoneC}, {CrossZone: true, Source: netip.MustParseAddr("192.0.2.7")}} {
 					if broken = w.wrong(want); broken != "" {
 						broken = fmt.Sprintf("after step %d (%s): for %+v %s", i, s.kind, want, broken)
 						return

@@ -24,6 +24,7 @@ type choices struct {
 type ring struct {
 	targets []*Target
 	byKey   func() map[balancer.TargetKey]*Target // made when a sticky client asks first
+	healthy bool                                  // they are; otherwise there is no better one
 	next    atomic.Uint64
 	slow    time.Duration // of a slow start that some of them are in; 0: none is
 }
@@ -80,8 +81,8 @@ func newRing(order []*Target, zone string, slow time.Duration) *ring {
 			open = append(open, t)
 		}
 	}
-	r := &ring{targets: healthy}
-	if len(healthy) == 0 {
+	r := &ring{targets: healthy, healthy: len(healthy) > 0}
+	if !r.healthy {
 		r.targets = open
 	}
 	for _, t := range r.targets {
@@ -127,14 +128,13 @@ func (c *choices) pick(want Want) *Target {
 	}
 }
 
-// ring is the set of targets from which a node in the zone may take.
+// ring is the set of targets from which a node in the zone takes. Where AWS takes a zone without a healthy target out of DNS, so
+// that clients go to the others, a node in such a zone takes the others' targets.
 func (c *choices) ring(want Want) *ring {
 	crosses := c.crossZone == "true" || c.crossZone != "false" && want.CrossZone
-	if crosses || want.Zone == "" {
+	mine := c.zones[want.Zone]
+	if crosses || mine == nil || !mine.healthy && c.all.healthy || len(mine.targets) == 0 {
 		return c.all
 	}
-	if r := c.zones[want.Zone]; r != nil {
-		return r
-	}
-	return c.all
+	return mine
 }

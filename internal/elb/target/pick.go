@@ -22,8 +22,8 @@ type Want struct {
 	Avoid *Target
 }
 
-// Pick chooses the target for a request or connection and begins it there: the caller owes an End. It is a healthy one; when
-// no target of the zones in question is healthy, any that does not drain.
+// Pick chooses the target for a request or connection and begins it there: the caller owes an End. It is a healthy one, of
+// the zone where there is one and the group does not cross zones; when no target is healthy, any that does not drain.
 func (g *Group) Pick(want Want) (*Target, error) {
 	for c := g.current(); ; c = g.latest() {
 		t := c.pick(want)

@@ -172,13 +172,16 @@ func TestZones(t *testing.T) {
 		cross  string // of the group
 		want   Want
 		broken []string
+		fewer  bool // without the third target, which is in all zones
 		gets   []string
 	}{
 		{name: "across zones", want: Want{Zone: zoneA, CrossZone: true}, gets: []string{"10.0.9.1", "10.0.9.2", "10.0.9.3"}},
 		{name: "the group turns it off", cross: "false", want: Want{Zone: zoneA, CrossZone: true}, gets: []string{"10.0.9.1", "10.0.9.3"}},
 		{name: "the group turns it on", cross: "true", want: Want{Zone: zoneA}, gets: []string{"10.0.9.1", "10.0.9.2", "10.0.9.3"}},
 		{name: "the group leaves it to the load balancer", cross: "use_load_balancer_configuration", want: Want{Zone: zoneB}, gets: []string{"10.0.9.2", "10.0.9.3"}},
-		{name: "a zone fails open by itself", want: Want{Zone: zoneA}, broken: []string{"10.0.9.1:80", "10.0.9.3:80"}, gets: []string{"10.0.9.1", "10.0.9.3"}},
+		{name: "a zone without a healthy target leaves it to the others", want: Want{Zone: zoneA}, broken: []string{"10.0.9.1:80", "10.0.9.3:80"}, gets: []string{"10.0.9.2"}},
+		{name: "no target is healthy", want: Want{Zone: zoneA}, broken: []string{"10.0.9.1:80", "10.0.9.2:80", "10.0.9.3:80"}, gets: []string{"10.0.9.1", "10.0.9.3"}},
+		{name: "a zone without any target", want: Want{Zone: zoneC}, fewer: true, gets: []string{"10.0.9.1", "10.0.9.2"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,6 +189,9 @@ func TestZones(t *testing.T) {
 				spec := described(3)
 				spec.CrossZone = c.cross
 				spec.Targets[1].Zone, spec.Targets[2].Zone = zoneB, "all"
+				if c.fewer {
+					spec.Targets = spec.Targets[:2]
+				}
 				g, _ := checked(t, spec, c.broken...)
 				got := picks(t, g, 300, c.want)
 				for _, id := range c.gets {
@@ -233,10 +239,9 @@ func TestANewTargetTakesAGrowingShare(t *testing.T) {
 
 func TestNoTarget(t *testing.T) {
 	cases := map[string]func(*balancer.Group){
-		"none is registered":              func(g *balancer.Group) { g.Targets = nil },
-		"all drain":                       func(g *balancer.Group) { g.Targets[0].DrainingSince = time.Now() },
-		"none is where a balancer is":     func(g *balancer.Group) { g.Targets[0].Zone = "us-east-1f" },
-		"none is in the zone in question": func(g *balancer.Group) { g.Targets[0].Zone = zoneB },
+		"none is registered":          func(g *balancer.Group) { g.Targets = nil },
+		"all drain":                   func(g *balancer.Group) { g.Targets[0].DrainingSince = time.Now() },
+		"none is where a balancer is": func(g *balancer.Group) { g.Targets[0].Zone = "us-east-1f" },
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -112,11 +112,12 @@ type told struct {
 
 func (t *told) Close() error { t.l.Close(); return t.Conn.Close() }
 
-const zoneA, zoneB = "us-east-1a", "us-east-1b"
+const zoneA, zoneB, zoneC = "us-east-1a", "us-east-1b", "us-east-1c"
 
 var standing = []balancer.Address{
 	{Zone: zoneA, IP: netip.MustParseAddr("10.0.0.1")},
 	{Zone: zoneB, IP: netip.MustParseAddr("10.0.1.1")},
+	{Zone: zoneC, IP: netip.MustParseAddr("10.0.2.1")},
 }
 
 // described is a group of targets 10.0.9.1:80, 10.0.9.2:80 and so on, in zone a, checked every 30 s.
