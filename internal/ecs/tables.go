@@ -34,6 +34,7 @@ const (
 	// Of Instances.
 	InstancesByCluster = "cluster" // cluster and cluster/status, of those that the API shows
 	InstancesByPool    = "pool"    // pool, of those that are not INACTIVE
+	InstancesByEC2     = "ec2"     // EC2 instance id, of those that are not INACTIVE
 
 	// Of TaskDefinitions.
 	definitionsByFamily = "family" // family/status
@@ -121,6 +122,12 @@ func newTables(db *store.DB) Tables {
 					return nil
 				}
 				return []string{i.Pool}
+			}},
+			store.Index[Instance]{Name: InstancesByEC2, Keys: func(_ string, i *Instance) []string {
+				if i.Status == instanceInactive {
+					return nil
+				}
+				return []string{i.EC2InstanceID}
 			}}),
 	}
 }

@@ -28,12 +28,13 @@ type Service struct {
 	changed watchers[groupKey]
 }
 
-// Config sets up a Service. What is nil is not there.
+// Config sets up a Service.
 type Config struct {
 	Network      Network
 	Certificates Certificates
 	Instances    Instances
-	Plane        Plane
+	// Plane is the data path. Nil: there is none, and no load balancer is more than about to be there.
+	Plane Plane
 	// DrainIdle ends the draining of a target once it has no connection. AWS waits for the whole deregistration delay.
 	DrainIdle bool
 	// AccessLogs says that the data path keeps access logs.

@@ -342,3 +342,14 @@ func (f *fixture) rule(listener, group, path string, priority int32) string {
 	f.must(err)
 	return *made.Rules[0].RuleArn
 }
+
+const certificate1 = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+
+// secure makes a listener for HTTPS and returns its ARN.
+func (f *fixture) secure(lb, group string, port int32) string {
+	f.Helper()
+	made, err := f.CreateListener(f.Context(), &sdk.CreateListenerInput{LoadBalancerArn: &lb, Protocol: types.ProtocolEnumHttps, Port: &port,
+		DefaultActions: forward(group), Certificates: []types.Certificate{{CertificateArn: aws.String(certificate1)}}})
+	f.must(err)
+	return *made.Listeners[0].ListenerArn
+}

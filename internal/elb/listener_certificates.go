@@ -20,7 +20,7 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *api.AddListen
 		out.Certificates = []api.Certificate{}
 		certificates := slices.Clone(l.Certificates)
 		for _, c := range in.Certificates {
-			if _, err := s.certificate(scope, c.CertificateArn); err != nil {
+			if _, err := s.config.Certificates.Certificate(scope, c.CertificateArn); err != nil {
 				return noCertificate(c.CertificateArn)
 			}
 			if !slices.Contains(certificates, c.CertificateArn) {

@@ -132,7 +132,7 @@ func (s *Service) changeCertificates(scope store.Scope, l *listener, asked []api
 		return nil
 	}
 	arn := asked[0].CertificateArn
-	if _, err := s.certificate(scope, arn); err != nil {
+	if _, err := s.config.Certificates.Certificate(scope, arn); err != nil {
 		return noCertificate(arn)
 	}
 	if len(l.Certificates) == 0 {

@@ -2,7 +2,6 @@ package elb
 
 import (
 	"cmp"
-	"crypto/tls"
 	"slices"
 	"strconv"
 
@@ -89,7 +88,7 @@ func (s *Service) plainTLS(scope store.Scope, l *listener) *balancer.TLSSettings
 	}
 	settings := &balancer.TLSSettings{Policy: l.Policy, ALPN: alpnProtocols[l.ALPN], Mutual: cmp.Or(l.Mutual, mutualOff)}
 	for _, arn := range l.Certificates {
-		certificate, err := s.certificate(scope, arn)
+		certificate, err := s.config.Certificates.Certificate(scope, arn)
 		if err != nil {
 			s.log.Warn("a listener is without a certificate of its own", "listener", l.ID, "certificate", arn, "error", err)
 			continue
@@ -97,13 +96,6 @@ func (s *Service) plainTLS(scope store.Scope, l *listener) *balancer.TLSSettings
 		settings.Certificates = append(settings.Certificates, certificate)
 	}
 	return settings
-}
-
-func (s *Service) certificate(scope store.Scope, arn string) (*tls.Certificate, error) {
-	if s.config.Certificates == nil {
-		return nil, ErrNoCertificate
-	}
-	return s.config.Certificates.Certificate(scope, arn)
 }
 
 func plainRule(scope store.Scope, r *rule) balancer.Rule {

@@ -12,6 +12,7 @@ import (
 // Register adds the service's operations to the server.
 func (s *Service) Register(server *wire.Server) {
 	svc := server.Service(&api.API)
+	svc.InOwnWords(ownWords)
 	s.registerBalancers(svc)
 	s.registerGroups(svc)
 	s.registerListeners(svc)
@@ -162,13 +163,22 @@ func (s *Service) refusable(all attributes) attributes {
 
 // only says of which attributes only some values are done.
 func only(kinds ...attributes) string {
-	var all []string
+	var reasons []string
+	about := map[string][]string{}
 	for _, kind := range kinds {
 		for _, a := range kind {
-			if text := fmt.Sprintf("`%s` (only `%s`: %s)", a.key, strings.Join(a.only, "`, `"), a.why); a.only != nil && !slices.Contains(all, text) {
-				all = append(all, text)
+			name := fmt.Sprintf("`%s`", a.key)
+			if a.only == nil || slices.Contains(about[a.why], name) {
+				continue
 			}
+			if about[a.why] == nil {
+				reasons = append(reasons, a.why)
+			}
+			about[a.why] = append(about[a.why], name)
 		}
 	}
-	return "of some attributes not all values are done, and the others refused: " + strings.Join(all, ", ")
+	for i, why := range reasons {
+		reasons[i] = strings.Join(about[why], ", ") + " (" + why + ")"
+	}
+	return "of these only AWS's default is done, and the rest refused: " + strings.Join(reasons, "; ")
 }

@@ -46,10 +46,10 @@ func (s *Service) register(tx *store.Tx, scope store.Scope, group *targetGroup, 
 // zoneOf is the availability zone of a target; empty when it is not known.
 func (s *Service) zoneOf(scope store.Scope, group *targetGroup, id string) string {
 	switch {
-	case group.Target == api.TargetTypeEnumInstance && s.config.Instances != nil:
+	case group.Target == api.TargetTypeEnumInstance:
 		zone, _ := s.config.Instances.InstanceZone(scope, id)
 		return zone
-	case group.Target == api.TargetTypeEnumIp && s.config.Network != nil:
+	case group.Target == api.TargetTypeEnumIp:
 		if address, err := netip.ParseAddr(id); err == nil {
 			return s.config.Network.ZoneOf(scope, group.VPC, address)
 		}

@@ -1,7 +1,6 @@
 package elb
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/berth-dev/berth/internal/store"
@@ -23,9 +22,6 @@ type certificateKey struct {
 
 // watchCertificates has renewals hear of certificates that become others.
 func (r *reconciler) watchCertificates() (stop func()) {
-	if r.config.Certificates == nil {
-		return func() {}
-	}
 	return r.config.Certificates.Watch(func(scope store.Scope, arn string) {
 		r.renewals.mu.Lock()
 		r.renewals.all = append(r.renewals.all, certificateKey{scope, arn})
@@ -43,10 +39,8 @@ func (r *reconciler) renew() {
 	renewed := r.renewals.all
 	r.renewals.all = nil
 	r.renewals.mu.Unlock()
-	for row := range r.tables.listeners.All() {
-		if slices.ContainsFunc(row.Value.Certificates, func(arn string) bool {
-			return slices.Contains(renewed, certificateKey{row.Scope, arn})
-		}) {
+	for _, key := range renewed {
+		for row := range r.tables.listeners.Find(key.scope, byUse, key.arn) {
 			r.balancers[place{row.Scope, row.Value.Balancer}] = true
 		}
 	}

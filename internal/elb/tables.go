@@ -116,6 +116,7 @@ const (
 	byName     = "name"     // of load balancers and target groups, unique
 	byBalancer = "balancer" // of listeners and rules: load balancer's id
 	byPort     = "port"     // of listeners: load balancer's id/port, unique
+	byUse      = "use"      // of listeners: ARNs of their certificates
 	byListener = "listener" // of rules: listener's id
 	byPriority = "priority" // of rules: listener's id/priority, unique
 	byGroup    = "group"    // of rules: ARNs of the groups that they forward to; of targets: group's id
@@ -132,7 +133,8 @@ func newTables(db *store.DB) tables {
 			store.Index[listener]{Name: byBalancer, Keys: func(_ string, l *listener) []string { return []string{l.Balancer} }},
 			store.Index[listener]{Name: byPort, Unique: true, Keys: func(_ string, l *listener) []string {
 				return []string{l.Balancer + "/" + strconv.Itoa(int(l.Port))}
-			}}),
+			}},
+			store.Index[listener]{Name: byUse, Keys: func(_ string, l *listener) []string { return l.Certificates }}),
 		rules: store.NewTable(db, "elbv2", "rule",
 			store.Index[rule]{Name: byListener, Keys: func(_ string, r *rule) []string { return []string{r.Listener} }},
 			store.Index[rule]{Name: byBalancer, Keys: func(_ string, r *rule) []string { return []string{r.Balancer} }},

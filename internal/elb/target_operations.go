@@ -61,19 +61,17 @@ func (s *Service) checkTarget(scope store.Scope, g *targetGroup, d api.TargetDes
 	if g.Target == api.TargetTypeEnumIp {
 		return s.checkAddress(scope, g, d)
 	}
-	switch {
-	case d.AvailabilityZone != "":
+	if d.AvailabilityZone != "" {
 		return "", invalid("You cannot specify an Availability Zone for targets of target type 'instance'")
-	case !instanceID.MatchString(d.Id):
-		return "", invalid("Instance ID '%s' is not valid", d.Id)
-	case s.config.Instances == nil:
-		return "", nil
 	}
 	zone, ok := s.config.Instances.InstanceZone(scope, d.Id)
-	if !ok {
-		return "", wire.Errorf(api.InvalidTargetException, "The following targets are not in a running state and cannot be registered: '%s'", d.Id)
+	switch {
+	case ok:
+		return zone, nil
+	case !instanceID.MatchString(d.Id):
+		return "", invalid("Instance ID '%s' is not valid", d.Id)
 	}
-	return zone, nil
+	return "", wire.Errorf(api.InvalidTargetException, "The following targets are not in a running state and cannot be registered: '%s'", d.Id)
 }
 
 const allZones = "all"

@@ -44,6 +44,18 @@ func (n subnets) CreateInterface(tx *store.Tx, scope store.Scope, spec elb.Inter
 	return at, errors.Join(errs[:]...)
 }
 
+// machines gives load balancing the container instances, by their EC2 instance ids.
+type machines struct{ *Server }
+
+// InstanceZone is empty for a machine that did not say where it is: it is wherever a load balancer is.
+func (m machines) InstanceZone(scope store.Scope, id string) (zone string, ok bool) {
+	row, ok := m.ECS.Instances.FindOne(scope, ecs.InstancesByEC2, id)
+	if !ok || !row.Value.Located {
+		return "", ok
+	}
+	return row.Value.Zone, true
+}
+
 // registrar gives the ECS service what tasks need of load balancing.
 type registrar struct{ *elb.Service }
 
