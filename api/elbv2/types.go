@@ -783,7 +783,7 @@ type Listener struct {
 // ListenerAttribute is a structure of Elastic Load Balancing v2.
 type ListenerAttribute struct {
 	Key   string `json:"Key,omitzero"`
-	Value string `json:"Value,omitzero"`
+	Value string `json:"Value"`
 }
 
 // LoadBalancer is a structure of Elastic Load Balancing v2.
@@ -817,7 +817,7 @@ type LoadBalancerAddress struct {
 // LoadBalancerAttribute is a structure of Elastic Load Balancing v2.
 type LoadBalancerAttribute struct {
 	Key   string `json:"Key,omitzero"`
-	Value string `json:"Value,omitzero"`
+	Value string `json:"Value"`
 }
 
 // LoadBalancerState is a structure of Elastic Load Balancing v2.
@@ -1146,7 +1146,7 @@ type TargetGroup struct {
 // TargetGroupAttribute is a structure of Elastic Load Balancing v2.
 type TargetGroupAttribute struct {
 	Key   string `json:"Key,omitzero"`
-	Value string `json:"Value,omitzero"`
+	Value string `json:"Value"`
 }
 
 // TargetGroupStickinessConfig is a structure of Elastic Load Balancing v2.

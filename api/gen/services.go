@@ -60,7 +60,7 @@ var services = []service{
 			"DescribeAvailabilityZones", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
 			"DescribeSubnets", "DescribeVpcs",
 		},
-		always: []string{"Tag.Key", "Tag.Value"},
+		always: []string{"Tag.Key", "Tag.Value", "LoadBalancerAttribute.Value", "TargetGroupAttribute.Value", "ListenerAttribute.Value"},
 	},
 	{
 		model: "ecs", doc: "the API of Amazon ECS",
@@ -103,7 +103,7 @@ var services = []service{
 			"ModifyLoadBalancerAttributes", "ModifyRule", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "RegisterTargets",
 			"RemoveListenerCertificates", "RemoveTags", "SetIpAddressType", "SetRulePriorities", "SetSecurityGroups", "SetSubnets",
 		},
-		always: []string{"Tag.Key", "Tag.Value"},
+		always: []string{"Tag.Key", "Tag.Value", "LoadBalancerAttribute.Value", "TargetGroupAttribute.Value", "ListenerAttribute.Value"},
 	},
 	{
 		model: "logs", doc: "the API of Amazon CloudWatch Logs",

@@ -45,7 +45,9 @@ func TestListenersThatCannotBe(t *testing.T) {
 			"Listener protocol 'TCP' must be one of 'HTTPS, HTTP'"},
 		{"HTTP of a network load balancer", func(in *sdk.CreateListenerInput) { in.LoadBalancerArn = &nlb }, "ValidationError",
 			"Listener protocol 'HTTP' must be one of 'TCP, TCP_UDP, TLS, UDP'"},
-		{"a load balancer that is not there", func(in *sdk.CreateListenerInput) { in.LoadBalancerArn = aws.String(strings.Replace(lb, "/web/", "/x/", 1)) }, "LoadBalancerNotFound",
+		{"a load balancer that is not there", func(in *sdk.CreateListenerInput) {
+			in.LoadBalancerArn = aws.String(strings.Replace(lb, "/web/", "/x/", 1))
+		}, "LoadBalancerNotFound",
 			"Load balancer '" + strings.Replace(lb, "/web/", "/x/", 1) + "' not found"},
 		{"HTTPS without a certificate", func(in *sdk.CreateListenerInput) { in.Protocol = types.ProtocolEnumHttps }, "ValidationError",
 			"A certificate must be specified for HTTPS listeners"},
@@ -61,7 +63,9 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"a policy of FIPS", func(in *sdk.CreateListenerInput) {
 			in.Protocol, in.Certificates, in.SslPolicy = types.ProtocolEnumHttps, cert, aws.String("ELBSecurityPolicy-TLS13-1-2-FIPS-2023-04")
 		}, "ValidationError", "The parameter SslPolicy of CreateListener is not supported by Berth yet: cryptography is not validated by FIPS 140. See docs/compatibility.md."},
-		{"no group", func(in *sdk.CreateListenerInput) { in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumForward}} }, "InvalidLoadBalancerAction",
+		{"no group", func(in *sdk.CreateListenerInput) {
+			in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumForward}}
+		}, "InvalidLoadBalancerAction",
 			"A target group ARN must be specified for actions of type 'forward'"},
 		{"a group that is not there", func(in *sdk.CreateListenerInput) { in.DefaultActions = forward(missing) }, "TargetGroupNotFound", "Target group '" + missing + "' not found"},
 		{"a group of TCP", func(in *sdk.CreateListenerInput) { in.DefaultActions = forward(tcp) }, "IncompatibleProtocols",
@@ -83,9 +87,13 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"too many groups", func(in *sdk.CreateListenerInput) {
 			in.DefaultActions = weighted(slices.Repeat([]types.TargetGroupTuple{{TargetGroupArn: &http}}, 6)...)
 		}, "TooManyTargetGroups", "The maximum number of target groups per action has been reached: 5"},
-		{"a loop", func(in *sdk.CreateListenerInput) { in.DefaultActions = redirect(types.RedirectActionConfig{Port: aws.String("80")}) }, "InvalidLoadBalancerAction",
+		{"a loop", func(in *sdk.CreateListenerInput) {
+			in.DefaultActions = redirect(types.RedirectActionConfig{Port: aws.String("80")})
+		}, "InvalidLoadBalancerAction",
 			"The redirect configuration is not valid because it creates a loop."},
-		{"a port that is none", func(in *sdk.CreateListenerInput) { in.DefaultActions = redirect(types.RedirectActionConfig{Port: aws.String("http")}) }, "InvalidLoadBalancerAction",
+		{"a port that is none", func(in *sdk.CreateListenerInput) {
+			in.DefaultActions = redirect(types.RedirectActionConfig{Port: aws.String("http")})
+		}, "InvalidLoadBalancerAction",
 			"The redirect port 'http' must be in the range 1-65535 or '#{port}'"},
 		{"a content type that is none", func(in *sdk.CreateListenerInput) {
 			in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), ContentType: aws.String("image/png")}}}

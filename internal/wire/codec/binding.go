@@ -28,6 +28,7 @@ type Field struct {
 	Type    *Type
 	Pointer bool // the Go field is a pointer: nil is absent
 	index   int
+	always  bool // a string that answers have even when it is empty: the generator left "omitzero" away
 }
 
 // Binder binds the shapes of one service. The bindings it returns are
@@ -134,7 +135,8 @@ func (b *Binder) fillStructure(t *Type) error {
 		if err != nil {
 			return err
 		}
-		t.Fields[i] = Field{Member: m, Type: ft, Pointer: pointer, index: i}
+		always := f.Type.Kind() == reflect.String && !strings.Contains(f.Tag.Get("json"), ",omitzero")
+		t.Fields[i] = Field{Member: m, Type: ft, Pointer: pointer, index: i, always: always}
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (x *xmlWriter) attribute(name, text string) {
 func (x *xmlWriter) members(t *Type, v reflect.Value) {
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		if field, ok := f.value(v); ok && f.In == schema.Body && !f.Attribute {
+		if field, ok := f.value(v); (ok || f.always) && f.In == schema.Body && !f.Attribute {
 			x.value(wireName(f.Member), f.Type, f.Flat, f.Format, field)
 		}
 	}
