@@ -33,7 +33,7 @@ func (m *machine) openBalancing() error {
 	if err != nil {
 		return err
 	}
-	config := node.Config{Ground: m.ground, Serve: node.Protocols{Key: key}.Serve, Loopback: loopback, Log: m.log}
+	config := node.Config{Ground: m.ground, Serve: node.Protocols{Key: key}.Serve, Loopback: loopback, Fast: m.o.fast, Log: m.log}
 	if !m.o.noHosts && os.Getuid() == 0 {
 		names := &hostNames{file: hostsFile(m.in)}
 		config.Hosts = names

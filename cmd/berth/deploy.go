@@ -185,7 +185,10 @@ func (t *target) presentDefinition(ctx context.Context, arn string) (*ecs.Regist
 	if err != nil {
 		return nil, err
 	}
-	in := &ecs.RegisterTaskDefinitionRequest{Tags: answer.Tags}
+	in := new(ecs.RegisterTaskDefinitionRequest)
+	if len(answer.Tags) > 0 { // an empty list is refused
+		in.Tags = answer.Tags
+	}
 	return in, json.Unmarshal(text, in)
 }
 

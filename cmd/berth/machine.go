@@ -103,7 +103,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, SecretsKey: secretsKey, GiveUpSecrets: o.giveUpSecrets, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Balancing: m.balancing, Room: m.disk.Room, Unsupported: asked, Log: log,
+		StrictCapacity: o.strict, Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Balancing: m.balancing, HealthyAfter: o.healthyAfter(), DrainIdle: o.fast, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil
 }
@@ -145,7 +145,7 @@ func (m *machine) close() (err error) {
 
 // announcement is what the other verbs are told.
 func (m *machine) announcement() instance.Announcement {
-	return instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account, Engine: m.engineText}
+	return instance.Announcement{PID: os.Getpid(), Endpoint: m.endpoint, Region: m.o.region, Account: m.o.account, Engine: m.engineText, Fast: m.o.fast}
 }
 
 // run serves until ctx ends or the operator asks for the end, then ends the tasks, unless they are to be kept. It calls

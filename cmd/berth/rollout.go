@@ -58,7 +58,7 @@ type rollout struct {
 	stage      ecs.ServiceDeploymentLifecycleStage
 	status     ecs.ServiceDeploymentStatus
 	stopped    map[string]bool // tasks of which it was told that they stopped
-	failures   []string        // what the last of them stopped of, the newest last
+	failure    string          // what the last of them stopped of
 	lastEvent  string
 }
 
@@ -159,9 +159,8 @@ func (r *rollout) tellStopped(ctx context.Context) error {
 			continue
 		}
 		r.stopped[task.TaskArn] = true
-		text := fmt.Sprintf("task %s stopped: %s", shortID(task.TaskArn), stopText(&task))
-		r.failures = append(r.failures, text)
-		r.step("%s", text)
+		r.failure = fmt.Sprintf("task %s stopped: %s", shortID(task.TaskArn), stopText(&task))
+		r.step("%s", r.failure)
 	}
 	return nil
 }
@@ -178,7 +177,8 @@ func (r *rollout) own() *ecs.Deployment {
 
 // tellStage tells which stage the deployment has come to, and of hooks that wait for somebody.
 func (r *rollout) tellStage(d *ecs.ServiceDeployment) {
-	if d.Status != r.status && r.status != "" && d.Status != ecs.ServiceDeploymentStatusSuccessful {
+	usual := []ecs.ServiceDeploymentStatus{ecs.ServiceDeploymentStatusPending, ecs.ServiceDeploymentStatusInProgress, ecs.ServiceDeploymentStatusSuccessful}
+	if d.Status != r.status && !slices.Contains(usual, d.Status) {
 		r.step("%s", strings.TrimSpace(string(d.Status)+" "+progress.Plain(d.StatusReason)))
 	}
 	r.status = d.Status
@@ -212,7 +212,7 @@ func (r *rollout) failed(d *ecs.ServiceDeployment) error {
 	if reason == "" && d.Rollback != nil {
 		reason = d.Rollback.Reason
 	}
-	return fmt.Errorf("the deployment of %s to %s %s: %s; %s", r.definition, r.service.ServiceName, ended, progress.Plain(cmp.Or(reason, "no reason is given")), r.evidence())
+	return fmt.Errorf("the deployment of %s to %s %s: %s; %s", r.definition, r.service.ServiceName, ended, strings.TrimSuffix(progress.Plain(cmp.Or(reason, "no reason is given")), "."), r.evidence())
 }
 
 func (r *rollout) tooSlow(d *ecs.ServiceDeployment, timeout time.Duration) error {
@@ -223,15 +223,16 @@ func (r *rollout) tooSlow(d *ecs.ServiceDeployment, timeout time.Duration) error
 	return fmt.Errorf("the deployment of %s to %s is %s after %s, with %s running, and goes on; %s", r.definition, r.service.ServiceName, d.Status, timeout, count(int(running), "task"), r.evidence())
 }
 
-// evidence is what a failure ends with: the newest event, why the last tasks stopped, and what to type next.
+// evidence is what a failure ends with: why the last task of it stopped, else the newest event, and what to type next.
 func (r *rollout) evidence() string {
-	const most = 2
-	var parts []string
-	if r.lastEvent != "" {
-		parts = append(parts, "newest event: "+r.lastEvent)
+	why := fmt.Sprintf("`%s` explains it", r.t.flags.line("why", r.service.ServiceName))
+	switch {
+	case r.failure != "":
+		return r.failure + "; " + why
+	case r.lastEvent != "":
+		return "newest event: " + strings.TrimSuffix(r.lastEvent, ".") + "; " + why
 	}
-	parts = append(parts, r.failures[max(0, len(r.failures)-most):]...)
-	return strings.Join(append(parts, fmt.Sprintf("`%s` explains it", r.t.flags.line("why", r.service.ServiceName))), "; ")
+	return why
 }
 
 // end waits for the deployment unless that is not wanted, and prints what it has come to.

@@ -20,6 +20,7 @@ type Announcement struct {
 	Region   string `json:"region"`
 	Account  string `json:"account"`
 	Engine   string `json:"engine,omitzero"` // what runs containers, for people: "native", "docker 28.5.2 at unix:///var/run/docker.sock"
+	Fast     bool   `json:"fast,omitzero"`   // services are deployed faster than by AWS
 }
 
 // Announce writes the announcement.

@@ -64,6 +64,8 @@ type Config struct {
 	Unsupported *unsupported.Register
 	// Balancing is the data path of load balancers. Nil: they are never more than about to be there.
 	Balancing elb.Plane
+	// HealthyAfter is how long a task of a service runs until it counts as healthy when nothing checks it; 0: 40 seconds.
+	HealthyAfter time.Duration
 	// DrainIdle ends the draining of a target once it has no connection, rather than after the deregistration delay.
 	DrainIdle bool
 	// Operator answers the paths of the operator's API. Nil: they are not there.
@@ -98,7 +100,7 @@ func New(config Config) *Server {
 	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Instances: machines{s}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Balancing: registrar{s.ELB}, Services: services{s}, Logger: config.Log})
-	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{Logger: config.Log})
+	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{HealthyAfter: config.HealthyAfter, Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
