@@ -45,6 +45,9 @@ func deployCommand(flags *globals) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("before") && o.before == "" { // an empty variable must not leave a migration out
+				return usagef("--before is empty: it is a command")
+			}
 			if err := errors.Join(o.check(args), o.waitOptions.check()); err != nil {
 				return err
 			}
@@ -60,7 +63,7 @@ func deployCommand(flags *globals) *cobra.Command {
 	f.StringArrayVar(&o.images, "image", nil, "`NAME` or CONTAINER=NAME of an image that replaces the definition's; repeatable")
 	f.StringVar(&o.definitions, "imagedefinitions", "", "`FILE` with the images of containers, as CodePipeline writes it")
 	f.StringVar(&o.before, "before", "", "`COMMAND` or CONTAINER=COMMAND that a task of the new definition runs first; if it fails nothing is deployed")
-	f.BoolVar(&o.create, "create", false, "create the service if there is none")
+	f.BoolVar(&o.create, "create", false, "create the service if there is none, with a circuit breaker that rolls back")
 	f.IntVar(&o.count, "count", 1, "how many tasks a service that is created has")
 	o.flags(f)
 	return cmd
@@ -158,6 +161,8 @@ func (t *target) deployTo(ctx context.Context, in *ecs.RegisterTaskDefinitionReq
 	switch {
 	case len(services) == 0 && o.create:
 		return nil, nil
+	case len(services) == 0 && in == nil:
+		return nil, t.noService(ctx, fmt.Sprintf("no service of cluster %s %s", t.cluster, what))
 	case len(services) == 0:
 		return nil, fmt.Errorf("no service of cluster %s %s; --create makes one, as does `aws ecs create-service`", t.cluster, what)
 	case len(services) > 1:
@@ -206,7 +211,8 @@ func (t *target) put(ctx context.Context, service *ecs.Service, definition *ecs.
 		return nil, err
 	}
 	in := ecs.CreateServiceRequest{Cluster: t.cluster, ServiceName: definition.Family, TaskDefinition: definition.TaskDefinitionArn, DesiredCount: new(int32(o.count)),
-		LaunchType: launch, NetworkConfiguration: network, EnableExecuteCommand: true}
+		LaunchType: launch, NetworkConfiguration: network, EnableExecuteCommand: true,
+		DeploymentConfiguration: &ecs.DeploymentConfiguration{DeploymentCircuitBreaker: &ecs.DeploymentCircuitBreaker{Enable: true, Rollback: true}}}
 	if o.service != "" {
 		in.ServiceName = afterSlash(o.service)
 	}

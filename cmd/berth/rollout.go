@@ -59,6 +59,7 @@ type rollout struct {
 	status     ecs.ServiceDeploymentStatus
 	stopped    map[string]bool // tasks of which it was told that they stopped
 	failure    string          // what the last of them stopped of
+	reason     string          // the same without the task
 	lastEvent  string
 }
 
@@ -159,8 +160,13 @@ func (r *rollout) tellStopped(ctx context.Context) error {
 			continue
 		}
 		r.stopped[task.TaskArn] = true
-		r.failure = fmt.Sprintf("task %s stopped: %s", shortID(task.TaskArn), stopText(&task))
-		r.step("%s", r.failure)
+		why := stopText(&task)
+		if r.failure = fmt.Sprintf("task %s stopped: %s", shortID(task.TaskArn), why); why != r.reason {
+			r.step("%s", r.failure)
+		} else {
+			r.step("task %s stopped for the same reason", shortID(task.TaskArn))
+		}
+		r.reason = why
 	}
 	return nil
 }

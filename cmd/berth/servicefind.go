@@ -78,7 +78,7 @@ func (t *target) sameService(ctx context.Context, s *ecs.Service) (*ecs.Service,
 func (t *target) noService(ctx context.Context, missing string) error {
 	others, err := t.services(ctx)
 	if err != nil || len(others) == 0 {
-		return fmt.Errorf("%s, which has none", missing)
+		return fmt.Errorf("%s: there is none at all", missing)
 	}
 	var names []string
 	for _, s := range others {

@@ -67,11 +67,12 @@ func (s *Service) lastTask(ctx context.Context, scope store.Scope, cluster strin
 	return last, nil
 }
 
-// LastFailure is the task of a group that failed last, since a time: it did not come up, ended by itself, or was found unhealthy. Nil
-// when none is known. Tasks that were told to stop for other reasons have not failed.
-func (s *Service) LastFailure(ctx context.Context, scope store.Scope, cluster, group string, since time.Time) (*Task, error) {
+// LastFailure is the task of a group that failed last, since a time: it did not come up, ended by itself, or was found unhealthy. Where
+// startedBy is not empty, it is one that was started by that. Nil when none is known. Tasks that were told to stop for other reasons
+// have not failed.
+func (s *Service) LastFailure(ctx context.Context, scope store.Scope, cluster, group, startedBy string, since time.Time) (*Task, error) {
 	failed := func(t *Task) bool {
-		return t.Group == group && t.Status == Stopped && t.StoppedAt.After(since) && t.failed()
+		return t.Group == group && (startedBy == "" || t.StartedBy == startedBy) && t.Status == Stopped && t.StoppedAt.After(since) && t.failed()
 	}
 	return s.lastTask(ctx, scope, cluster, failed, func(t *Task) time.Time { return t.StoppedAt }, pastKey(pastByGroup, cluster, group))
 }

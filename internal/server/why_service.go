@@ -19,7 +19,7 @@ func (s *Server) whyService(ctx context.Context, scope store.Scope, cluster, nam
 	caller := wire.CallerOf(ctx)
 	caller.Region = scope.Region
 	ctx = wire.WithCaller(ctx, caller)
-	name, deployment := s.deploymentNamed(scope, cluster, name)
+	name, deployment, rollout := s.deploymentNamed(scope, cluster, name)
 	answer, err := s.Services.DescribeServices(ctx, &ecsapi.DescribeServicesRequest{Cluster: cluster, Services: []string{name}})
 	if err != nil || len(answer.Services) == 0 || answer.Services[0].Status == "INACTIVE" && deployment == "" {
 		return e, false, nil // it is not a service's name, or was: what is left of that are tasks
@@ -33,7 +33,7 @@ func (s *Server) whyService(ctx context.Context, scope store.Scope, cluster, nam
 		since = c.Deployment.CreatedAt.Time
 	}
 	group := "service:" + name
-	failed, err := s.ECS.LastFailure(ctx, scope, c.Service.ClusterArn[strings.LastIndexByte(c.Service.ClusterArn, '/')+1:], group, since)
+	failed, err := s.ECS.LastFailure(ctx, scope, lastPart(c.Service.ClusterArn), group, rollout, since)
 	if err != nil {
 		return e, false, err
 	}
@@ -47,18 +47,18 @@ func (s *Server) whyService(ctx context.Context, scope store.Scope, cluster, nam
 	return why.ExplainService(c), true, nil
 }
 
-// deploymentNamed takes the names of deployments apart.
-func (s *Server) deploymentNamed(scope store.Scope, cluster, name string) (service, deployment string) {
+// deploymentNamed takes the names of deployments apart. rollout is by what the deployment's tasks were started.
+func (s *Server) deploymentNamed(scope store.Scope, cluster, name string) (service, deployment, rollout string) {
 	before, id, ok := strings.Cut(name, "/")
 	if !ok {
-		return name, ""
+		return name, "", ""
 	}
 	for row := range s.Services.Deployments.All() {
 		if d := row.Value; row.Scope == scope && d.Cluster == cluster && (d.Rollout == name || d.Service == before && d.ID == id) {
-			return d.Service, d.ID
+			return d.Service, d.ID, d.Rollout
 		}
 	}
-	return name, ""
+	return name, "", ""
 }
 
 // deploymentOf describes a deployment of a service: the newest one where none is named; nil when there is none.

@@ -181,7 +181,7 @@ func fell(c *ServiceCase) judgement {
 	if d.Rollback != nil {
 		reason = cmp.Or(d.Rollback.Reason, reason)
 	}
-	j := judgement{verdict: sentence(fmt.Sprintf("The deployment of service %s %s %s ago: %s", c.Service.ServiceName, how, span(c.Now.Sub(d.UpdatedAt.Time)), cmp.Or(reason, "no reason is known"))),
+	j := judgement{verdict: sentence(fmt.Sprintf("The deployment of service %s %s %s ago: %s", c.Service.ServiceName, how, span(c.Now.Sub(d.UpdatedAt.Time)), cmp.Or(reason, "no reason is known"))) + fmt.Sprintf(" It has %s.", tasksText(c.Service.RunningCount, c.Service.DesiredCount)),
 		byEvidence: c.Failed != nil || c.Unplaced != nil}
 	if !j.byEvidence {
 		j.cause = "No task of it is known to have failed."

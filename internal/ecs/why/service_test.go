@@ -74,7 +74,7 @@ func TestServices(t *testing.T) {
 			c.Deployment.Status = api.ServiceDeploymentStatusRollbackSuccessful
 			c.Deployment.Rollback = &api.Rollback{Reason: "Service deployment rolled back because the circuit breaker threshold was exceeded."}
 			c.Failed = crashed()
-		}), "The deployment of service web failed, and was rolled back 1m0s ago: Service deployment rolled back because the circuit breaker threshold was exceeded.", "berth run web:3", "exited with code 3"},
+		}), "The deployment of service web failed, and was rolled back 1m0s ago: Service deployment rolled back because the circuit breaker threshold was exceeded. It has 3 of 3 tasks.", "berth run web:3", "exited with code 3"},
 		{"one task is missing", in(func(c *ServiceCase) { c.Service.RunningCount = 2 }), "Service web has 2 of 3 tasks: more are being started.", "berth service events web --follow", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
