@@ -9,6 +9,13 @@ const (
 	large  = 96 << 10
 )
 
+const (
+	// spliceFrom is from how many bytes on it is worth to have the kernel carry them.
+	spliceFrom = 32 << 10
+	// pipeSize is what a pipe is to hold; as much as the kernel gives to anybody.
+	pipeSize = 1 << 20
+)
+
 var (
 	smalls  = sync.Pool{New: func() any { return new([small]byte) }}
 	mediums = sync.Pool{New: func() any { return new([medium]byte) }}

@@ -11,14 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spliceFrom is from how many bytes on it is worth to have the kernel carry them.
-const spliceFrom = 32 << 10
-
 // pipe is what bytes go through from one socket to another without being copied.
 type pipe struct{ r, w int }
-
-// pipeSize is what a pipe is to hold; as much as the kernel gives to anybody.
-const pipeSize = 1 << 20
 
 var pipes = sync.Pool{}
 
