@@ -198,7 +198,7 @@ func TestWhatTheCommandPrintsForAMissingCluster(t *testing.T) {
 			t.Errorf("aws %s: %v", strings.Join(args, " "), err)
 		}
 	}
-	if _, err := b.TryAWS("ecs", "create-service", "--service-name", "x", "--task-definition", "x"); err == nil || !strings.Contains(err.Error(), "CreateService") {
+	if _, err := b.TryAWS("ecs", "list-daemons"); err == nil || !strings.Contains(err.Error(), "ListDaemons") {
 		t.Errorf("an operation that is not built: %v, want an error that names it", err)
 	}
 }
