@@ -81,7 +81,21 @@ func checkConfiguration(c *api.DeploymentConfiguration, scheduling api.Schedulin
 	case minimum > maximum:
 		return invalidParameter("minimumHealthyPercent must not be greater than maximumPercent.")
 	}
-	return checkBreaker(c.DeploymentCircuitBreaker)
+	return cmp.Or(checkBreaker(c.DeploymentCircuitBreaker), checkEarly(c))
+}
+
+// checkEarly says what is wrong with when a deployment is a success before it is through.
+func checkEarly(c *api.DeploymentConfiguration) error {
+	e := c.EarlySuccessCriteria
+	switch {
+	case e == nil || !e.Enable:
+		return nil
+	case c.Strategy != api.DeploymentStrategyRolling:
+		return invalidParameter("earlySuccessCriteria are only valid for the deployment strategy ROLLING, but the strategy is %s.", c.Strategy)
+	case e.HealthyPercent != nil && (*e.HealthyPercent < 1 || *e.HealthyPercent > 100):
+		return invalidParameter("healthyPercent must be between 1 and 100, but was %d.", *e.HealthyPercent)
+	}
+	return nil
 }
 
 // shifts tells whether deployments shift the traffic between two revisions that run side by side.

@@ -33,7 +33,6 @@ func (s *Scheduler) Register(svc *wire.Service) {
 // serviceRefused is refused of CreateService and of UpdateService.
 var serviceRefused = []wire.Option{
 	wire.Refuse("deploymentConfiguration.alarms.enable", "CloudWatch alarms are not there; the deployment circuit breaker rolls back what does not start"),
-	wire.Refuse("deploymentConfiguration.earlySuccessCriteria.enable", "a deployment succeeds once all its tasks are healthy"),
 	wire.Refuse("deploymentController.type", "CodeDeploy is not there", "ECS", "EXTERNAL"),
 	wire.Refuse("loadBalancers.loadBalancerName", "Classic Load Balancers are not there; name a target group"),
 	wire.Refuse("serviceRegistries", "Cloud Map is not there"),
