@@ -179,7 +179,7 @@ func (r *reconciler) due(scope store.Scope, t *Task, now time.Time) (why *Stop, 
 	case t.Status == Activating:
 		due = !t.Ending() && r.service.registrations(scope, t) != nil
 	case t.Status == Deactivating:
-		due = !t.drains() || r.service.drained(scope, t)
+		due = !t.drains() || r.service.drained(scope, t, now)
 	}
 	return nil, due
 }

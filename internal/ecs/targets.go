@@ -104,9 +104,13 @@ func (s *Service) deregister(tx *store.Tx, scope store.Scope, t *Task, now time.
 	return nil
 }
 
+// longestDraining is the longest that a target group may drain, and a little more: a task whose target somebody registers again by hand
+// is not kept for ever.
+const longestDraining = time.Hour + time.Minute
+
 // drained tells whether a task that was deregistered has no connections by its targets any more.
-func (s *Service) drained(scope store.Scope, t *Task) bool {
-	return !slices.ContainsFunc(t.Registered, func(r Registration) bool {
+func (s *Service) drained(scope store.Scope, t *Task, now time.Time) bool {
+	return now.Sub(t.DeregisteredAt) > longestDraining || !slices.ContainsFunc(t.Registered, func(r Registration) bool {
 		return !s.config.Balancing.Drained(scope, r.Group, r.ID, r.Port)
 	})
 }

@@ -122,6 +122,19 @@ func TestATaskIsRegisteredWhenItRunsAndDrainedBeforeItStops(t *testing.T) {
 	})
 }
 
+func TestATaskWhoseTargetNeverDrainsIsStoppedInTheEnd(t *testing.T) {
+	inBalancedBubble(t, func(w *balanced) {
+		task := w.order("host", 9000)
+		w.report(task, TaskReport{Status: Running})
+		synctest.Wait()
+		w.stop(task)
+		time.Sleep(longestDraining - time.Second)
+		w.want(task.ID, Deactivating, toRun)
+		time.Sleep(2 * sweepEvery)
+		w.want(task.ID, Stopping, toStop)
+	})
+}
+
 func TestATaskOnAnInstanceIsRegisteredByItsPort(t *testing.T) {
 	inBalancedBubble(t, func(w *balanced) {
 		machine := w.instance.EC2InstanceID
