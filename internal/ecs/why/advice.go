@@ -114,6 +114,8 @@ var rules = []rule{
 	{name: "shim gone", reason: `shim`, when: stopped, cause: "The process that owns the task's containers died, and the task with it.",
 		next: []string{"dmesg  # on the machine: who killed it", runAgain}},
 	{name: "load balancer", reason: `failed ELB health checks`, cause: "The load balancer found the task unhealthy.", next: []string{seeLog, "curl the health check's path from inside the VPC"}},
+	{name: "draining", status: []ecs.Status{ecs.Deactivating}, cause: "Requests that are under way may end; new ones go elsewhere. That takes the deregistration delay of the target groups at most.",
+		next: []string{"aws elbv2 describe-target-groups --query 'TargetGroups[].[TargetGroupName,TargetGroupArn]'", "aws elbv2 describe-target-health --target-group-arn ARN  # what drains"}},
 	{name: "unhealthy", reason: `failed container health checks`, cause: "An essential container failed its health check as often as it may.",
 		next: []string{describe + " --query 'taskDefinition.containerDefinitions[].healthCheck'", seeLog}},
 	{name: "spot", codes: []api.TaskStopCode{api.TaskStopCodeSpotInterruption}, cause: "Its Spot capacity was taken back.", next: []string{runAgain}},
@@ -139,6 +141,8 @@ var rules = []rule{
 		cause: "Nothing happens to a task while the agent of its machine is away.", next: []string{"start the agent on that machine again, and look at its log", "berth stop {task}"}},
 	{name: "pulling", status: []ecs.Status{ecs.Provisioning, ecs.Pending}, when: func(f *facts) bool { return !f.t.PullStartedAt.IsZero() && f.t.PullStoppedAt.IsZero() },
 		cause: "Its images are on their way.", next: []string{"berth events --follow --task {task}"}},
+	{name: "not registered", status: []ecs.Status{ecs.Activating}, cause: "A target group is not there any more, or the agent has not told the host port of the container that is to be registered.",
+		next: []string{"aws ecs describe-services --cluster {cluster} --services SERVICE --query 'services[].loadBalancers'", "aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn'"}},
 	{name: "runs unhealthy", status: []ecs.Status{ecs.Running}, when: func(f *facts) bool { return f.t.Health() == api.HealthStatusUnhealthy },
 		cause: "The command of the health check fails inside the container.", next: []string{describe + " --query 'taskDefinition.containerDefinitions[].healthCheck'", seeLog}},
 }

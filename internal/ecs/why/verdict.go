@@ -16,6 +16,8 @@ func verdict(c *Case) string {
 	switch {
 	case stop == nil:
 		return name + " " + living(c)
+	case t.Status == ecs.Deactivating:
+		return fmt.Sprintf("%s was to stop %s ago, and goes on until its load balancers have drained it: %s", name, span(c.Now.Sub(stop.At)), ended(c, stop))
 	case t.Status != ecs.Stopped:
 		return fmt.Sprintf("%s has been stopping for %s: %s", name, span(c.Now.Sub(stop.At)), ended(c, stop))
 	case t.StartedAt.IsZero():
@@ -33,6 +35,8 @@ func living(c *Case) string {
 		return fmt.Sprintf("runs for %s and is unhealthy: its essential container %s fails its health check.", span(c.Now.Sub(t.StartedAt)), unhealthy(t).Name)
 	case t.Status == ecs.Running:
 		return fmt.Sprintf("runs for %s; nothing is wrong with it.", span(c.Now.Sub(t.StartedAt)))
+	case t.Status == ecs.Activating:
+		return fmt.Sprintf("runs for %s, and is not registered with its target groups yet.", span(c.Now.Sub(t.StartedAt)))
 	case !c.Connected:
 		return fmt.Sprintf("waits for %s: the agent of its machine is not connected.", since)
 	case t.ConnectedAt.IsZero():

@@ -137,6 +137,10 @@ func TestCausesAreFound(t *testing.T) {
 		{"failed by itself", task(3), nil},
 		{"agent away", livingTask(ecs.Pending, func(t *ecs.Task) { t.Instance = "away" }), nil},
 		{"pulling", livingTask(ecs.Pending, nil), nil},
+		{"not registered", livingTask(ecs.Activating, nil), nil},
+		{"draining", livingTask(ecs.Deactivating, func(t *ecs.Task) {
+			t.Stop = &ecs.Stop{Code: api.TaskStopCodeServiceSchedulerInitiated, Reason: "Scaling activity initiated by (deployment ecs-svc/1)", At: t0.Add(6 * time.Second)}
+		}), nil},
 		{"runs unhealthy", livingTask(ecs.Running, func(t *ecs.Task) { t.Containers[0].Checked, t.Containers[0].Health = true, api.HealthStatusUnhealthy }), nil},
 		{"", livingTask(ecs.Running, nil), nil},
 	} {
@@ -192,7 +196,11 @@ func TestVerdictsReadSo(t *testing.T) {
 		"ran for 5.2s: " + forced + ".":                                                                     deregistered,
 		"ran for 5.2s: essential container main exited with code 3 (its own: what it means is in its log).": task(3),
 		"never ran: container main: CannotPullContainerError: manifest unknown.":                            unstarted("CannotPullContainerError: manifest unknown"),
-		"runs for 58.4s; nothing is wrong with it.":                                                         livingTask(ecs.Running, nil),
+		"runs for 58.4s, and is not registered with its target groups yet.":                                 livingTask(ecs.Activating, func(t *ecs.Task) { t.StartedAt = t0.Add(1600 * time.Millisecond) }),
+		"was to stop 54s ago, and goes on until its load balancers have drained it: told to stop: by hand.": livingTask(ecs.Deactivating, func(t *ecs.Task) {
+			t.Stop = &ecs.Stop{Code: api.TaskStopCodeUserInitiated, Reason: "by hand", At: t0.Add(6 * time.Second)}
+		}),
+		"runs for 58.4s; nothing is wrong with it.": livingTask(ecs.Running, nil),
 	} {
 		got := Explain(Case{Now: t0.Add(time.Minute), Scope: scope, Task: task, Connected: true}).Verdict
 		if got != "Task 0123456789ab (web:3) "+want {
