@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // unstable is what differs from run to run: ids and times. Each gets a name in order of its first appearance.
-var unstable = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|mi-[0-9a-f]{17}|17\d{8}(\.\d+)?`)
+var unstable = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|\bm?i-[0-9a-f]{17}|17\d{8}(\.\d+)?`)
 
 func stable(names map[string]string, text string) string {
 	return unstable.ReplaceAllStringFunc(text, func(s string) string {

@@ -122,7 +122,10 @@ func (i *Instance) readIdentity(scope store.Scope, document string) {
 	}
 	_ = json.Unmarshal([]byte(document), &identity) // machines outside EC2 send none
 	if i.EC2InstanceID = identity.InstanceID; i.EC2InstanceID == "" || len(i.EC2InstanceID) > maxResourceItem {
-		i.EC2InstanceID = "mi-" + i.ID[:17]
+		i.EC2InstanceID = "i-" + i.ID[:17]
+		if i.launchType() == api.LaunchTypeExternal {
+			i.EC2InstanceID = "mi-" + i.ID[:17]
+		}
 	}
 	if i.Zone = identity.Zone; i.Zone == "" || len(i.Zone) > maxResourceItem {
 		i.Zone, _ = i.attribute(zoneAttribute)

@@ -85,25 +85,18 @@ func (f File) lock() (unlock func(), err error) {
 	return func() { dir.Close() }, nil
 }
 
-// replace writes a file anew, so that whoever reads it sees all of the old one or all of the new. Where it is a mount, as in
-// a container, its content alone can be.
-func replace(path string, text []byte) error {
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	fresh := path + ".berth"
-	if err := os.WriteFile(fresh, text, mode); err != nil {
+// replace writes a file anew in its place: another file by that name would be lost on those who have this one mounted, as
+// containers do. At no time is it shorter than both texts, or empty.
+func replace(path string, text []byte) (err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
 		return err
 	}
-	err := errors.Join(os.Chmod(fresh, mode), os.Rename(fresh, path))
-	if err == nil {
-		return nil
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.WriteAt(text, 0); err != nil {
+		return err
 	}
-	if gone := os.Remove(fresh); !errors.Is(err, syscall.EBUSY) && !errors.Is(err, syscall.EXDEV) {
-		return errors.Join(err, gone)
-	}
-	return os.WriteFile(path, text, mode)
+	return file.Truncate(int64(len(text)))
 }
 
 func ignore(err, what error) error {

@@ -49,6 +49,11 @@ func Census(t testing.TB) []string {
 		t.Fatal(err)
 	}
 	add("forwards", strings.TrimSpace(string(forwards)))
+	hosts, err := os.ReadFile("/etc/hosts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("hosts", strings.Split(string(hosts), "\n")...)
 	files, err := filepath.Glob("/run/*/*")
 	if err != nil {
 		t.Fatal(err)

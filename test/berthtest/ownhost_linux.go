@@ -68,6 +68,9 @@ func becomeHost() error {
 	if err := ownResolvConf(); err != nil {
 		return fmt.Errorf("put a resolv.conf in place: %w", err)
 	}
+	if err := ownHosts(); err != nil {
+		return fmt.Errorf("put a hosts file in place: %w", err)
+	}
 	if err := os.WriteFile(ipForward, []byte("0"), 0); err != nil {
 		return err
 	}
@@ -91,6 +94,15 @@ func ownResolvConf() error {
 		return err
 	}
 	return unix.Mount(path, "/etc/resolv.conf", "", unix.MS_BIND, "")
+}
+
+// ownHosts gives the host a hosts file that knows itself alone.
+func ownHosts() error {
+	path := "/run/hosts"
+	if err := os.WriteFile(path, []byte("127.0.0.1 localhost\n"), 0o644); err != nil {
+		return err
+	}
+	return unix.Mount(path, "/etc/hosts", "", unix.MS_BIND, "")
 }
 
 // makeInternet makes the namespace and the link to it.
