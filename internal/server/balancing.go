@@ -107,15 +107,3 @@ func (b balancers) SetWeights(tx *store.Tx, scope store.Scope, rule string, weig
 	}
 	return err
 }
-
-// machines gives load balancing the container instances, which can be targets.
-type machines struct{ *Server }
-
-func (m machines) InstanceZone(scope store.Scope, id string) (zone string, ok bool) {
-	for row := range m.ECS.Instances.All() {
-		if row.Scope == scope && row.Value.EC2InstanceID == id {
-			return row.Value.Zone, true
-		}
-	}
-	return "", false
-}
