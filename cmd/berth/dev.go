@@ -40,6 +40,7 @@ type devOptions struct {
 	verbose   bool
 	images    imageOptions
 	efs       efsFlag
+	forward   forwardFlag
 
 	secretsKey    string
 	giveUpSecrets bool
@@ -79,6 +80,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVar(&o.noHosts, "no-hosts", false, "leave /etc/hosts alone where load balancers' names need it to be found")
 	o.images.flags(f)
 	f.Var(&o.efs, "efs", "`ID`=DIRECTORY or ID=nfs://HOST/EXPORT that stands for a file system of EFS, such as fs-0123=/srv/shared; repeatable")
+	f.Var(&o.forward, "forward", "`SERVICE`=URL where a service of AWS is that Berth calls and does not have: lambda=http://127.0.0.1:9001 has lifecycle hooks of deployments")
 	f.StringVar(&o.secretsKey, "secrets-key", "", "`FILE` with the key that secrets are encrypted with, a Tink keyset; secrets-key in the data directory by default")
 	f.BoolVar(&o.giveUpSecrets, "give-up-secrets", false, "start although the key of the secrets is lost; what was encrypted with it is never read again")
 	f.BoolVar(&o.verbose, "verbose", false, "log what happens inside")

@@ -20,6 +20,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs/dispatch"
 	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/ecs/service"
+	"github.com/berth-dev/berth/internal/ecs/service/hook"
 	"github.com/berth-dev/berth/internal/ecs/usage"
 	"github.com/berth-dev/berth/internal/elb"
 	"github.com/berth-dev/berth/internal/iam"
@@ -50,6 +51,8 @@ type Config struct {
 	Region        string
 	// TestUsers may use the well-known key test/test; nobody when empty.
 	TestUsers []uint32
+	// Lambda is the endpoint at which functions are invoked that are lifecycle hooks of deployments. Empty: there is none.
+	Lambda string
 	// StrictCapacity reserves the CPU of Fargate tasks.
 	StrictCapacity bool
 	// Settle is how long after the start a placement waits for agents that have not connected again.
@@ -100,7 +103,7 @@ func New(config Config) *Server {
 	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Instances: machines{s}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Balancing: registrar{s.ELB}, Services: services{s}, Logger: config.Log})
-	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{HealthyAfter: config.HealthyAfter, Logger: config.Log})
+	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{HealthyAfter: config.HealthyAfter, Hooks: &hook.Caller{Lambda: config.Lambda}, Logger: config.Log})
 	s.IAM = iam.New(config.DB, iam.Config{
 		Account: config.Account, Keys: config.Keys, TestUsers: config.TestUsers, TaskActive: s.taskActive,
 	})
