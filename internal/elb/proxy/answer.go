@@ -117,19 +117,28 @@ func (a *answer) status(r *reply) {
 	a.out = append(a.out, crlf...)
 }
 
+// chunkRoom is what the size of a chunk and the ends of its lines take at most.
+const chunkRoom = 16
+
 func (a *answer) data(p []byte) error {
-	if a.kind == chunked {
-		a.out = strconv.AppendInt(a.out, int64(len(p)), 16)
-		a.out = append(a.out, crlf...)
+	for len(p) > 0 {
+		room := cap(a.out) - len(a.out) - chunkRoom
+		if room < small/4 && room < len(p) {
+			if err := a.flush(); err != nil {
+				return err
+			}
+			continue
+		}
+		piece := p[:min(room, len(p))]
+		p = p[len(piece):]
+		if a.kind != chunked {
+			a.out = append(a.out, piece...)
+			continue
+		}
+		a.out = strconv.AppendInt(a.out, int64(len(piece)), 16)
+		a.out = append(append(append(a.out, crlf...), piece...), crlf...)
 	}
-	a.out = append(a.out, p...)
-	if a.kind == chunked {
-		a.out = append(a.out, crlf...)
-	}
-	if len(a.out) < medium-small {
-		return nil
-	}
-	return a.flush()
+	return nil
 }
 
 func (a *answer) flush() error {

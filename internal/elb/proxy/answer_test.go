@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -151,26 +152,34 @@ func TestARequestIsRepeatedOnlyWhenItMayBe(t *testing.T) {
 }
 
 func TestATargetLearnsThatTheClientHasGone(t *testing.T) {
-	left := make(chan error, 1)
-	w := newWorld(t, nil)
-	w.targets("web", raw(t, func(c net.Conn, r *bufio.Reader) {
-		_, _ = readHead(r)
-		_, err := r.ReadByte()
-		left <- err
-	}))
-	c, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	c.Close()
-	select {
-	case err := <-left:
-		if err != io.EOF {
-			t.Error(err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Error("the target still works for a client that has gone")
+	for name, change := range map[string]func(*world){"HTTP": nil, "HTTPS": encrypted(t, certificate(t, "a.test"))} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			left := make(chan error, 1)
+			w := newWorld(t, change)
+			w.targets("web", raw(t, func(c net.Conn, r *bufio.Reader) {
+				_, _ = readHead(r)
+				_, err := r.ReadByte()
+				left <- err
+			}))
+			c, err := net.Dial("tcp", w.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if change != nil {
+				c = tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+			}
+			fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			c.Close()
+			select {
+			case err := <-left:
+				if err != io.EOF {
+					t.Error(err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the target still works for a client that has gone")
+			}
+		})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 type body struct {
 	from  *end
 	idle  time.Duration
-	watch *end // while waiting; nil: none
+	vigil *vigil // while waiting; nil: none
 	framing
 	left  int64 // of the body, or of the chunk
 	stage stage
@@ -32,8 +32,8 @@ const (
 // maxChunkLine is how long the line with a chunk's size may be. Extensions are read over.
 const maxChunkLine = 512
 
-func (b *body) start(from *end, f framing, idle time.Duration, watch *end) {
-	b.from, b.framing, b.idle, b.watch = from, f, idle, watch
+func (b *body) start(from *end, f framing, idle time.Duration, v *vigil) {
+	b.from, b.framing, b.idle, b.vigil = from, f, idle, v
 	b.left, b.stage = f.length, chunkSize
 	b.trailers.reset()
 }
@@ -112,7 +112,7 @@ func (b *body) piece() ([]byte, error) {
 }
 
 func (b *body) more() error {
-	err := b.from.more(b.idle, b.watch)
+	err := b.from.more(b.idle, b.vigil)
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}

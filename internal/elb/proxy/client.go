@@ -118,9 +118,12 @@ func (c *client) await() bool {
 func (c *client) once() bool {
 	x := &c.exchange
 	x.begin(c.proxy.setup.Load())
-	x.client, x.sink, x.body = &c.end, &c.answer, &c.body
+	x.client, x.sink, x.body, x.vigil = &c.end, &c.answer, &c.body, vigil{&c.end, &c.end.last}
 	scratch := take(medium)
-	defer give(scratch)
+	defer func() {
+		give(scratch)
+		x.out, c.answer.out = nil, nil
+	}()
 	x.out = scratch[:0]
 	c.answer.start(c, scratch)
 	if err := c.readHead(); err != nil {

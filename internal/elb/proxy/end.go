@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ type end struct {
 	conn net.Conn
 	tcp  *net.TCPConn    // nil: bytes do not go through the kernel alone
 	raw  syscall.RawConn // of tcp
-	look looker
+	look looker          // at the socket, under TLS too
 
 	buf  []byte
 	keep int // buf[:keep] is in use by those who parsed it
@@ -40,11 +41,28 @@ var (
 
 func (e *end) open(conn net.Conn) {
 	e.conn = conn
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		if raw, err := tcp.SyscallConn(); err == nil {
-			e.tcp, e.raw = tcp, raw
-		}
+	socket := conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		socket = secure.NetConn()
 	}
+	tcp, ok := socket.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	e.look.raw = raw
+	if socket == conn {
+		e.tcp, e.raw = tcp, raw
+	}
+}
+
+// vigil is what is kept in mind of a client while its target is waited for.
+type vigil struct {
+	client *end          // whether it is still there; nil: somebody else sees to that
+	last   *atomic.Int64 // when something came from it
 }
 
 // release hands the buffer back. Nothing in it may be in use.
@@ -62,6 +80,10 @@ func (e *end) room() error {
 		e.buf = take(small)
 	}
 	if e.r == e.w {
+		if e.keep == 0 && e.w == len(e.buf) && len(e.buf) == small { // much is coming
+			give(e.buf)
+			e.buf = take(medium)
+		}
 		e.r, e.w = e.keep, e.keep
 	}
 	if e.w < len(e.buf) {
@@ -92,19 +114,19 @@ func (e *end) reserve(size int) error {
 	return nil
 }
 
-// more reads what comes next, waiting for at most idle. While it waits it looks, if there is a watched end, whether that is
-// still there: errGone when not.
-func (e *end) more(idle time.Duration, watched *end) error {
+// more reads what comes next, waiting for at most idle. With a client kept in mind it waits on as long as something comes
+// from that, and gives up with errGone when it is not there any more.
+func (e *end) more(idle time.Duration, v *vigil) error {
 	if err := e.room(); err != nil {
 		return err
 	}
-	n, err := e.read(e.buf[e.w:], idle, watched)
+	n, err := e.read(e.buf[e.w:], idle, v)
 	e.w += n
 	return err
 }
 
 // read reads into p as more does. It returns no error with bytes.
-func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
+func (e *end) read(p []byte, idle time.Duration, v *vigil) (int, error) {
 	began := time.Now()
 	now, wait := began, min(idle, tick)
 	for {
@@ -127,16 +149,16 @@ func (e *end) read(p []byte, idle time.Duration, watched *end) (int, error) {
 		}
 		now = time.Now()
 		left := idle - now.Sub(began)
-		if watched != nil { // while a request is still coming, the target may listen
-			left = max(left, idle-now.Sub(time.Unix(0, watched.last.Load())))
+		if v != nil { // while a request is still coming, the target may listen
+			left = max(left, idle-now.Sub(time.Unix(0, v.last.Load())))
 		}
 		if left <= 0 {
 			return 0, errIdle
 		}
-		if watched != nil && watched.gone() {
+		if v != nil && v.client != nil && v.client.gone() {
 			return 0, errGone
 		}
-		if wait = min(2*wait, left); watched != nil {
+		if wait = min(2*wait, left); v != nil {
 			wait = min(wait, 4*tick)
 		}
 		e.readBy = time.Time{}
@@ -166,10 +188,15 @@ func (e *end) write(p []byte, idle time.Duration) error {
 }
 
 // gone is whether the peer has closed its end, as far as can be seen without waiting.
-func (e *end) gone() bool { return e.tcp != nil && e.look.at(e.raw) == peerClosed }
+func (e *end) gone() bool { return e.look.raw != nil && e.look.hungUp() }
 
 // quiet is whether the peer has neither closed nor said anything.
-func (e *end) quiet() bool { return e.tcp == nil || e.look.at(e.raw) == peerQuiet }
+func (e *end) quiet() bool {
+	if e.tcp == nil { // what has come may be TLS's own affair
+		return !e.gone()
+	}
+	return e.look.quiet()
+}
 
 // linger closes the connection so that what was written last arrives: unread bytes would have the kernel reset it. It
 // reads on, but not much and not for long.

@@ -22,6 +22,7 @@ type exchange struct {
 	// client is the client's end when it speaks HTTP/1.1; otherwise ctx ends when the client has given up.
 	client *end
 	ctx    context.Context
+	vigil  vigil
 
 	rule  *rule
 	group *target.Group

@@ -198,7 +198,6 @@ func (x *exchange) receiveHead(l *link) error {
 		l.w = copy(l.buf, l.buf[l.r:l.w])
 		l.r = 0
 	}
-	watch := x.client
 	for seen := 0; ; {
 		end := headEnd(l.buf[:l.w], seen)
 		if end > maxResponseHead {
@@ -212,13 +211,13 @@ func (x *exchange) receiveHead(l *link) error {
 			if err := l.answer.frameResponse(x.req.method); err != nil {
 				return err
 			}
-			l.body.start(&l.end, l.answer.framing, x.idle(), watch)
+			l.body.start(&l.end, l.answer.framing, x.idle(), &x.vigil)
 			return nil
 		}
 		if seen = l.w; seen > maxResponseHead {
 			return errTooLarge
 		}
-		if err := l.more(x.idle(), watch); err != nil {
+		if err := l.more(x.idle(), &x.vigil); err != nil {
 			if err == io.EOF && l.w > 0 {
 				return errBad
 			}

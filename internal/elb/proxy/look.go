@@ -8,41 +8,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What looking at a connection shows.
-type sight int
-
-const (
-	peerQuiet sight = iota
-	peerSpoke
-	peerClosed
-)
-
 // looker looks at a socket without waiting and without reading. It is one connection's, so that looking allocates nothing.
 type looker struct {
-	seen sight
-	look func(fd uintptr)
+	raw         syscall.RawConn // nil: there is nothing to look at
+	seen        bool
+	peek, check func(fd uintptr)
 }
 
-func (l *looker) at(raw syscall.RawConn) sight {
-	if l.look == nil {
-		l.look = l.peek
+// quiet is whether the peer has neither closed nor said anything that was not read.
+func (l *looker) quiet() bool {
+	if l.peek == nil {
+		l.peek = func(fd uintptr) {
+			var one [1]byte
+			_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			l.seen = err == unix.EAGAIN || err == unix.EINTR
+		}
 	}
-	l.seen = peerClosed
-	if raw.Control(l.look) != nil {
-		return peerClosed
-	}
-	return l.seen
+	l.seen = false
+	return l.raw.Control(l.peek) == nil && l.seen
 }
 
-func (l *looker) peek(fd uintptr) {
-	var one [1]byte
-	n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	switch {
-	case err == unix.EAGAIN, err == unix.EINTR:
-		l.seen = peerQuiet
-	case err != nil || n == 0:
-		l.seen = peerClosed
-	default:
-		l.seen = peerSpoke
+// hungUp is whether the peer has closed its end, even when there is something unread before that.
+func (l *looker) hungUp() bool {
+	if l.check == nil {
+		l.check = func(fd uintptr) { l.seen = hungUp(int(fd)) }
 	}
+	l.seen = false
+	return l.raw.Control(l.check) != nil || l.seen
 }

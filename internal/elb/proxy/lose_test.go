@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,6 +64,58 @@ func TestNoRequestIsLostWhileTargetsAreReplaced(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	t.Logf("%d requests", answered.Load())
+}
+
+// TestWhatADrainedTargetStillHasIsCutAfterTheDelay has a request under way that does not end.
+func TestWhatADrainedTargetStillHasIsCutAfterTheDelay(t *testing.T) {
+	w := newWorld(t, nil)
+	began := make(chan struct{})
+	addr := raw(t, func(c net.Conn, r *bufio.Reader) {
+		_, _ = readHead(r)
+		close(began)
+		_, _ = io.Copy(io.Discard, r)
+	})
+	w.targets("web", addr)
+	answered := make(chan string, 1)
+	go func() { answered <- w.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") }()
+	<-began
+	w.group("web", func(g *balancer.Group) {
+		g.Delay = 50 * time.Millisecond
+		g.Targets = []balancer.Target{g.Targets[0]}
+		g.Targets[0].DrainingSince = time.Now()
+	})
+	if got := <-answered; !strings.HasPrefix(got, "HTTP/1.1 50") {
+		t.Errorf("answered %q", got)
+	}
+	if got := w.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+		t.Errorf("a draining target got a request: %q", got)
+	}
+}
+
+// TestTheConnectionsOfALeavingTargetAreClosedOnceTheyAreIdle counts what a target has open.
+func TestTheConnectionsOfALeavingTargetAreClosedOnceTheyAreIdle(t *testing.T) {
+	w := newWorld(t, nil)
+	var open atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	w.targets("web", s.Listener.Addr().String())
+	for range 3 {
+		w.get(http.DefaultClient, "/")
+	}
+	if open.Load() != 1 {
+		t.Errorf("%d connections for requests one after the other", open.Load())
+	}
+	w.group("web", func(g *balancer.Group) { g.Targets = nil })
+	eventually(t, func() bool { return open.Load() == 0 })
 }
 
 // once sends a request that may be repeated, of one kind or another.

@@ -163,6 +163,30 @@ func TestAConnectionAtRestIsClosedAfterTheIdleTimeoutWithoutAWord(t *testing.T) 
 	})
 }
 
+// TestAConnectionAtRestHoldsNoBuffer looks into it, as memory would be exhausted by many.
+func TestAConnectionAtRestHoldsNoBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(Config{}, plainBalancer, plainListener)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near, far := net.Pipe()
+		c := newClient(p, far, standing)
+		served := make(chan struct{})
+		go func() { defer close(served); c.serve() }()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if c.buf != nil || c.answer.out != nil {
+			t.Error("it has a buffer")
+		}
+		near.Close()
+		<-served
+		if err := p.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestARequestAfterALongRestIsServed(t *testing.T) {
 	within(t, nil, func(t *testing.T, c net.Conn) {
 		time.Sleep(40 * time.Second)

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/target"
@@ -106,18 +107,21 @@ func (p *Proxy) Serve(l net.Listener, at balancer.Address) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			var passing net.Error
-			if errors.As(err, &passing) && passing.Timeout() {
-				continue
-			}
 			if p.closing.Load() {
 				return ErrClosed
 			}
-			return err
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			time.Sleep(acceptPause)
+			continue
 		}
 		p.work.Go(func() { p.ServeConn(conn, at) })
 	}
 }
+
+// acceptPause is how long nothing is accepted when that failed, as when no descriptor is left.
+const acceptPause = 10 * time.Millisecond
 
 // door is a listener that is served.
 type door struct{ net.Listener }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // stream is a request that came by HTTP/2, and where its answer goes.
@@ -14,7 +15,8 @@ type stream struct {
 	r        *http.Request
 	buf      []byte
 	read     int64
-	over     atomic.Bool // the body has been read to its end
+	last     atomic.Int64 // when something came
+	over     atomic.Bool  // the body has been read to its end
 }
 
 // serveStream answers one request of an HTTP/2 connection.
@@ -29,7 +31,7 @@ func (p *Proxy) serveStream(w http.ResponseWriter, r *http.Request) {
 	x := &s.exchange
 	x.proxy, x.at, x.port, x.ctx, x.facts = p, c.at, c.exchange.port, r.Context(), c.exchange.facts
 	x.req.client, x.req.tls, x.req.version = c.remote, c.exchange.req.tls, 2
-	x.sink, x.body = s, s
+	x.sink, x.body, x.vigil = s, s, vigil{last: &s.last}
 	x.begin(p.setup.Load())
 	x.out = take(medium)[:0]
 	defer func(b []byte) { give(b) }(x.out)
@@ -97,6 +99,7 @@ func (s *stream) next() ([]byte, error) {
 	}
 	n, err := s.r.Body.Read(s.buf)
 	s.read += int64(n)
+	s.last.Store(time.Now().UnixNano())
 	if err == io.EOF {
 		s.over.Store(true)
 	}

@@ -1,0 +1,12 @@
+//go:build unix && !linux
+
+package proxy
+
+import "golang.org/x/sys/unix"
+
+// hungUp does not see beyond what is unread.
+func hungUp(fd int) bool {
+	var one [1]byte
+	n, _, err := unix.Recvfrom(fd, one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n == 0 || err != nil && err != unix.EAGAIN && err != unix.EINTR
+}
