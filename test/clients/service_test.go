@@ -107,3 +107,47 @@ func TestAServiceThroughTheAWSCommand(t *testing.T) {
 		t.Errorf("after it was deleted, %v are listed", services.ServiceArns)
 	}
 }
+
+// The later tasks of a service run what the tag of its image stood for when the first one ran; an image that no registry has is
+// there under its tag alone.
+func TestAServiceOfAnImportedImage(t *testing.T) {
+	b := berthtest.Start(t)
+	b.Run("image", "import", berthtest.Archive(t, "greeter:v1", "./cmd/hello"))
+	b.AWS(nil, "ecs", "create-cluster")
+	b.AWS(nil, "ecs", "register-task-definition", "--family", "greeter", "--network-mode", "bridge",
+		"--container-definitions", `[{"name": "web", "image": "greeter:v1", "memory": 64}]`)
+	b.AWS(nil, "ecs", "create-service", "--service-name", "greeter", "--task-definition", "greeter", "--desired-count", "1")
+	b.AWS(nil, "ecs", "wait", "services-stable", "--services", "greeter")
+	var service struct {
+		Services []struct{ CurrentServiceRevisions []struct{ Arn string } }
+	}
+	b.AWS(&service, "ecs", "describe-services", "--services", "greeter")
+	var revisions struct {
+		ServiceRevisions []struct {
+			ContainerImages []struct{ ImageDigest string }
+		}
+	}
+	berthtest.Eventually(t, 20*time.Second, "the image is resolved", func() bool {
+		b.AWS(&revisions, "ecs", "describe-service-revisions", "--service-revision-arns", service.Services[0].CurrentServiceRevisions[0].Arn)
+		return len(revisions.ServiceRevisions[0].ContainerImages) == 1
+	})
+	tasks := func() (running []string) {
+		var listed struct{ TaskArns []string }
+		b.AWS(&listed, "ecs", "list-tasks", "--service-name", "greeter")
+		return listed.TaskArns
+	}
+	first := tasks()
+	b.AWS(nil, "ecs", "stop-task", "--task", first[0])
+	var second taskAnswer
+	berthtest.Eventually(t, time.Minute, "another task runs in its place", func() bool {
+		now := tasks()
+		if len(now) != 1 || now[0] == first[0] {
+			return false
+		}
+		b.AWS(&second, "ecs", "describe-tasks", "--tasks", now[0])
+		return second.Tasks[0].LastStatus == "RUNNING"
+	})
+	if c := second.Tasks[0].Containers[0]; c.Image != "greeter:v1" || c.ImageDigest != revisions.ServiceRevisions[0].ContainerImages[0].ImageDigest {
+		t.Errorf("it runs %s, %s, not %+v", c.Image, c.ImageDigest, revisions)
+	}
+}

@@ -23,9 +23,8 @@ func TestADeploymentSucceedsEarly(t *testing.T) {
 			w.service.Maximum, w.service.Early = 125, c.early // one after the other
 			w.until("steady", 20, 10*time.Second, w.steady)
 			w.deploy("r2")
-			d := w.service.Deployment
 			w.until("the deployment is over", 100, 10*time.Second, func() bool {
-				return d.Status == api.ServiceDeploymentStatusSuccessful || w.service.Deployment.Status == api.ServiceDeploymentStatusSuccessful
+				return w.service.Deployment.Status == api.ServiceDeploymentStatusSuccessful
 			})
 			if n, left := w.running("r2"), w.running("r1") > 0; n < c.most || n > c.most+1 || left != c.left {
 				t.Errorf("%d new tasks, old ones: %t\n%s", n, left, w.list())
