@@ -71,10 +71,13 @@ func (s *Service) registerGroups(svc *wire.Service) {
 		wire.RefuseWhere(func(in *api.ModifyTargetGroupAttributesInput) []wire.Refusal {
 			return refused(in.Attributes, func(a api.TargetGroupAttribute) (string, string) { return a.Key, a.Value },
 				httpGroupAttributes, tcpGroupAttributes)
-		}), wire.Note("Attributes", only(httpGroupAttributes, tcpGroupAttributes)))
+		}), wire.Note("Attributes", only(httpGroupAttributes, tcpGroupAttributes)),
+		wire.Note("", "targets of a network load balancer see its address, whatever `preserve_client_ip.enabled` says, and learn the client's by "+
+			"`proxy_protocol_v2.enabled`; with `source_ip` stickiness a new target takes its share of the clients over"))
 	wire.Handle(svc, api.RegisterTargets, s.RegisterTargets, wire.Refuse("Targets.QuicServerId", whyNoProtocol))
 	wire.Handle(svc, api.DeregisterTargets, s.DeregisterTargets)
-	wire.Handle(svc, api.DescribeTargetHealth, s.DescribeTargetHealth, wire.Refuse("Include", whyNoAnomaly))
+	wire.Handle(svc, api.DescribeTargetHealth, s.DescribeTargetHealth, wire.Refuse("Include", whyNoAnomaly),
+		wire.Note("", "where AWS takes a zone without healthy targets out of the load balancer's name, its node there takes those of other zones"))
 }
 
 const (
