@@ -1,9 +1,8 @@
 package stream
 
 import (
-	"errors"
+	"math"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,39 +13,60 @@ import (
 func relay(front, back net.Conn, idle time.Duration) {
 	p := &pair{front: front, back: back, idle: idle}
 	p.touch()
+	p.timer = time.AfterFunc(math.MaxInt64, p.watch)
+	p.timer.Reset(idle / looks)
 	var other sync.WaitGroup
 	other.Go(func() { p.pass(front, back) })
 	p.pass(back, front)
 	other.Wait()
+	p.over.Store(true)
+	p.timer.Stop()
 	front.Close()
 	back.Close()
 }
+
+// looks is how often in its idle time a pair is looked at.
+const looks = 4
 
 // pair is two connections between which bytes are passed.
 type pair struct {
 	front, back net.Conn
 	idle        time.Duration
-	ended       atomic.Int32  // ways
-	touched     atomic.Int64  // when something passed last: nanoseconds since began
-	moved       atomic.Uint64 // by the kernel's count, when that was looked at last
+	timer       *time.Timer
+	over        atomic.Bool
+	ended       atomic.Int32 // ways
+	touched     atomic.Int64 // when something passed last: nanoseconds since began
+	moved       uint64       // by the kernel's count, when watch looked last
 }
 
 // pass passes bytes one way until the end of what src sends.
 func (p *pair) pass(dst, src net.Conn) {
-	for {
-		_ = src.SetReadDeadline(time.Now().Add(p.idle / 4))
-		err := transfer(dst, src, p.touch)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !p.tired() {
-			continue
-		}
-		if err == nil && p.ended.Add(1) == 1 { // the second end is passed on by closing
-			err = closeWrite(dst)
-		}
-		if err != nil {
-			reset(p.front)
-			reset(p.back)
-		}
+	err := transfer(dst, src, p.touch)
+	if err == nil && p.ended.Add(1) == 1 { // the second end is passed on by closing
+		err = closeWrite(dst)
+	}
+	if err != nil {
+		p.breakOff()
+	}
+}
+
+// breakOff ends both connections, and so both ways.
+func (p *pair) breakOff() {
+	reset(p.front)
+	reset(p.back)
+}
+
+// watch breaks a pair off that was idle for too long.
+func (p *pair) watch() {
+	if p.over.Load() {
 		return
+	}
+	if p.tired() {
+		p.breakOff()
+		return
+	}
+	if p.timer.Reset(p.idle / looks); p.over.Load() {
+		p.timer.Stop()
 	}
 }
 
@@ -55,16 +75,18 @@ var began = time.Now()
 func (p *pair) touch() { p.touched.Store(int64(time.Since(began))) }
 
 // tired is whether the pair was idle for too long. A way that waits for a slow reader tells of nothing for as long as it does,
-// so the kernel is asked too before it is cut.
+// so the kernel is asked too.
 func (p *pair) tired() bool {
 	if time.Since(began)-time.Duration(p.touched.Load()) < p.idle {
 		return false
 	}
-	if moved := acknowledged(p.front) + acknowledged(p.back); p.moved.Swap(moved) != moved {
-		p.touch()
-		return false
+	moved := acknowledged(p.front) + acknowledged(p.back)
+	if moved == p.moved {
+		return true
 	}
-	return true
+	p.moved = moved
+	p.touch()
+	return false
 }
 
 // closeWrite tells the other side that nothing more comes.

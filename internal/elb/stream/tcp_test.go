@@ -253,6 +253,27 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
+func TestTwoSidesOfWhichNoneReadsAreIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, front := net.Pipe()
+		back, upstream := net.Pipe()
+		go io.WriteString(client, "x")
+		go io.WriteString(upstream, "x")
+		over := make(chan struct{})
+		go func() {
+			relay(front, back, 350*time.Second)
+			close(over)
+		}()
+		time.Sleep(700 * time.Second)
+		synctest.Wait()
+		if !isClosed(over) {
+			t.Error("they wait for each other for ever")
+		}
+		client.Close()
+		upstream.Close()
+	})
+}
+
 func TestASlowReaderIsNotIdle(t *testing.T) {
 	sent := strings.Repeat("x", 4<<20)
 	s := setUp(t, described(balancer.TCP, listen(t, func(c net.Conn) { io.WriteString(c, sent) })), func(_ *Config, l *balancer.Listener) {

@@ -16,7 +16,7 @@ const (
 
 var pieces = sync.Pool{New: func() any { return new([piece]byte) }}
 
-// transfer copies until the end of src, an error, or src's deadline, and calls passed whenever something did.
+// transfer copies until the end of src or an error, and calls passed whenever something did.
 func transfer(dst, src net.Conn, passed func()) error {
 	to, plain := dst.(*net.TCPConn)
 	if from, too := src.(*net.TCPConn); plain && too {
