@@ -27,12 +27,12 @@ type stage struct {
 	over    sync.WaitGroup
 
 	mu        sync.Mutex
-	machines  []string                    // ids of container instances
-	behave    func(*ecs.Task) behaviour   // of the tasks of a revision
-	reporting map[string]bool             // tasks whose life is being played
-	most      int                         // live tasks at a time
-	health    map[string]api.HealthStatus // of tasks, by id; of those that have checks
-	cpu       int32                       // of each machine
+	machines  []string                  // ids of container instances
+	behave    func(*ecs.Task) behaviour // of the tasks of a revision
+	reporting map[string]bool           // tasks whose life is being played
+	live      map[string]bool           // tasks that count towards the maximum
+	most      int                       // of them at a time
+	cpu       int32                     // of each machine
 	balancers Balancers
 }
 
@@ -67,7 +67,7 @@ func (c *counting) Commit(ctx context.Context, batch store.Batch) (store.Outcome
 // onStage runs a test in virtual time.
 func onStage(t *testing.T, machines int, test func(s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{t: t, backend: &counting{Backend: store.NewMemory(store.MemoryConfig{})}, reporting: map[string]bool{}, health: map[string]api.HealthStatus{},
+		s := &stage{t: t, backend: &counting{Backend: store.NewMemory(store.MemoryConfig{})}, reporting: map[string]bool{}, live: map[string]bool{},
 			ctx: wire.WithCaller(context.Background(), wire.Caller{Account: here.Account, Region: here.Region, Kind: wire.User, ARN: "arn:aws:iam::000000000000:root"}),
 			cpu: 64 << 10, behave: func(*ecs.Task) behaviour { return behaviour{} }}
 		s.lead()
@@ -163,14 +163,13 @@ func (s *stage) play(ctx context.Context, tasks *ecs.Service) {
 		if e.New != nil {
 			s.follow(e.New.Value)
 		}
-		live := 0
-		for row := range tasks.Tasks.Find(here, ecs.TasksByService, "default/web") {
-			if row.Value.Status.Before(ecs.Deactivating) {
-				live++
-			}
-		}
 		s.mu.Lock()
-		s.most = max(s.most, live)
+		if e.New != nil && e.New.Value.Status.Before(ecs.Deactivating) {
+			s.live[e.New.ID] = true
+		} else if e.New != nil {
+			delete(s.live, e.New.ID)
+		}
+		s.most = max(s.most, len(s.live))
 		s.mu.Unlock()
 	}
 }

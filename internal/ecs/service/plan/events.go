@@ -167,6 +167,9 @@ const (
 )
 
 func (p *pass) forgetTold() {
+	if len(p.s.Told) == 0 {
+		return
+	}
 	present := map[string]bool{}
 	for i := range p.tasks {
 		present[aboutTask+p.tasks[i].ID] = true
