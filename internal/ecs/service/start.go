@@ -28,7 +28,11 @@ func (l *loop) start(ctx context.Context, key serviceKey, v *Service, start plan
 		}
 		told := *v
 		told.Version++
-		if err := l.Tell(tx, key.scope, &told, time.Now().UTC(), plan.Event(v.Name, plan.Started(tasks))); err != nil {
+		text := plan.Started(tasks)
+		if start.Zone != "" {
+			text = plan.StartedIn(start.Zone, tasks)
+		}
+		if err := l.Tell(tx, key.scope, &told, time.Now().UTC(), plan.Event(v.Name, text)); err != nil {
 			return err
 		}
 		return l.Services.Put(tx, key.scope, key.key, &told)

@@ -63,6 +63,7 @@ type pass struct {
 type task struct {
 	Task
 	health health
+	moved  bool // it makes way for one in another zone
 	stale  bool // to be replaced: of another rollout, or on an instance that drains
 }
 
@@ -138,7 +139,7 @@ func (p *pass) stop(t *task, reason string) bool {
 	}
 	t.Told = true
 	p.out.Stop = append(p.out.Stop, Stop{Task: t.ID, Code: api.TaskStopCodeServiceSchedulerInitiated, Reason: reason,
-		Running: t.Phase == Running, Drains: t.registered()})
+		Running: t.Phase == Running, Drains: t.registered(), Moved: t.movedFrom()})
 	return true
 }
 

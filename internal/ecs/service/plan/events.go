@@ -43,6 +43,15 @@ func Started(tasks []string) string {
 	return fmt.Sprintf("has started %d tasks: %s.", len(tasks), tasksNamed(tasks))
 }
 
+// StartedIn is the text of the event that tasks were started in a zone to balance the zones.
+func StartedIn(zone string, tasks []string) string {
+	return fmt.Sprintf("has started %d tasks in %s to AZ Rebalance: %s.", len(tasks), zone, tasksNamed(tasks))
+}
+
+func stoppedIn(zone string, tasks []string) string {
+	return fmt.Sprintf("has stopped %d running tasks in %s due to AZ rebalancing: %s.", len(tasks), zone, tasksNamed(tasks))
+}
+
 func stopped(tasks []string) string {
 	return fmt.Sprintf("has stopped %d running tasks: %s.", len(tasks), tasksNamed(tasks))
 }
@@ -73,7 +82,10 @@ func (p *pass) tellStops() {
 		if s.Drains {
 			drained++
 		}
-		if s.Running {
+		switch {
+		case s.Moved != "":
+			p.event(stoppedIn(s.Moved, []string{s.Task}))
+		case s.Running:
 			running = append(running, s.Task)
 		}
 	}
@@ -163,6 +175,7 @@ const (
 	AboutPlacement     = "placement"
 	aboutConfiguration = "configuration"
 	aboutStarts        = "starts"
+	aboutZones         = "zones"
 	aboutTask          = "task/" // and its id: it is forgotten with it
 )
 

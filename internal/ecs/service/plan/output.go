@@ -31,6 +31,7 @@ type Stop struct {
 	Reason  string
 	Running bool // it was RUNNING, and Drains: registered with target groups
 	Drains  bool
+	Moved   string // the zone that it leaves to balance the zones; empty: that isn't why
 }
 
 // Start asks for tasks of a rollout.

@@ -347,6 +347,12 @@ func TestZonesAreBalancedOneTaskAtATime(t *testing.T) {
 	if most != 6 {
 		t.Errorf("%d tasks at most: one at a time is moved", most)
 	}
+	for _, text := range []string{"is not AZ balanced with 5 tasks in a, and 0 tasks in b. AZ Rebalancing in progress.",
+		"has stopped 1 running tasks in a due to AZ rebalancing: (task " + w.stops[0].Task + ").", "is AZ balanced with 3 tasks in a, and 2 tasks in b."} {
+		if !w.told(text) {
+			t.Errorf("no event %q in %q", text, w.events)
+		}
+	}
 	n := len(w.stops)
 	for range 10 {
 		w.decide()

@@ -31,6 +31,7 @@ func (p *pass) rest(done bool) {
 	for _, about := range []string{aboutConfiguration, AboutPlacement} {
 		delete(p.s.Told, about)
 	}
+	p.tellBalanced()
 	if left := p.remaining(p.s.SteadyAt, suppressed); !p.s.SteadyAt.IsZero() && left > 0 {
 		p.wake(p.w.Now.Add(left))
 		return

@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	api "github.com/berth-dev/berth/api/ecs"
 )
@@ -70,6 +73,37 @@ func (p *pass) balance(o *pool) {
 	}
 	from := slices.DeleteFunc(ready, func(t *task) bool { return t.Zone != most })
 	for _, t := range p.choose(from, kept, 1) {
-		t.stale, o.moves = true, start
+		t.stale, t.moved, o.moves = true, true, start
 	}
+	if o.moves {
+		p.tell(aboutZones, "is not AZ balanced with "+p.zonesSay(count)+". AZ Rebalancing in progress.")
+	}
+}
+
+// movedFrom is the zone that a task leaves to balance the zones.
+func (t *task) movedFrom() string {
+	if !t.moved {
+		return ""
+	}
+	return t.Zone
+}
+
+// tellBalanced tells that the zones are balanced again, when it was told that they were not.
+func (p *pass) tellBalanced() {
+	if _, told := p.s.Told[aboutZones]; told {
+		delete(p.s.Told, aboutZones)
+		kept := slices.DeleteFunc(p.all(), func(t *task) bool { return !t.kept() })
+		p.event("is AZ balanced with " + p.zonesSay(p.byZone(kept)) + ".")
+	}
+}
+
+// zonesSay says how many tasks each zone has: "2 tasks in us-east-1a, and 1 tasks in us-east-1b".
+func (p *pass) zonesSay(count map[string]int) string {
+	var parts []string
+	for _, z := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%d tasks in %s", count[z], z))
+	}
+	last := len(parts) - 1
+	parts[last] = "and " + parts[last]
+	return strings.Join(parts, ", ")
 }
