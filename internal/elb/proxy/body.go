@@ -86,6 +86,8 @@ func (b *body) skip() {
 	b.left = 0
 }
 
+func (b *body) interrupt() { b.from.interrupt() }
+
 // ended is whether all of it has been taken.
 func (b *body) ended() bool {
 	switch b.kind {

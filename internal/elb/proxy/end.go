@@ -29,6 +29,8 @@ type end struct {
 	readBy, writeBy time.Time // the deadlines that are set
 	// last is when something came, for those who wait at the other end.
 	last atomic.Int64
+	// interrupted has reads end, from another goroutine.
+	interrupted atomic.Bool
 }
 
 // tick is for how long a read waits before it looks around.
@@ -136,6 +138,9 @@ func (e *end) read(p []byte, idle time.Duration, v *vigil) (int, error) {
 				return 0, err
 			}
 		}
+		if e.interrupted.Load() { // after the deadline was set, lest this undo the interrupter's
+			return 0, os.ErrDeadlineExceeded
+		}
 		n, err := e.conn.Read(p)
 		if n > 0 {
 			e.last.Store(now.UnixNano())
@@ -185,6 +190,12 @@ func (e *end) write(p []byte, idle time.Duration) error {
 			return err
 		}
 	}
+}
+
+// interrupt has a read that another goroutine is in, and those after it, end.
+func (e *end) interrupt() {
+	e.interrupted.Store(true)
+	_ = e.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 // gone is whether the peer has closed its end, as far as can be seen without waiting.

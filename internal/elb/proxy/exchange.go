@@ -50,6 +50,8 @@ type source interface {
 	// skip takes what content returned.
 	skip()
 	ended() bool
+	// interrupt has a next that another goroutine is in end. No further request comes by this body's connection or stream.
+	interrupt()
 }
 
 // sink takes what is answered to the client.

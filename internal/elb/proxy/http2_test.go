@@ -238,3 +238,26 @@ func TestAnUpgradedConnectionCarriesBytesBothWays(t *testing.T) {
 		t.Errorf("%d bytes came back, %v", len(got), err)
 	}
 }
+
+func TestAnEarlyAnswerEndsTheUploadOfEitherVersion(t *testing.T) {
+	for _, version2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", version2), func(t *testing.T) {
+			w := newWorld(t, encrypted(t, certificate(t, "a.test")))
+			w.targets("web", raw(t, func(c net.Conn, r *bufio.Reader) {
+				if _, err := readHead(r); err == nil {
+					fmt.Fprint(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+					_, _ = io.Copy(io.Discard, r)
+				}
+			}))
+			in, out := io.Pipe()
+			defer out.Close()
+			go fmt.Fprint(out, "begun")
+			request, _ := http.NewRequest("POST", "https://"+w.addr, in)
+			answer, err := secureClient(t, version2).Do(request)
+			if err != nil || answer.StatusCode != 401 {
+				t.Fatalf("%v, %v", answer, err)
+			}
+			eventually(t, func() bool { return w.Group("web").Health()[w.specs["web"].Targets[0].Key()].Connections == 0 })
+		})
+	}
+}

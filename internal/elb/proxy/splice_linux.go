@@ -90,6 +90,9 @@ func (e *end) wait(deadline func(time.Time) error, ready func(func(uintptr) bool
 	if err := deadline(time.Now().Add(idle)); err != nil {
 		return 0, err
 	}
+	if e.interrupted.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
 	failed := ready(func(fd uintptr) bool {
 		for {
 			n, err = do(fd)

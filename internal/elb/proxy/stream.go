@@ -114,6 +114,8 @@ func (s *stream) content() []byte { return nil }
 func (s *stream) skip()           {}
 func (s *stream) ended() bool     { return s.over.Load() }
 
+func (s *stream) interrupt() { _ = s.r.Body.Close() }
+
 func (s *stream) end() *end { return nil }
 
 // interim passes on what comes before the answer, except 100, which is between neighbours.

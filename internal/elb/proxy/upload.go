@@ -97,7 +97,7 @@ func (u *upload) stop() bool {
 	case <-u.done:
 	case <-late.C: // the target has answered without having read everything
 		_ = u.link.conn.Close()
-		u.x.interrupt()
+		u.x.body.interrupt()
 		<-u.done
 	}
 	return u.err == nil
@@ -123,12 +123,4 @@ func (u *upload) blame(received error) error {
 		return errRequest
 	}
 	return errGone
-}
-
-// interrupt wakes who reads from the client.
-func (x *exchange) interrupt() {
-	if x.client != nil {
-		_ = x.client.conn.SetReadDeadline(time.Unix(1, 0))
-		x.client.readBy = time.Time{}
-	}
 }
