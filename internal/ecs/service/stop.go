@@ -22,7 +22,7 @@ func (s *Scheduler) StopServiceDeployment(ctx context.Context, r *api.StopServic
 		switch {
 		case v.Deployment != d.ID || d.Status != api.ServiceDeploymentStatusPending && d.Status != api.ServiceDeploymentStatusInProgress:
 			return wire.Errorf(api.ConflictException, "The service deployment is %s and can't be stopped.", d.Status)
-		case to == api.ServiceDeploymentStatusRollbackRequested && v.Completed == "":
+		case to == api.ServiceDeploymentStatusRollbackRequested && v.Completed == "" && d.From == "":
 			return invalidParameter("The service deployment can't be rolled back: no deployment of the service has completed before. Stop it with stopType ABORT.")
 		}
 		d.Status, d.StatusReason = to, "Service deployment stop requested by user."

@@ -84,7 +84,7 @@ func (p *pass) trip(r *Rollout) {
 	switch {
 	case d != nil && d.Rollback != nil:
 		d.end(api.ServiceDeploymentStatusRollbackFailed, p.w.Now)
-	case p.s.Breaker.Rollback && p.s.Completed != "" && p.s.Completed != r.Revision:
+	case p.s.Breaker.Rollback && p.before() != "" && p.before() != r.Revision:
 		p.rollBack(reason, "ECS deployment circuit breaker")
 	case d != nil:
 		d.Reason = "Service deployment stopped because the circuit breaker threshold was exceeded."

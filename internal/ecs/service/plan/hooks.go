@@ -1,11 +1,11 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	api "github.com/berth-dev/berth/api/ecs"
 )
@@ -40,8 +40,8 @@ func HooksOf(c *api.DeploymentConfiguration) (out []Hook) {
 // Call is a hook that was called at a stage of a deployment. Who calls it (the loop), and who answers a pause, writes what came
 // of it into Status.
 type Call struct {
-	ID        string
-	Hook      int // its place among the configuration's
+	ID        string // "ecs-pause-..."
+	Hook      int    // its place among the configuration's
 	Stage     api.DeploymentLifecycleHookStage
 	Step      int // of the traffic's shift
 	Status    api.DeploymentLifecycleHookStatus
@@ -84,10 +84,12 @@ func (p *pass) ask(d *Deployment, stage api.DeploymentLifecycleHookStage) passag
 func (p *pass) call(d *Deployment, hook int, stage api.DeploymentLifecycleHookStage) Call {
 	h := p.s.Shift.Hooks[hook]
 	c := Call{Hook: hook, Stage: stage, Step: d.Step, Status: api.DeploymentLifecycleHookStatusInProgress, Action: h.Action, StartedAt: p.w.Now}
-	c.ID = uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d/%s/%d", d.ID, hook, stage, d.Step)).String()
+	kind := "lambda"
 	if h.Kind == api.DeploymentLifecycleHookTargetTypePause {
-		c.Status = api.DeploymentLifecycleHookStatusAwaitingAction
+		kind, c.Status = "pause", api.DeploymentLifecycleHookStatusAwaitingAction
 	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%s/%d", d.ID, hook, stage, d.Step))
+	c.ID = "ecs-" + kind + "-" + base64.RawURLEncoding.EncodeToString(sum[:])
 	if c.Action == "" {
 		c.Action = api.DeploymentLifecycleHookActionRollback
 	}

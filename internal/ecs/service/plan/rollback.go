@@ -11,15 +11,16 @@ import (
 // or a new one. by says whose doing it is.
 func (p *pass) rollBack(reason, by string) {
 	d := p.s.Deployment
-	if p.s.Completed == "" {
+	revision := p.before()
+	if revision == "" {
 		if d != nil {
 			d.end(api.ServiceDeploymentStatusRollbackFailed, p.w.Now)
 		}
 		return
 	}
 	from := p.primary()
-	at := slices.IndexFunc(p.s.Rollouts, func(r Rollout) bool { return r.Revision == p.s.Completed && r.ID != from.ID })
-	to := Rollout{ID: p.w.NewID, Revision: p.s.Completed, CreatedAt: p.w.Now}
+	at := slices.IndexFunc(p.s.Rollouts, func(r Rollout) bool { return r.Revision == revision && r.ID != from.ID })
+	to := Rollout{ID: p.w.NewID, Revision: revision, CreatedAt: p.w.Now}
 	from.Primary = false
 	if at >= 0 {
 		to = p.s.Rollouts[at]
@@ -35,4 +36,15 @@ func (p *pass) rollBack(reason, by string) {
 		d.Status, d.Reason = api.ServiceDeploymentStatusRollbackInProgress, reason
 		d.Rollback = &Rollback{Reason: reason, At: p.w.Now, Revision: to.Revision}
 	}
+}
+
+// before is the id of the revision that a rollback goes back to: what was deployed last with success or, when nothing was, what
+// the traffic is being shifted from. Empty: there is none.
+func (p *pass) before() string {
+	if d := p.s.Deployment; p.s.Completed == "" && d != nil {
+		if r := p.rollout(d.Source); r != nil {
+			return r.Revision
+		}
+	}
+	return p.s.Completed
 }

@@ -250,3 +250,14 @@ func TestShiftAfterRollingUpdates(t *testing.T) {
 	w.until("steady", 50, 10*time.Second, w.steady)
 	wantTraffic(t, w.decide(), "p", 0, 100)
 }
+
+// What never was deployed whole is gone back to all the same, as long as it serves.
+func TestShiftGoesBackToWhatNeverCompleted(t *testing.T) {
+	w := paused(t, api.DeploymentLifecycleHook{})
+	w.service.Completed = ""
+	w.service.Deployment.Calls[0].Status = api.DeploymentLifecycleHookStatusFailed
+	w.until("steady", 100, 10*time.Second, w.steady)
+	if w.running("r1") != 3 || len(w.tasks) != 3 || w.service.Deployment.Status != api.ServiceDeploymentStatusRollbackSuccessful {
+		t.Errorf("%+v %s", w.service.Deployment, w.list())
+	}
+}
