@@ -119,12 +119,14 @@ func (n *Listener) leave(door interface{ Close() error }) {
 	n.under.Done()
 }
 
-// admit counts a further connection or flow and fails when there are too many. release undoes it.
+// admit counts a further connection or flow, and fails when there are too many or the listener shuts down. release undoes it.
 func (n *Listener) admit() bool {
-	if n.open.Add(1) > int64(n.config.Connections) {
-		n.open.Add(-1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closing || n.open.Load() >= int64(n.config.Connections) {
 		return false
 	}
+	n.open.Add(1)
 	n.under.Add(1)
 	return true
 }

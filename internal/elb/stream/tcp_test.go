@@ -151,6 +151,12 @@ func TestShutdownLetsConnectionsEnd(t *testing.T) {
 	if _, err := stays.Read(make([]byte, 1)); err == nil || s.listener.Open() != 0 {
 		t.Errorf("the last connection is not cut: %v, %d open", err, s.listener.Open())
 	}
+	late, far := net.Pipe()
+	defer far.Close()
+	s.listener.ServeConn(late, here)
+	if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("a connection that comes after the end: %v", err)
+	}
 }
 
 func TestMoreConnectionsThanAllowedAreTurnedAway(t *testing.T) {
