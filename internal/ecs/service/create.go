@@ -48,7 +48,7 @@ func (s *Scheduler) CreateService(ctx context.Context, r *api.CreateServiceReque
 	}
 	d.service.Request = params
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		_, err := once(tx, scope, token, key, func() error { return s.create(tx, scope, d) })
+		_, err := once(tx, scope, token, "service", key, func() error { return s.create(tx, scope, d) })
 		return err
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Scheduler) again(v *Service, params string) error {
 	case v.Status == Draining:
 		return invalidParameter("Unable to Start a service that is still Draining.")
 	case v.Request != params:
-		return notIdempotent()
+		return notIdempotent("service")
 	}
 	return nil
 }

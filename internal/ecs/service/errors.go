@@ -19,7 +19,9 @@ func serviceNotActive() error {
 	return wire.Errorf(api.ServiceNotActiveException, "Service was not ACTIVE.")
 }
 
-func notIdempotent() error { return invalidParameter("Creation of service was not idempotent.") }
+func notIdempotent(what string) error {
+	return invalidParameter("Creation of %s was not idempotent.", what)
+}
 
 func unsupported(format string, args ...any) error {
 	return wire.Errorf(api.UnsupportedFeatureException, format, args...)

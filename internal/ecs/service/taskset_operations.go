@@ -30,7 +30,7 @@ func (s *Scheduler) CreateTaskSet(ctx context.Context, r *api.CreateTaskSetReque
 	}
 	var id string
 	err = s.db.Update(ctx, func(tx *store.Tx) (err error) {
-		id, err = once(tx, scope, token, set.Key(), func() error { return s.createTaskSet(tx, scope, key, set, revision) })
+		id, err = once(tx, scope, token, "task set", set.Key(), func() error { return s.createTaskSet(tx, scope, key, set, revision) })
 		return err
 	})
 	if err != nil {

@@ -26,14 +26,14 @@ func clientToken(operation, value string, request any) (*store.Token, error) {
 	return &store.Token{Operation: operation, Value: value, Params: params, Keep: tokenKept}, err
 }
 
-// once runs fn, unless the token is remembered: then it returns the key of what the first request with it made.
-func once(tx *store.Tx, scope store.Scope, token *store.Token, key string, fn func() error) (made string, err error) {
+// once runs fn, unless the token is remembered: then it returns the key of what the first request with it made. what says what is made.
+func once(tx *store.Tx, scope store.Scope, token *store.Token, what, key string, fn func() error) (made string, err error) {
 	if token == nil {
 		return key, fn()
 	}
 	made, err = store.Once(tx, scope, *token, func() (string, error) { return key, fn() })
 	if errors.Is(err, store.ErrTokenReused) {
-		return "", notIdempotent()
+		return "", notIdempotent(what)
 	}
 	return made, err
 }
