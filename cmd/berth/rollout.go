@@ -57,6 +57,7 @@ type rollout struct {
 	news       news
 	stage      ecs.ServiceDeploymentLifecycleStage
 	status     ecs.ServiceDeploymentStatus
+	hooks      map[string]bool // that it was told wait for somebody
 	stopped    map[string]bool // tasks of which it was told that they stopped
 	failure    string          // what the last of them stopped of
 	reason     string          // the same without the task
@@ -65,7 +66,7 @@ type rollout struct {
 
 // follow finds the deployment that has just been ordered. before is the service as it was then, whose events are old news.
 func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io.Writer) (*rollout, error) {
-	r := &rollout{t: t, service: now, began: time.Now(), progress: progress.To(errOut), stopped: map[string]bool{}, definition: afterSlash(now.TaskDefinition)}
+	r := &rollout{t: t, service: now, began: time.Now(), progress: progress.To(errOut), stopped: map[string]bool{}, hooks: map[string]bool{}, definition: afterSlash(now.TaskDefinition)}
 	if before == nil {
 		before = &ecs.Service{}
 	}
@@ -125,8 +126,10 @@ func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
 	}
 	d := &answer.ServiceDeployments[0]
 	for _, e := range r.news.of(s) {
-		r.lastEvent = eventText(e)
-		r.step("%s", r.lastEvent)
+		text := eventText(e)
+		if r.step("%s", text); !strings.HasSuffix(text, " a steady state.") && !strings.HasSuffix(text, " deployment completed.") { // a rollback ends so too
+			r.lastEvent = text
+		}
 	}
 	if err := r.tellStopped(ctx); err != nil {
 		return nil, err
@@ -135,6 +138,9 @@ func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
 	var parts []string
 	for _, of := range s.Deployments {
 		parts = append(parts, fmt.Sprintf("%s %d/%d running, %d pending", afterSlash(of.TaskDefinition), of.RunningCount, of.DesiredCount, of.PendingCount))
+	}
+	if slices.ContainsFunc(d.LifecycleHookDetails, awaits) {
+		parts = append(parts, fmt.Sprintf("waits at %s to be continued", d.LifecycleStage))
 	}
 	r.progress.State("%6.2fs  %s", time.Since(r.began).Seconds(), strings.Join(parts, "; "))
 	return d, nil
@@ -188,18 +194,21 @@ func (r *rollout) tellStage(d *ecs.ServiceDeployment) {
 		r.step("%s", strings.TrimSpace(string(d.Status)+" "+progress.Plain(d.StatusReason)))
 	}
 	r.status = d.Status
-	if d.LifecycleStage == r.stage {
-		return
+	if d.LifecycleStage != r.stage && d.DeploymentConfiguration != nil && d.DeploymentConfiguration.Strategy != ecs.DeploymentStrategyRolling {
+		r.step("stage %s", d.LifecycleStage)
 	}
 	r.stage = d.LifecycleStage
-	if d.DeploymentConfiguration != nil && d.DeploymentConfiguration.Strategy != ecs.DeploymentStrategyRolling && r.stage != "" {
-		r.step("stage %s", r.stage)
-	}
 	for _, h := range d.LifecycleHookDetails {
-		if h.Status == ecs.DeploymentLifecycleHookStatusAwaitingAction {
+		if awaits(h) && !r.hooks[h.HookId] {
+			r.hooks[h.HookId] = true
 			r.step("waits for: aws ecs continue-service-deployment --service-deployment-arn %s --hook-id %s --action CONTINUE", r.deployment, h.HookId)
 		}
 	}
+}
+
+// awaits tells whether a hook waits for somebody.
+func awaits(h ecs.DeploymentLifecycleHookDetail) bool {
+	return h.Status == ecs.DeploymentLifecycleHookStatusAwaitingAction
 }
 
 func (r *rollout) outcome(d *ecs.ServiceDeployment) *deployed {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,10 +126,10 @@ func launchText(s *ecs.Service) string {
 // targets asks for the health of a service's tasks in its target groups.
 func (t *target) targets(ctx context.Context, s *ecs.Service) ([]shownTarget, error) {
 	targets := []shownTarget{}
-	for _, b := range s.LoadBalancers {
-		answer, err := client.Call(ctx, t.client, elbv2.DescribeTargetHealth, &elbv2.DescribeTargetHealthInput{TargetGroupArn: b.TargetGroupArn})
+	for _, group := range groupsOf(s) {
+		answer, err := client.Call(ctx, t.client, elbv2.DescribeTargetHealth, &elbv2.DescribeTargetHealthInput{TargetGroupArn: group})
 		if hasCode(err, elbv2.TargetGroupNotFoundException) {
-			targets = append(targets, shownTarget{Group: groupName(b.TargetGroupArn), Text: "the target group was deleted"})
+			targets = append(targets, shownTarget{Group: groupName(group), Text: "the target group was deleted"})
 			continue
 		}
 		if err != nil {
@@ -142,10 +143,22 @@ func (t *target) targets(ctx context.Context, s *ecs.Service) ([]shownTarget, er
 			if d.Target.Port != nil {
 				at = fmt.Sprintf("%s:%d", at, *d.Target.Port)
 			}
-			targets = append(targets, shownTarget{groupName(b.TargetGroupArn), at, string(d.TargetHealth.State), string(d.TargetHealth.Reason), d.TargetHealth.Description})
+			targets = append(targets, shownTarget{groupName(group), at, string(d.TargetHealth.State), string(d.TargetHealth.Reason), d.TargetHealth.Description})
 		}
 	}
 	return targets, nil
+}
+
+// groupsOf are the ARNs of a service's target groups, with those between which blue/green deployments shift traffic.
+func groupsOf(s *ecs.Service) (groups []string) {
+	for _, b := range s.LoadBalancers {
+		groups = append(groups, b.TargetGroupArn)
+		if a := b.AdvancedConfiguration; a != nil && a.AlternateTargetGroupArn != "" {
+			groups = append(groups, a.AlternateTargetGroupArn)
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }
 
 // groupName is the name in a target group's ARN: arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID.

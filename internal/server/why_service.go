@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,12 +83,19 @@ func (s *Server) deploymentOf(ctx context.Context, cluster, service, id string) 
 
 // targetsOf asks for the health of a service's tasks behind load balancers. A target group that is gone has none.
 func (s *Server) targetsOf(ctx context.Context, service *ecsapi.Service) (targets []why.Target) {
+	var groups []string
 	for _, b := range service.LoadBalancers {
-		answer, err := s.ELB.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: b.TargetGroupArn})
+		groups = append(groups, b.TargetGroupArn)
+		if a := b.AdvancedConfiguration; a != nil && a.AlternateTargetGroupArn != "" {
+			groups = append(groups, a.AlternateTargetGroupArn)
+		}
+	}
+	slices.Sort(groups)
+	for _, group := range slices.Compact(groups) {
+		answer, err := s.ELB.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: group})
 		if err != nil {
 			continue
 		}
-		group := b.TargetGroupArn
 		if parts := strings.Split(group, "/"); len(parts) == 3 {
 			group = parts[1]
 		}
