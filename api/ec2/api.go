@@ -26,6 +26,7 @@ var (
 	DescribeNetworkInterfaces = schema.Op[DescribeNetworkInterfacesRequest, DescribeNetworkInterfacesResult]{Service: &API, Name: "DescribeNetworkInterfaces"}
 	DescribeSecurityGroups    = schema.Op[DescribeSecurityGroupsRequest, DescribeSecurityGroupsResult]{Service: &API, Name: "DescribeSecurityGroups"}
 	DescribeSubnets           = schema.Op[DescribeSubnetsRequest, DescribeSubnetsResult]{Service: &API, Name: "DescribeSubnets"}
+	DescribeVpcAttribute      = schema.Op[DescribeVpcAttributeRequest, DescribeVpcAttributeResult]{Service: &API, Name: "DescribeVpcAttribute"}
 	DescribeVpcs              = schema.Op[DescribeVpcsRequest, DescribeVpcsResult]{Service: &API, Name: "DescribeVpcs"}
 )
 
@@ -113,7 +114,7 @@ var operations = []schema.Operation{
 	{Name: "DescribeTags", ReadOnly: true},
 	{Name: "DescribeVolumes", ReadOnly: true},
 	{Name: "DescribeVolumesModifications", ReadOnly: true},
-	{Name: "DescribeVpcAttribute", ReadOnly: true},
+	{Name: "DescribeVpcAttribute", ReadOnly: true, Built: true, Input: "DescribeVpcAttributeRequest", Output: "DescribeVpcAttributeResult"},
 	{Name: "DescribeVpcClassicLink", ReadOnly: true},
 	{Name: "DescribeVpcClassicLinkDnsSupport", ReadOnly: true},
 	{Name: "DescribeVpcEndpointServices", ReadOnly: true},

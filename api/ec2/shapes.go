@@ -14,6 +14,9 @@ var shapes = []schema.Shape{
 		{Name: "EnaSrdUdpEnabled", Shape: "Boolean", Wire: "enaSrdUdpEnabled"},
 	}},
 	{Name: "AttachmentStatus", Kind: schema.String, Enum: []string{"attaching", "attached", "detaching", "detached"}},
+	{Name: "AttributeBooleanValue", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "Value", Shape: "Boolean", Wire: "value"},
+	}},
 	{Name: "AvailabilityZone", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "OptInStatus", Shape: "AvailabilityZoneOptInStatus", Wire: "optInStatus"},
 		{Name: "Messages", Shape: "AvailabilityZoneMessageList", Wire: "messageSet"},
@@ -104,6 +107,17 @@ var shapes = []schema.Shape{
 	{Name: "DescribeSubnetsResult", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "NextToken", Shape: "String", Wire: "nextToken"},
 		{Name: "Subnets", Shape: "SubnetList", Wire: "subnetSet"},
+	}},
+	{Name: "DescribeVpcAttributeRequest", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "Attribute", Shape: "VpcAttributeName", Required: true},
+		{Name: "VpcId", Shape: "VpcId", Required: true},
+		{Name: "DryRun", Shape: "Boolean", Wire: "dryRun"},
+	}},
+	{Name: "DescribeVpcAttributeResult", Kind: schema.Structure, Members: []schema.Member{
+		{Name: "EnableDnsHostnames", Shape: "AttributeBooleanValue", Wire: "enableDnsHostnames"},
+		{Name: "EnableDnsSupport", Shape: "AttributeBooleanValue", Wire: "enableDnsSupport"},
+		{Name: "EnableNetworkAddressUsageMetrics", Shape: "AttributeBooleanValue", Wire: "enableNetworkAddressUsageMetrics"},
+		{Name: "VpcId", Shape: "String", Wire: "vpcId"},
 	}},
 	{Name: "DescribeVpcsMaxResults", Kind: schema.Integer, Limits: &schema.Limits{HasMin: true, Min: 5, HasMax: true, Max: 1000}},
 	{Name: "DescribeVpcsRequest", Kind: schema.Structure, Members: []schema.Member{
@@ -344,6 +358,7 @@ var shapes = []schema.Shape{
 		{Name: "CidrBlock", Shape: "String", Wire: "cidrBlock"},
 		{Name: "DhcpOptionsId", Shape: "String", Wire: "dhcpOptionsId"},
 	}},
+	{Name: "VpcAttributeName", Kind: schema.String, Enum: []string{"enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"}},
 	{Name: "VpcCidrBlockAssociation", Kind: schema.Structure, Members: []schema.Member{
 		{Name: "AssociationId", Shape: "String", Wire: "associationId"},
 		{Name: "CidrBlock", Shape: "String", Wire: "cidrBlock"},

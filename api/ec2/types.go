@@ -148,6 +148,16 @@ const (
 	TenancyHost      Tenancy = "host"
 )
 
+// VpcAttributeName is an enumeration of EC2.
+type VpcAttributeName string
+
+// The values of VpcAttributeName.
+const (
+	VpcAttributeNameEnableDnsSupport                 VpcAttributeName = "enableDnsSupport"
+	VpcAttributeNameEnableDnsHostnames               VpcAttributeName = "enableDnsHostnames"
+	VpcAttributeNameEnableNetworkAddressUsageMetrics VpcAttributeName = "enableNetworkAddressUsageMetrics"
+)
+
 // VpcCidrBlockStateCode is an enumeration of EC2.
 type VpcCidrBlockStateCode string
 
@@ -215,6 +225,11 @@ type AttachmentEnaSrdSpecification struct {
 // AttachmentEnaSrdUdpSpecification is a structure of EC2.
 type AttachmentEnaSrdUdpSpecification struct {
 	EnaSrdUdpEnabled *bool `json:"EnaSrdUdpEnabled,omitzero"`
+}
+
+// AttributeBooleanValue is a structure of EC2.
+type AttributeBooleanValue struct {
+	Value *bool `json:"Value,omitzero"`
 }
 
 // AvailabilityZone is a structure of EC2.
@@ -321,6 +336,21 @@ type DescribeSubnetsRequest struct {
 type DescribeSubnetsResult struct {
 	NextToken string   `json:"NextToken,omitzero"`
 	Subnets   []Subnet `json:"Subnets,omitzero"`
+}
+
+// DescribeVpcAttributeRequest is the input of DescribeVpcAttribute.
+type DescribeVpcAttributeRequest struct {
+	Attribute VpcAttributeName `json:"Attribute,omitzero"` // required
+	VpcId     string           `json:"VpcId,omitzero"`     // required
+	DryRun    *bool            `json:"DryRun,omitzero"`
+}
+
+// DescribeVpcAttributeResult is the output of DescribeVpcAttribute.
+type DescribeVpcAttributeResult struct {
+	EnableDnsHostnames               *AttributeBooleanValue `json:"EnableDnsHostnames,omitzero"`
+	EnableDnsSupport                 *AttributeBooleanValue `json:"EnableDnsSupport,omitzero"`
+	EnableNetworkAddressUsageMetrics *AttributeBooleanValue `json:"EnableNetworkAddressUsageMetrics,omitzero"`
+	VpcId                            string                 `json:"VpcId,omitzero"`
 }
 
 // DescribeVpcsRequest is the input of DescribeVpcs.

@@ -58,9 +58,9 @@ var services = []service{
 		protocols: []string{"ec2", "json"}, target: "AmazonEC2",
 		ops: []string{
 			"DescribeAvailabilityZones", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
-			"DescribeSubnets", "DescribeVpcs",
+			"DescribeSubnets", "DescribeVpcAttribute", "DescribeVpcs",
 		},
-		always: []string{"Tag.Key", "Tag.Value", "LoadBalancerAttribute.Value", "TargetGroupAttribute.Value", "ListenerAttribute.Value"},
+		always: []string{"Tag.Key", "Tag.Value"},
 	},
 	{
 		model: "ecs", doc: "the API of Amazon ECS",

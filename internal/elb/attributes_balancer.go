@@ -2,6 +2,8 @@ package elb
 
 import (
 	"context"
+	"regexp"
+	"strings"
 
 	api "github.com/berth-dev/berth/api/elbv2"
 	"github.com/berth-dev/berth/internal/store"
@@ -28,6 +30,7 @@ const (
 // Why attributes are refused.
 const (
 	whyNoS3     = "there is no S3 to keep logs in"
+	whyNoLogs   = "there is no S3 to keep logs in; with `berth dev --access-logs DIR`, buckets are directories in DIR"
 	whyNoShift  = "zones are not shifted away from"
 	whyNoIPv6   = "VPCs have no IPv6"
 	whyNoWAF    = "there is no WAF"
@@ -105,11 +108,32 @@ func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *api.Modi
 		pairs = append(pairs, pair{a.Key, a.Value})
 	}
 	b, err := s.balancers().modify(ctx, s, in.LoadBalancerArn, func(_ *store.Tx, b *loadBalancer) (err error) {
-		b.Attributes, err = b.attributes().with(b.Attributes, "Load balancer", pairs)
-		return err
+		if b.Attributes, err = b.attributes().with(b.Attributes, "Load balancer", pairs); err != nil {
+			return err
+		}
+		return b.checkBucket()
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &api.ModifyLoadBalancerAttributesOutput{Attributes: b.describeAttributes()}, nil
+}
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketPath = regexp.MustCompile(`^[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*$`)
+)
+
+// checkBucket refuses access logs without a place for them.
+func (b *loadBalancer) checkBucket() error {
+	bucket, prefix := b.attribute(accessLogsBucket), b.attribute(accessLogsPrefix)
+	switch {
+	case !b.is(accessLogs):
+		return nil
+	case !bucketName.MatchString(bucket) || strings.Contains(bucket, ".."):
+		return contradicts("The access log bucket name '%s' is not valid", bucket)
+	case prefix != "" && (!bucketPath.MatchString(prefix) || strings.Contains(prefix, "..") || strings.Contains(prefix, "AWSLogs")):
+		return contradicts("The access log prefix '%s' is not valid", prefix)
+	}
+	return nil
 }

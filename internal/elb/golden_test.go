@@ -37,7 +37,7 @@ func TestGoldenRows(t *testing.T) {
 			DNSName: "internal-web-1a2b3c4d5e.us-east-1.elb.localhost", Addresses: []balancer.Address{{Interface: "eni-0a", Subnet: "subnet-0a",
 				CIDR: netip.MustParsePrefix("172.31.0.0/20"), VPCCIDR: netip.MustParsePrefix("172.31.0.0/16"), Zone: "us-east-1a", MAC: "02:00:00:00:00:01",
 				IP: netip.MustParseAddr("172.31.0.4"), Gateway: netip.MustParseAddr("172.31.0.1")}},
-			SecurityGroups: []string{"sg-0a"}, Inbound: "on", Attributes: map[string]string{"idle_timeout.timeout_seconds": "7"}, Tags: tags, CreatedAt: at},
+			Fixed: []netip.Addr{netip.MustParseAddr("172.31.0.4")}, SecurityGroups: []string{"sg-0a"}, Inbound: "on", Attributes: map[string]string{"idle_timeout.timeout_seconds": "7"}, Tags: tags, CreatedAt: at},
 		Group: targetGroup{ID: "web/73e2d6bc24d8a067", Name: "web", Protocol: "HTTP", Version: "HTTP1", Port: 80, VPC: "vpc-0a", Target: "ip",
 			Check:      check{Enabled: true, Protocol: "HTTP", Port: "traffic-port", Path: "/", Interval: 30, Timeout: 5, Healthy: 5, Unhealthy: 2, Codes: "200"},
 			Attributes: map[string]string{"stickiness.enabled": "true"}, Tags: tags, CreatedAt: at},

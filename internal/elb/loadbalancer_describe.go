@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 
 	api "github.com/berth-dev/berth/api/elbv2"
 	"github.com/berth-dev/berth/api/schema"
@@ -72,7 +73,7 @@ func (b *loadBalancer) zones() []api.AvailabilityZone {
 	zones := []api.AvailabilityZone{}
 	for _, at := range b.Addresses {
 		zone := api.AvailabilityZone{ZoneName: at.Zone, SubnetId: at.Subnet, LoadBalancerAddresses: []api.LoadBalancerAddress{}}
-		if b.network() && b.Scheme == api.LoadBalancerSchemeEnumInternal {
+		if slices.Contains(b.Fixed, at.IP) {
 			zone.LoadBalancerAddresses = append(zone.LoadBalancerAddresses, api.LoadBalancerAddress{PrivateIPv4Address: at.IP.String()})
 		}
 		zones = append(zones, zone)

@@ -82,10 +82,19 @@ func (b *loadBalancer) fixedAddress(m api.SubnetMapping, subnet Subnet) (address
 // standOn gives a load balancer a network interface in each subnet that it is to stand in, as part of the transaction, and takes those of others away.
 func (s *Service) standOn(tx *store.Tx, scope store.Scope, b *loadBalancer, stands []stand) error {
 	var addresses []balancer.Address
+	var fixed []netip.Addr
 	for _, to := range stands {
-		had := slices.IndexFunc(b.Addresses, func(at balancer.Address) bool { return at.Subnet == to.subnet.ID })
+		if to.address.IsValid() {
+			fixed = append(fixed, to.address)
+		}
+		had := slices.IndexFunc(b.Addresses, func(at balancer.Address) bool {
+			return at.Subnet == to.subnet.ID && (!to.address.IsValid() || to.address == at.IP)
+		})
 		if had >= 0 {
 			addresses = append(addresses, b.Addresses[had])
+			if is := b.Addresses[had].IP; !to.address.IsValid() && slices.Contains(b.Fixed, is) {
+				fixed = append(fixed, is)
+			}
 			continue
 		}
 		made, err := s.config.Network.CreateInterface(tx, scope, InterfaceSpec{
@@ -101,13 +110,13 @@ func (s *Service) standOn(tx *store.Tx, scope store.Scope, b *loadBalancer, stan
 		addresses = append(addresses, made)
 	}
 	for _, at := range b.Addresses {
-		if !slices.ContainsFunc(stands, func(to stand) bool { return to.subnet.ID == at.Subnet }) {
+		if !slices.Contains(addresses, at) {
 			if err := s.config.Network.DeleteInterface(tx, scope, at.Interface); err != nil {
 				return err
 			}
 		}
 	}
-	b.Addresses = addresses
+	b.Addresses, b.Fixed = addresses, fixed
 	return nil
 }
 

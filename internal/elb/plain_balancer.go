@@ -17,7 +17,7 @@ func (s *Service) plainBalancer(scope store.Scope, b *loadBalancer) *balancer.Ba
 		Addresses: b.Addresses, CrossZone: b.is(crossZone),
 	}
 	if b.is(accessLogs) {
-		plain.AccessLog = &balancer.AccessLog{Bucket: b.attribute(accessLogsBucket), Prefix: b.attribute(accessLogsPrefix)}
+		plain.AccessLog = &balancer.AccessLog{Balancer: plain.ARN, Bucket: b.attribute(accessLogsBucket), Prefix: b.attribute(accessLogsPrefix)}
 	}
 	if !b.network() {
 		plain.HTTP = b.http()

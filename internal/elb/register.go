@@ -43,8 +43,11 @@ func (s *Service) registerBalancers(svc *wire.Service) {
 	wire.Handle(svc, api.DescribeLoadBalancerAttributes, s.DescribeLoadBalancerAttributes)
 	wire.Handle(svc, api.ModifyLoadBalancerAttributes, s.ModifyLoadBalancerAttributes,
 		wire.RefuseWhere(func(in *api.ModifyLoadBalancerAttributesInput) []wire.Refusal {
-			return refused(in.Attributes, func(a api.LoadBalancerAttribute) (string, string) { return a.Key, a.Value },
-				s.refusable(applicationAttributes), s.refusable(networkAttributes))
+			kind := s.refusable(applicationAttributes)
+			if id := strings.SplitAfter(in.LoadBalancerArn, ":"+kindBalancer); strings.HasPrefix(id[len(id)-1], "net/") {
+				kind = networkAttributes
+			}
+			return refused(in.Attributes, func(a api.LoadBalancerAttribute) (string, string) { return a.Key, a.Value }, kind)
 		}), wire.Note("Attributes", only(applicationAttributes, networkAttributes)))
 	wire.Handle(svc, api.SetSecurityGroups, s.SetSecurityGroups, wire.Note("SecurityGroups", "shown, and not enforced"))
 	wire.Handle(svc, api.SetSubnets, s.SetSubnets,
@@ -156,7 +159,7 @@ func refused[A any](asked []A, pairOf func(A) (key, value string), kinds ...attr
 	return found
 }
 
-// refusable are attributes of load balancers as this server does them.
+// refusable are the attributes of application load balancers as this server does them. Network load balancers keep no access logs.
 func (s *Service) refusable(all attributes) attributes {
 	if !s.config.AccessLogs {
 		return all

@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -18,8 +19,10 @@ type loadBalancer struct {
 	VPC     string                     `json:"vpc"`
 	DNSName string                     `json:"dnsName"`
 	// Addresses are where it stands, one in each of its subnets.
-	Addresses      []balancer.Address `json:"addresses"`
-	SecurityGroups []string           `json:"securityGroups,omitzero"`
+	Addresses []balancer.Address `json:"addresses"`
+	// Fixed are those of its addresses that were asked for.
+	Fixed          []netip.Addr `json:"fixed,omitzero"`
+	SecurityGroups []string     `json:"securityGroups,omitzero"`
 	// Inbound is whether security groups are enforced on traffic of PrivateLink: on, off; empty: it was never said.
 	Inbound    string            `json:"inbound,omitzero"`
 	Attributes map[string]string `json:"attributes,omitzero"` // those that were set

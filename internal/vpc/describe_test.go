@@ -195,6 +195,9 @@ assert vpc['CidrBlockAssociationSet'][0]['CidrBlockState'] == {'State': 'associa
 subnets = ec2.describe_subnets(Filters=[{'Name': 'vpc-id', 'Values': [vpc['VpcId']]}])['Subnets']
 assert sorted(s['AvailabilityZone'] for s in subnets) == ['us-east-1a', 'us-east-1b', 'us-east-1c'], subnets
 assert subnets[0]['Ipv6CidrBlockAssociationSet'] == [] and subnets[0]['EnableDns64'] is False, subnets
+for name, value in {'enableDnsSupport': True, 'enableDnsHostnames': True, 'enableNetworkAddressUsageMetrics': False}.items():
+    got = ec2.describe_vpc_attribute(VpcId=vpc['VpcId'], Attribute=name)
+    assert got[name[0].upper() + name[1:]] == {'Value': value} and got['VpcId'] == vpc['VpcId'], got
 group = ec2.describe_security_groups(GroupNames=['default'])['SecurityGroups'][0]
 assert group['IpPermissionsEgress'][0]['IpRanges'] == [{'CidrIp': '0.0.0.0/0'}], group
 eni = next(iter(ec2.get_paginator('describe_network_interfaces').paginate(PaginationConfig={'PageSize': 5})))['NetworkInterfaces'][0]

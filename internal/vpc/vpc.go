@@ -53,6 +53,7 @@ func (s *Service) Register(server *wire.Server) {
 	wire.Handle(svc, api.DescribeSecurityGroups, s.DescribeSecurityGroups,
 		wire.Note("", "the rules are shown, and not enforced"))
 	wire.Handle(svc, api.DescribeSubnets, s.DescribeSubnets)
+	wire.Handle(svc, api.DescribeVpcAttribute, s.DescribeVpcAttribute)
 	wire.Handle(svc, api.DescribeVpcs, s.DescribeVpcs)
 }
 

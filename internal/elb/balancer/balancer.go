@@ -52,6 +52,7 @@ type HTTPSettings struct {
 
 // AccessLog is where a load balancer keeps a line for each request.
 type AccessLog struct {
+	Balancer       string // ARN
 	Bucket, Prefix string
 }
 
