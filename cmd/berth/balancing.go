@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/agent/network"
+	"github.com/berth-dev/berth/internal/elb/accesslog"
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/node"
 	"github.com/berth-dev/berth/internal/hostsfile"
@@ -33,7 +34,13 @@ func (m *machine) openBalancing() error {
 	if err != nil {
 		return err
 	}
-	config := node.Config{Ground: m.ground, Serve: node.Protocols{Key: key}.Serve, Loopback: loopback, Fast: m.o.fast, Log: m.log}
+	protocols := node.Protocols{Key: key}
+	if m.o.accessLogs != "" {
+		logs := accesslog.Open(m.o.accessLogs, m.log)
+		m.closeLater(logs.Close)
+		protocols.Log = logs.Keep
+	}
+	config := node.Config{Ground: m.ground, Serve: protocols.Serve, Loopback: loopback, Fast: m.o.fast, Log: m.log}
 	if !m.o.noHosts && os.Getuid() == 0 {
 		names := &hostNames{file: hostsFile(m.in)}
 		config.Hosts = names

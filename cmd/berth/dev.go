@@ -42,6 +42,8 @@ type devOptions struct {
 	efs       efsFlag
 	forward   forwardFlag
 
+	accessLogs string
+
 	secretsKey    string
 	giveUpSecrets bool
 }
@@ -78,6 +80,7 @@ func devCommand(flags *globals) *cobra.Command {
 	f.BoolVar(&o.keepTasks, "keep-tasks", false, "leave tasks running at the end")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background")
 	f.BoolVar(&o.noHosts, "no-hosts", false, "leave /etc/hosts alone where load balancers' names need it to be found")
+	f.StringVar(&o.accessLogs, "access-logs", "", "`DIR` for the access logs of load balancers: a directory in it for each bucket of S3")
 	o.images.flags(f)
 	f.Var(&o.efs, "efs", "`ID`=DIRECTORY or ID=nfs://HOST/EXPORT that stands for a file system of EFS, such as fs-0123=/srv/shared; repeatable")
 	f.Var(&o.forward, "forward", "`SERVICE`=URL where a service of AWS is that Berth calls and does not have: lambda=http://127.0.0.1:9001 has lifecycle hooks of deployments")

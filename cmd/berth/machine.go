@@ -103,7 +103,7 @@ func newMachine(ctx context.Context, in *instance.Instance, o devOptions, listen
 	}
 	m.server = server.New(server.Config{
 		DB: m.db, Journal: m.journal, History: m.history, Keys: keys, SecretsKey: secretsKey, GiveUpSecrets: o.giveUpSecrets, Account: o.account, Region: o.region, TestUsers: iam.Starter(),
-		StrictCapacity: o.strict, Lambda: o.forward.to["lambda"], Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Balancing: m.balancing, HealthyAfter: o.healthyAfter(), DrainIdle: o.fast, Room: m.disk.Room, Unsupported: asked, Log: log,
+		StrictCapacity: o.strict, Lambda: o.forward.to["lambda"], Settle: settle, Expected: len(identities), Endpoint: func() string { return m.endpoint }, Operator: m, Balancing: m.balancing, AccessLogs: o.accessLogs != "", HealthyAfter: o.healthyAfter(), DrainIdle: o.fast, Room: m.disk.Room, Unsupported: asked, Log: log,
 	})
 	return m, nil
 }

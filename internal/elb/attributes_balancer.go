@@ -38,13 +38,13 @@ const (
 	whyNoSecond = "interfaces have one address"
 )
 
-func logsIn(prefix string) attributes {
+func logsIn(prefix, why string) attributes {
 	return attributes{
-		boolean(prefix+".s3.enabled", "false").refusing(whyNoS3), text(prefix + ".s3.bucket"), text(prefix + ".s3.prefix"),
+		boolean(prefix+".s3.enabled", "false").refusing(why), text(prefix + ".s3.bucket"), text(prefix + ".s3.prefix"),
 	}
 }
 
-var applicationAttributes = append(append(append(logsIn("access_logs"), logsIn("connection_logs")...), logsIn("health_check_logs")...),
+var applicationAttributes = append(append(append(logsIn("access_logs", whyNoLogs), logsIn("connection_logs", whyNoS3)...), logsIn("health_check_logs", whyNoS3)...),
 	number(clientKeepAlive, 3600, 60, 604800),
 	boolean(deletionProtection, "false"),
 	number(idleTimeout, 60, 1, 4000),
@@ -61,7 +61,7 @@ var applicationAttributes = append(append(append(logsIn("access_logs"), logsIn("
 	boolean("zonal_shift.config.enabled", "false").refusing(whyNoShift),
 )
 
-var networkAttributes = append(logsIn("access_logs"),
+var networkAttributes = append(logsIn("access_logs", "connections are not logged"),
 	boolean(deletionProtection, "false"),
 	oneOf("dns_record.client_routing_policy", "any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity").refusing(whyNoZonal),
 	boolean("ipv6.deny_all_igw_traffic", "false").refusing(whyNoIPv6),

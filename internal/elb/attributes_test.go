@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/berth-dev/berth/internal/elb/balancer"
 )
 
 func decimal(n *int32) string { return strconv.Itoa(int(aws.ToInt32(n))) }
@@ -75,7 +77,7 @@ func TestAttributesThatCannotBe(t *testing.T) {
 		{lb, "idle_timeout.timeout_seconds=0", "ValidationError", "Load balancer attribute value '0' for 'idle_timeout.timeout_seconds' is not valid: it must be between '1' and '4000'"},
 		{lb, "routing.http2.enabled=yes", "ValidationError", "Load balancer attribute value 'yes' for 'routing.http2.enabled' is not valid: it must be one of '[true, false]'"},
 		{lb, "access_logs.s3.enabled=true", "ValidationError",
-			"The parameter Attributes[0].Value of ModifyLoadBalancerAttributes is not supported by Berth yet: access_logs.s3.enabled: there is no S3 to keep logs in. See docs/compatibility.md."},
+			"The parameter Attributes[0].Value of ModifyLoadBalancerAttributes is not supported by Berth yet: access_logs.s3.enabled: there is no S3 to keep logs in; with `berth dev --access-logs DIR`, buckets are directories in DIR. See docs/compatibility.md."},
 		{tcp, "slow_start.duration_seconds=30", "ValidationError", "Target group attribute key 'slow_start.duration_seconds' is not recognized"},
 		{tcp, "stickiness.type=lb_cookie", "InvalidConfigurationRequest", "Stickiness type 'lb_cookie' is not supported for target groups with the TCP protocol"},
 		{http, "stickiness.type=source_ip", "InvalidConfigurationRequest", "Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol"},
@@ -100,6 +102,28 @@ func TestAttributesThatCannotBe(t *testing.T) {
 			wantError(t, err, test.code, test.message)
 		})
 	}
+}
+
+func TestAccessLogsNeedABucket(t *testing.T) {
+	f := newFixtureWith(t, Config{AccessLogs: true})
+	lb, nlb, group := f.application("web"), f.networked("net"), f.targets("web", types.ProtocolEnumHttp)
+	f.listen(lb, group, 80)
+	modify := func(lb, bucket, prefix string) error {
+		_, err := f.ModifyLoadBalancerAttributes(t.Context(), &sdk.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{
+			{Key: aws.String("access_logs.s3.enabled"), Value: aws.String("true")}, {Key: aws.String("access_logs.s3.bucket"), Value: &bucket},
+			{Key: aws.String("access_logs.s3.prefix"), Value: &prefix}}})
+		return err
+	}
+	wantError(t, modify(lb, "", ""), "InvalidConfigurationRequest", "The access log bucket name '' is not valid")
+	wantError(t, modify(lb, "a..b", ""), "InvalidConfigurationRequest", "The access log bucket name 'a..b' is not valid")
+	wantError(t, modify(lb, "logs", "../x"), "InvalidConfigurationRequest", "The access log prefix '../x' is not valid")
+	wantError(t, modify(nlb, "logs", ""), "ValidationError", "The parameter Attributes[0].Value of ModifyLoadBalancerAttributes is not supported by Berth yet: "+
+		"access_logs.s3.enabled: connections are not logged. See docs/compatibility.md.")
+	f.must(modify(lb, "logs", "a/b"))
+	eventually(t, "the data path knows where to log", func() bool {
+		b := f.plane.balancer(lb)
+		return b != nil && b.AccessLog != nil && *b.AccessLog == balancer.AccessLog{Balancer: lb, Bucket: "logs", Prefix: "a/b"}
+	})
 }
 
 func TestAttributesReachTheDataPath(t *testing.T) {

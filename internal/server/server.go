@@ -69,6 +69,8 @@ type Config struct {
 	Balancing elb.Plane
 	// HealthyAfter is how long a task of a service runs until it counts as healthy when nothing checks it; 0: 40 seconds.
 	HealthyAfter time.Duration
+	// AccessLogs says that the data path keeps access logs.
+	AccessLogs bool
 	// DrainIdle ends the draining of a target once it has no connection, rather than after the deregistration delay.
 	DrainIdle bool
 	// Operator answers the paths of the operator's API. Nil: they are not there.
@@ -100,7 +102,7 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{config: config, usage: usage.NewBook()}
 	s.VPC = vpc.New(config.DB, vpc.Config{})
-	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Instances: machines{s}, Plane: config.Balancing, DrainIdle: config.DrainIdle, Log: config.Log})
+	s.ELB = elb.New(config.DB, elb.Config{Network: subnets{s.VPC}, Certificates: certificates{s}, Instances: machines{s}, Plane: config.Balancing, AccessLogs: config.AccessLogs, DrainIdle: config.DrainIdle, Log: config.Log})
 	s.ECS = ecs.New(config.DB, network{s.VPC}, ecs.Config{StrictCapacity: config.StrictCapacity, Settle: config.Settle, Expected: config.Expected,
 		History: config.History, Sessions: executions{s}, Balancing: registrar{s.ELB}, Services: services{s}, Logger: config.Log})
 	s.Services = service.New(config.DB, s.ECS, balancers{s.ELB}, service.Config{HealthyAfter: config.HealthyAfter, Hooks: &hook.Caller{Lambda: config.Lambda}, Logger: config.Log})
