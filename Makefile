@@ -52,6 +52,7 @@ vet:
 
 # Each budget of the design beside its floor, measured in the same run; JSON=FILE takes the table too.
 bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench/balancer
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench $(if $(JSON),-args -o $(abspath $(JSON)))
 
 # Launches each second, latency, memory and restart of a control plane with hollow agents: docs/scale.md.

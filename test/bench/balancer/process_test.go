@@ -154,7 +154,7 @@ var perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 // measure drives the load through the proxy for a while.
 func (p *proxy) measure(b *testing.B, l load) result {
 	before, began := p.processor(b), time.Now()
-	out, err := exec.Command("taskset", "-c", "1", "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", length.String(), "http://"+p.addr+l.path).CombinedOutput()
+	out, err := exec.Command("taskset", "-c", "1", "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(max(1, int(length.Seconds()))), "http://"+p.addr+l.path).CombinedOutput()
 	if err != nil {
 		b.Fatalf("wrk: %v: %s", err, out)
 	}
