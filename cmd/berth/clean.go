@@ -49,7 +49,7 @@ func (g *globals) clean(ctx context.Context, out, errOut io.Writer) error {
 	}
 	if os.Getuid() == 0 { // another user's has nothing in the kernel
 		err := cleanKernel(ctx, in, slog.New(slog.NewTextHandler(errOut, nil)))
-		if err = errors.Join(err, os.RemoveAll(in.RunDir())); err != nil {
+		if err = errors.Join(err, in.RemoveRunDir()); err != nil {
 			return errors.Join(err, in.Close()) // what could not be removed is found again through the data directory
 		}
 	}

@@ -21,6 +21,9 @@ import (
 func (m *machine) openNative(ctx context.Context) error {
 	// Containers' directories and files get the modes that are asked for, whatever the starter lets others see of root's.
 	unix.Umask(0o022)
+	if err := m.in.MakeRunDir(); err != nil {
+		return err
+	}
 	images, err := image.Open(ctx, m.imageConfig())
 	if err != nil {
 		return fmt.Errorf("open the images: %w", err)

@@ -155,5 +155,5 @@ func (in *Instance) Path(elem ...string) string {
 	return filepath.Join(append([]string{in.Dir}, elem...)...)
 }
 
-// RunDir is where sockets and mounts are; it does not outlive a boot.
+// RunDir is where sockets and mounts are; it does not outlive a boot. See MakeRunDir.
 func (in *Instance) RunDir() string { return filepath.Join("/run/berth", in.ID) }
