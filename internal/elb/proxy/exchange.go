@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -129,51 +128,5 @@ func (s *setup) refuses(x *exchange) bool {
 
 // maxForwarders is how many addresses X-Forwarded-For may have.
 const maxForwarders = 30
-
-// relay carries the target's body to the client.
-func (x *exchange) relay(l *link) error {
-	for {
-		if x.mayCarry(&l.body) {
-			to := x.sink.end()
-			if err := x.sink.flush(); err != nil {
-				return errClient{err}
-			}
-			moved, err := splice(to, &l.end, l.body.left, x.idle())
-			x.record.sent += moved
-			l.body.left -= moved
-			if err != nil {
-				return err
-			}
-		}
-		p, err := l.body.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		x.record.sent += int64(len(p))
-		if err := x.sink.data(p); err != nil {
-			return errClient{err}
-		}
-		if !l.body.ready() {
-			if err := x.sink.flush(); err != nil {
-				return errClient{err}
-			}
-		}
-	}
-}
-
-// mayCarry is whether what is left of the body is worth the kernel's carrying, and both ends allow it.
-func (x *exchange) mayCarry(b *body) bool {
-	if b.from.r < b.from.w || b.kind != ofLength || b.left < spliceFrom || x.reply.framing.kind != ofLength {
-		return false
-	}
-	to := x.sink.end()
-	return to != nil && canSplice(to, b.from)
-}
-
-// errClient is a fault at the client's end.
-type errClient struct{ error }
 
 func (x *exchange) idle() time.Duration { return x.setup.idle }
