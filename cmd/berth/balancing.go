@@ -67,6 +67,9 @@ func stickyKey(path string) ([]byte, error) {
 	return key, instance.WriteFile(path, key, 0o600)
 }
 
+// yield leaves a port of this machine, at which load balancers may be published, to a task that names it.
+func (m *machine) yield(port uint16) bool { return m.balancing != nil && m.balancing.Yield(port) }
+
 // Published lists where load balancers are found on this machine.
 func (m *machine) Published(context.Context) []operator.Published {
 	all := []operator.Published{}

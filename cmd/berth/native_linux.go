@@ -37,7 +37,7 @@ func (m *machine) openNative(ctx context.Context) error {
 	}
 	m.engine = watchPulls(containers, m.disk.Room)
 	m.closeLater(m.engine.Close)
-	net, err := network.New(network.Config{Instance: m.in.ID, RunDir: m.in.RunDir(), Log: m.log})
+	net, err := network.New(network.Config{Instance: m.in.ID, RunDir: m.in.RunDir(), Yield: m.yield, Log: m.log})
 	if err != nil {
 		return fmt.Errorf("start the network: %w", err)
 	}

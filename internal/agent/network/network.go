@@ -45,6 +45,9 @@ type Config struct {
 	RunDir string
 	// ResolvConf names the host's upstream resolvers; read again when it changes. Default /etc/resolv.conf.
 	ResolvConf string
+	// Yield is asked to leave a port of the host, which a container names and somebody of this program may have; it tells
+	// whether it was left. Nil: nobody has.
+	Yield func(port uint16) bool
 	// Log receives what an operator should know. Default slog.Default().
 	Log *slog.Logger
 }

@@ -50,6 +50,7 @@ func New(config Config) (*Network, error) {
 	n := &Network{cfg: cfg, records: records(filepath.Join(cfg.RunDir, "network")), upstreams: &upstreams{path: cfg.ResolvConf},
 		firewall: newFirewall(cfg), ports: newPorts(), routers: map[string]*router{}, tasks: map[string]taskRecord{},
 		bridged: map[string]bridgedRecord{}, balancers: map[balancerAddress]standing{}, names: map[balancerName][]netip.Addr{}, stop: func() {}}
+	n.ports.yield = cfg.Yield
 	for _, dir := range []string{string(n.records), n.namespaces()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("network: %w", err)

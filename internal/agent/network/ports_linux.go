@@ -19,6 +19,7 @@ import (
 type ports struct {
 	reserved map[uint16]bool
 	span     func() PortRange // of the ports that are given to those who name none
+	yield    func(port uint16) bool
 
 	mu   sync.Mutex
 	next uint16
@@ -76,6 +77,9 @@ func (p *ports) takeOne(m PortMapping) (PortRange, []io.Closer, error) {
 	}
 	r := PortRange{m.Host, m.Host + uint16(m.Container.Count()) - 1}
 	sockets, at, err := hold(r, m.Protocol)
+	for left := m.Container.Count(); errors.Is(err, syscall.EADDRINUSE) && p.yield != nil && left > 0 && p.yield(at); left-- {
+		sockets, at, err = hold(r, m.Protocol)
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = errAllocated
 	}

@@ -131,8 +131,9 @@ func (f *front) turnAway(conn net.Conn) {
 type fronts struct {
 	addrs []netip.Addr // that each port is taken of
 
-	mu     sync.Mutex
-	shared map[sharedPort]*front
+	mu      sync.Mutex
+	shared  map[sharedPort]*front
+	yielded map[uint16]bool // ports that a task has asked for
 }
 
 // sharedPort is what listeners that share a front have in common.
@@ -142,7 +143,22 @@ type sharedPort struct {
 }
 
 func newFronts(addrs []netip.Addr) *fronts {
-	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}}
+	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}, yielded: map[uint16]bool{}}
+}
+
+// yield has a port not be taken any more.
+func (f *fronts) yield(port uint16) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.yielded[port] = true
+}
+
+// unless fails, as if the port were another's, where it was yielded. It is called with mu held.
+func (f *fronts) unless(port uint16) error {
+	if f.yielded[port] {
+		return fmt.Errorf("port %d is a task's: %w", port, syscall.EADDRINUSE)
+	}
+	return nil
 }
 
 // share publishes an HTTP or HTTPS listener, at the port that it shares with all that have the same. url makes the guest's
@@ -152,9 +168,12 @@ func (f *fronts) share(tls bool, wanted uint16, g *guest, url func(port uint16) 
 	defer f.mu.Unlock()
 	key := sharedPort{tls, wanted}
 	at := f.shared[key]
-	if at == nil {
+	if at == nil || f.yielded[at.port] { // who is still there is about to leave
 		at = &front{tls: tls}
 		if at.port, err = firstFree(wanted, func(port uint16) (err error) {
+			if err := f.unless(port); err != nil {
+				return err
+			}
 			at.listeners, err = listenAll(f.addrs, port)
 			return err
 		}); err != nil {
@@ -175,14 +194,21 @@ func (f *fronts) leave(key sharedPort, at *front, g *guest) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if at.remove(g) {
-		delete(f.shared, key)
+		if f.shared[key] == at {
+			delete(f.shared, key)
+		}
 		at.close()
 	}
 }
 
 // own takes a port for one listener alone: its TCP sockets, its UDP sockets, or both at the same port.
 func (f *fronts) own(wanted uint16, tcp, udp bool) (port uint16, listeners []net.Listener, packets []net.PacketConn, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	port, err = firstFree(wanted, func(port uint16) (err error) {
+		if err := f.unless(port); err != nil {
+			return err
+		}
 		if tcp {
 			if listeners, err = listenAll(f.addrs, port); err != nil {
 				return err

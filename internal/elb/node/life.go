@@ -34,6 +34,7 @@ type life struct {
 	arn   string
 	began time.Time
 	kick  chan struct{}
+	asks  chan func()   // what others have the goroutine do
 	halts chan struct{} // closed when the process ends
 	once  sync.Once
 	ended chan struct{}
@@ -63,7 +64,7 @@ type stood struct {
 type stoodName struct{ vpc, name string }
 
 func newLife(n *Node, b *balancer.Balancer) *life {
-	l := &life{node: n, arn: b.ARN, want: b, began: time.Now(), kick: make(chan struct{}, 1), halts: make(chan struct{}), ended: make(chan struct{}),
+	l := &life{node: n, arn: b.ARN, want: b, began: time.Now(), kick: make(chan struct{}, 1), asks: make(chan func()), halts: make(chan struct{}), ended: make(chan struct{}),
 		stood: map[netip.Addr]stood{}, listening: map[string]*listening{}, named: map[stoodName]bool{}}
 	l.state = balancer.Standing{Code: balancer.Provisioning}
 	l.at.Store(&[]balancer.Address{})
@@ -90,6 +91,29 @@ func (l *life) wanted() *balancer.Balancer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.want
+}
+
+// yield leaves a port of this machine, if it is published there, and tells whether it was. The listener is published again,
+// elsewhere.
+func (l *life) yield(ctx context.Context, port uint16) bool {
+	yielded := make(chan bool, 1)
+	do := func() {
+		was := false
+		for _, g := range l.listening {
+			if g.withdraw != nil && g.host == port {
+				g.withdraw()
+				g.withdraw, g.host, was = nil, 0, true
+			}
+		}
+		yielded <- was
+	}
+	select {
+	case l.asks <- do:
+		return <-yielded
+	case <-l.ended:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // halt ends it as the process ends: where it stands, it stays.
@@ -145,6 +169,8 @@ func (l *life) run() {
 		case <-l.kick:
 			wait = firstRetry
 		case <-again:
+		case do := <-l.asks:
+			do()
 		case <-l.halts:
 			l.stop()
 			return

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/target"
@@ -142,6 +144,27 @@ func (n *Node) Balancers() map[string][]balancer.Published {
 		all[arn] = l.published()
 	}
 	return all
+}
+
+// yieldTime bounds how long a load balancer that is busy may take to leave a port.
+const yieldTime = 5 * time.Second
+
+// Yield leaves a port of this machine to a task that asks for it, and tells whether load balancers had it. They are published
+// at the next free one.
+func (n *Node) Yield(port uint16) (had bool) {
+	n.mu.Lock()
+	lives := slices.Collect(maps.Values(n.lives))
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), yieldTime)
+	defer cancel()
+	n.fronts.yield(port)
+	for _, l := range lives {
+		had = l.yield(ctx, port) || had
+	}
+	if had {
+		n.log.Info("load balancers leave a port of this machine to a task", "port", port)
+	}
+	return had
 }
 
 // nameOnHost makes the names of the load balancers known to this machine's programs.

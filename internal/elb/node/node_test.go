@@ -429,3 +429,25 @@ func TestAListenerThatEndsByItselfIsOpenedAgain(t *testing.T) {
 	}
 	eventually(t, "it answers again", func() bool { return read(at, "") == "web1 hello" })
 }
+
+func TestAPortIsLeftToATaskThatAsksForIt(t *testing.T) {
+	n, port := made(t, newGround(), nil), freePort(t)
+	one, two := web(1, port, "hello"), web(2, port, "other")
+	n.SetBalancer(one)
+	n.SetBalancer(two)
+	eventually(t, "both active", func() bool { return n.active(one.ARN)() && n.active(two.ARN)() })
+	if n.Yield(port+1) || !n.Yield(port) || n.Yield(port) {
+		t.Error("it left a port that it did not have, or not the one that it had")
+	}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatalf("the port is not free: %v", err)
+	}
+	defer l.Close()
+	for _, b := range []*balancer.Balancer{one, two} {
+		eventually(t, "published elsewhere", func() bool {
+			all := n.Published(b.ARN)
+			return len(all) == 1 && !strings.HasSuffix(all[0].URL, fmt.Sprintf(":%d", port)) && strings.HasPrefix(read(all[0].URL, "127.0.0.1"), b.Name)
+		})
+	}
+}
