@@ -46,7 +46,7 @@ func (m *machine) openDocker(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the engine: %w", err), api.Close())
 	}
-	m.engine, m.network, m.ground = watchPulls(containers, m.disk.Room), containers.Network(), ground{containers.Network()}
+	m.engine, m.network, m.ground = watchPulls(yielding{containers, m.yield}, m.disk.Room), containers.Network(), ground{containers.Network()}
 	m.closeLater(m.engine.Close)
 	info, err := containers.Info(ctx)
 	m.engineText = fmt.Sprintf("docker %s at %s", info.Version, host)

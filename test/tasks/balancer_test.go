@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/go-json-experiment/json"
 
 	"github.com/berth-dev/berth/internal/agent/engine/docker/dockertest"
 	"github.com/berth-dev/berth/internal/instance"
@@ -133,15 +134,28 @@ func TestALoadBalancerInFrontOfTasks(t *testing.T) {
 		t.Errorf("a container of the bridge gets %q", got)
 	}
 
+	other := onEC2(types.NetworkModeBridge, named("other", "8080"))
+	other.Family = aws.String("other")
+	other.ContainerDefinitions[0].PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(8080), HostPort: aws.Int32(80)}}
+	w.one(other, "RUNNING")
+	if got := w.ask("127.0.0.1:80", "name"); got != "other" {
+		t.Errorf("at a task's port of the machine there is %q", got)
+	}
+	url = w.published(b)
+	if !strings.HasSuffix(url, ":8080/") {
+		t.Errorf("beside a task that has port 80 the load balancer is at %s", url)
+	}
+	w.answering(url+"name", "one", "two")
+
 	byInstance := w.balance("bridged", "instance", "80")
 	w.register(byInstance, w.ec2Instance(task), itoa(port))
-	w.answering("http://"+byInstance.name+"/name", "bridged")
+	w.answering(w.published(byInstance)+"name", "bridged")
 	w.answering(url+"name", "one", "two") // at the same port of this machine
 
 	w.Kill()
 	w.Restart()
-	w.answering(url+"name", "one", "two")
-	if got := w.ask(at, "fetch", "url", url+"name"); got != "one" && got != "two" {
+	w.answering(w.published(b)+"name", "one", "two")
+	if got := w.ask(at, "fetch", "url", "http://"+b.name+"/name"); got != "one" && got != "two" {
 		t.Errorf("after a restart a task gets %q", got)
 	}
 
@@ -161,6 +175,27 @@ func TestALoadBalancerInFrontOfTasks(t *testing.T) {
 	if text, err := os.ReadFile("/etc/hosts"); err != nil || strings.Contains(string(text), byInstance.name) {
 		t.Errorf("after berth clean the machine knows, %v:\n%s", err, text)
 	}
+}
+
+// published is the URL of a load balancer on this machine.
+func (w *world) published(b balancer) (url string) {
+	w.t.Helper()
+	berthtest.Eventually(w.t, 20*time.Second, "it is published", func() bool {
+		var all []struct {
+			LoadBalancerARN string `json:"loadBalancerArn"`
+			Listeners       []struct{ URL string }
+		}
+		if err := json.Unmarshal([]byte(w.Run("lb", "ls", "--output", "json")), &all, json.MatchCaseInsensitiveNames(true)); err != nil {
+			w.t.Fatal(err)
+		}
+		for _, v := range all {
+			if v.LoadBalancerARN == b.arn && len(v.Listeners) == 1 {
+				url = v.Listeners[0].URL
+			}
+		}
+		return url != ""
+	})
+	return url + "/"
 }
 
 // ec2Instance is the id of the machine that a task is on.

@@ -48,6 +48,7 @@ func TestHealthOfATargetFollowsItsAnswers(t *testing.T) {
 		{name: "checks switched off", change: func(g *balancer.Group) { g.Check.Enabled = false }, want: "unavailable Target.HealthCheckDisabled Health checks are disabled"},
 		{name: "in a zone without load balancer", target: code(200), change: func(g *balancer.Group) { g.Targets[0].Zone = "us-east-1f" },
 			want: "unused Target.NotInUse Target is in an Availability Zone that is not enabled for the load balancer"},
+		{name: "nobody knows where", target: code(200), change: func(g *balancer.Group) { g.Targets[0].Zone = "" }, want: saysHealthy},
 		{name: "in all zones", target: code(200), change: func(g *balancer.Group) { g.Targets[0].Zone = "all" }, want: saysHealthy},
 		{name: "deregistered", target: code(200), change: func(g *balancer.Group) { g.Targets[0].DrainingSince = time.Now() }, want: saysDraining},
 	}

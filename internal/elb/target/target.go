@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -110,7 +111,7 @@ func (t *Target) Cut() <-chan struct{} { return t.Life().Done() }
 
 // set takes what the group's description says of the target. Under the group's mu.
 func (t *Target) set(s balancer.Target) {
-	t.zone = s.Zone
+	t.zone = cmp.Or(s.Zone, "all") // of a machine that does not say where it is, it is not known
 	if !s.DrainingSince.IsZero() {
 		t.drain(s.DrainingSince)
 	}
