@@ -13,8 +13,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/berth-dev/berth/api/acm"
 	"github.com/berth-dev/berth/api/ec2"
 	"github.com/berth-dev/berth/api/ecs"
+	"github.com/berth-dev/berth/api/elbv2"
 	"github.com/berth-dev/berth/api/logs"
 	"github.com/berth-dev/berth/api/schema"
 	"github.com/berth-dev/berth/api/sts"
@@ -125,7 +127,7 @@ func TestFiles(t *testing.T) {
 			"refused aws_ecs_task_definition.web (ecs DeregisterTaskDefinition): the operation is not built",
 			"refused aws_iam_role.task (iam): the service is not there",
 			"refused module.web.aws_ecs_service.this (ecs CreateService): the operation is not built",
-			"refused module.web.aws_lb.this (elasticloadbalancing): the service is not there"}},
+			"refused module.web.aws_lb.this (elasticloadbalancing CreateLoadBalancer): the service is not there"}},
 		{"a plan with a list that is required and empty", "", `{"planned_values":{"root_module":{"resources":[{"address":"aws_ecs_cluster_capacity_providers.c","mode":"managed","type":"aws_ecs_cluster_capacity_providers","values":{"cluster_name":"c","capacity_providers":["FARGATE"],"default_capacity_provider_strategy":[]}}]}}}`,
 			check.Plan, []string{"refused aws_ecs_cluster_capacity_providers.c (ecs DescribeClusters): the operation is not built"}},
 		{"a plan of nothing", "", `{"format_version":"1.2","planned_values":{"root_module":{}}}`, check.Plan, nil},
@@ -199,7 +201,8 @@ func FuzzFile(f *testing.F) {
 }
 
 func TestWhatTerraformNeedsIsInTheModels(t *testing.T) {
-	models := map[string]*schema.Service{"ecs": &ecs.API, "logs": &logs.API, "ec2": &ec2.API, "sts": &sts.API}
+	models := map[string]*schema.Service{"ecs": &ecs.API, "logs": &logs.API, "ec2": &ec2.API, "sts": &sts.API,
+		"elasticloadbalancing": &elbv2.API, "acm": &acm.API}
 	for kind, needs := range check.Needs() {
 		for _, n := range needs {
 			service, operation, _ := strings.Cut(n, " ")

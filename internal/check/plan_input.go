@@ -15,7 +15,8 @@ import (
 )
 
 // ownAttributes are Terraform's own: they ask nothing of AWS, or what another attribute asks for.
-var ownAttributes = []string{"arn", "arn_without_revision", "id", "region", "revision", "skip_destroy", "tags_all", "timeouts", "track_latest"}
+var ownAttributes = []string{"arn", "arn_without_revision", "id", "region", "revision", "skip_destroy", "tags_all", "timeouts", "track_latest",
+	"force_delete", "force_new_deployment", "sigint_rollback", "triggers", "wait_for_steady_state"}
 
 // filledIn are the attributes that AWS fills in where nothing is said: that they are unknown asks for nothing.
 var filledIn = []string{"configure_at_launch", "enable_fault_injection"}
@@ -23,6 +24,8 @@ var filledIn = []string{"configure_at_launch", "enable_fault_injection"}
 // renamed are the attributes whose names are not those of the API's members, by the shape that they stand in.
 var renamed = map[string]map[string]string{
 	"CreateClusterRequest":               {"name": "clusterName"},
+	"CreateServiceRequest":               {"name": "serviceName", "iam_role": "role", "ordered_placement_strategy": "placementStrategy"},
+	"LoadBalancer":                       {"elb_name": "loadBalancerName"},
 	"PutClusterCapacityProvidersRequest": {"cluster_name": "cluster"},
 	"Volume":                             {"host_path": "host", "configure_at_launch": "configuredAtLaunch"},
 }
@@ -39,7 +42,10 @@ func (r resource) input(operation string) (text []byte, left []string) {
 		return []byte("{}"), nil
 	}
 	values := r.Values
-	if r.Type == "aws_ecs_tag" {
+	switch r.Type {
+	case "aws_ecs_service":
+		values = serviceValues(values)
+	case "aws_ecs_tag":
 		values = map[string]any{"resource_arn": r.Values["resource_arn"], "tags": []any{map[string]any{"key": r.Values["key"], "value": r.Values["value"]}}}
 	}
 	c := converter{}

@@ -26,6 +26,19 @@ var resources = map[string][]need{
 	"aws_ecs_task_definition":            needs("ecs", "RegisterTaskDefinition", "DescribeTaskDefinition", "DeregisterTaskDefinition"),
 	"aws_ecs_task_set":                   needs("ecs", "CreateTaskSet", "DescribeTaskSets", "DeleteTaskSet"),
 
+	"aws_acm_certificate":            needs("acm", "RequestCertificate", "DescribeCertificate", "ListTagsForCertificate", "DeleteCertificate"),
+	"aws_acm_certificate_validation": needs("acm", "DescribeCertificate"),
+
+	"aws_lb": needs("elasticloadbalancing", "CreateLoadBalancer", "DescribeLoadBalancers", "ModifyLoadBalancerAttributes", "DescribeLoadBalancerAttributes",
+		"DescribeCapacityReservation", "DescribeTags", "DeleteLoadBalancer"),
+	"aws_lb_listener":             needs("elasticloadbalancing", "CreateListener", "DescribeListeners", "DescribeListenerAttributes", "DescribeTags", "DeleteListener"),
+	"aws_lb_listener_certificate": needs("elasticloadbalancing", "AddListenerCertificates", "DescribeListenerCertificates", "RemoveListenerCertificates"),
+	"aws_lb_listener_rule":        needs("elasticloadbalancing", "CreateRule", "DescribeRules", "DescribeTags", "DeleteRule"),
+	"aws_lb_target_group": needs("elasticloadbalancing", "CreateTargetGroup", "DescribeTargetGroups", "ModifyTargetGroupAttributes",
+		"DescribeTargetGroupAttributes", "DescribeTags", "DeleteTargetGroup"),
+	"aws_lb_target_group_attachment": needs("elasticloadbalancing", "RegisterTargets", "DescribeTargetHealth", "DeregisterTargets"),
+	"aws_lb_trust_store":             needs("elasticloadbalancing", "CreateTrustStore"),
+
 	"aws_cloudwatch_log_group":               needs("logs", "CreateLogGroup", "DescribeLogGroups", "ListTagsForResource", "PutRetentionPolicy", "DeleteLogGroup"),
 	"aws_cloudwatch_log_stream":              needs("logs", "CreateLogStream", "DescribeLogStreams", "DeleteLogStream"),
 	"aws_cloudwatch_log_metric_filter":       needs("logs", "PutMetricFilter"),

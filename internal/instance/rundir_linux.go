@@ -15,8 +15,12 @@ import (
 func (in *Instance) MakeRunDir() error { return makeRunDir(in.RunDir()) }
 
 func makeRunDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the run directory: %w", err)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = unix.Access(filepath.Dir(dir), unix.W_OK) // what instances share is there
+	}
+	if err != nil {
+		return fmt.Errorf("make the run directory %s: %w; sockets and namespaces live there, so /run must be writable", dir, err)
 	}
 	held, err := os.ReadDir(dir)
 	if err != nil {

@@ -101,6 +101,7 @@ func TestBlueGreen(t *testing.T) {
 	s.answer(types.DeploymentLifecycleHookActionContinue)
 	s.until(types.ServiceDeploymentStatusSuccessful)
 	first := w.stable("web")
+	w.reach(s.url)
 	l := pound(s.url, 100)
 
 	s.deploy()
@@ -148,6 +149,7 @@ func TestCanary(t *testing.T) {
 		CanaryConfiguration: &types.CanaryConfiguration{CanaryPercent: aws.Float64(5), CanaryBakeTimeInMinutes: aws.Int32(1)}})
 	s.until(types.ServiceDeploymentStatusSuccessful)
 	w.stable("web")
+	w.reach(s.url)
 	l := pound(s.url, 200)
 	s.deploy()
 	berthtest.Eventually(t, time.Minute, "the canary has its traffic", func() bool {

@@ -52,7 +52,7 @@ func TestADaemonThatIsGoneIsUnknown(t *testing.T) {
 	app := b.container("gone", "app", "sleep")
 	must(t, b.CreateContainer(b.ctx, b.task, app))
 
-	b.Signal(unix.SIGSTOP)
+	b.Freeze(t)
 	ctx, cancel := context.WithTimeout(b.ctx, 300*time.Millisecond)
 	if _, err := b.Inspect(ctx, b.task); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a stopped daemon, asked for less time than it may take: %v", err)

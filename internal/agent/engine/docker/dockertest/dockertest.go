@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,7 +178,27 @@ func (d *Daemon) Log() string {
 	return string(text[max(0, len(text)-8<<10):])
 }
 
-// Signal sends the daemon a signal: SIGSTOP has it answer nothing until SIGCONT.
+// Freeze has the daemon answer nothing until it gets SIGCONT, and returns once each of its threads has stopped.
+func (d *Daemon) Freeze(t testing.TB) {
+	t.Helper()
+	d.Signal(unix.SIGSTOP)
+	for end := time.Now().Add(10 * time.Second); ; {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", d.cmd.Process.Pid))
+		if err != nil || len(threads) == 0 || time.Now().After(end) {
+			t.Fatalf("dockerd does not stop: %d threads, %v", len(threads), err)
+		}
+		if !slices.ContainsFunc(threads, func(path string) bool {
+			text, err := os.ReadFile(path)
+			_, state, _ := strings.Cut(string(text), ") ")
+			return err == nil && !strings.HasPrefix(state, "T")
+		}) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Signal sends the daemon a signal.
 func (d *Daemon) Signal(s unix.Signal) { _ = d.cmd.Process.Signal(s) }
 
 // Stop ends the daemon, by SIGKILL, which its containers survive, or as an operator does. Start starts it again.
