@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Format is the layout of a data directory that this program writes and reads.
@@ -67,7 +68,7 @@ func Open(dir string) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the data directory: %w; run as its owner or choose another by --data-dir", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := take(lock); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
 	}
@@ -76,6 +77,17 @@ func Open(dir string) (*Instance, error) {
 		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
+}
+
+// take takes the lock. Whoever only asks whether it is held has it for some microseconds: that is waited for.
+func take(lock *os.File) (err error) {
+	for range 20 {
+		if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return err
 }
 
 // own reads or begins the directory, whose lock is held.

@@ -169,3 +169,39 @@ func TestAnAnnouncementIsReadBack(t *testing.T) {
 		t.Errorf("announced %+v, %v; want %+v", got, err, want)
 	}
 }
+
+// Whoever only asks whether a directory is in use keeps nobody from taking it.
+func TestAskingDoesNotTakeTheDirectory(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	in, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				in.Running()
+			}
+		}
+	}()
+	for range 200 {
+		again, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	<-asked
+}

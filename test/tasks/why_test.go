@@ -22,13 +22,14 @@ func TestWhyTasksEnded(t *testing.T) {
 	uncommanded := container("main")
 	uncommanded.EntryPoint = []string{"/nope"}
 	ungrouped := logged(container("main"), "awslogs-group", "/none", "awslogs-create-group", "false")
+	lasting := logged(checked(container("main", "run"), "CMD", "/main", "exit", "0")) // it hears a signal by the time that it is healthy
 	type ending struct {
 		task       types.Task
 		verdict    string // how it goes on after the definition
 		says, next string // in the cause, and in one of the next steps
 	}
 	endings := map[string]*ending{
-		"exit code":     {w.one(fargate(logged(container("main", "run")), logged(container("other", "exit", "5"))), "STOPPED"), "ran for *: essential container other exited with code 5 (*).", "container other ended with a failure", "berth logs"},
+		"exit code":     {w.one(fargate(lasting, logged(waitsFor(container("other", "exit", "5"), "main", "HEALTHY"))), "STOPPED"), "ran for *: essential container other exited with code 5 (*).", "container other ended with a failure", "berth logs"},
 		"unlogged":      {w.one(onEC2(types.NetworkModeHost, container("main", "exit", "3")), "STOPPED"), "ran for *: essential container main exited with code 3 (*).", "a failure of its own", "logConfiguration"},
 		"out of memory": {w.one(onEC2(types.NetworkModeHost, logged(container("main", "hog", "200"))), "STOPPED"), "ran for *: container main: OutOfMemoryError: *.", "used up its memory (64 MiB)", "raise memory"},
 		"no image":      {w.one(fargate(unpulled), "STOPPED"), "never ran: container main: CannotPullContainerError: *.", "was not reached", "https://127.0.0.1:1/v2/"},
