@@ -234,6 +234,10 @@ func TestNoTaskIsStoppedWhileItHasConnections(t *testing.T) {
 			key := targetKey("group", w.instance.EC2InstanceID, 9000)
 			check := func(after string) {
 				now, registered := w.task(task.ID), slices.Contains(w.balancer.registered(), key)
+				if registered != now.registered() { // a transaction may be on its way
+					synctest.Wait()
+					now, registered = w.task(task.ID), slices.Contains(w.balancer.registered(), key)
+				}
 				w.balancer.mu.Lock()
 				busy := registered || !now.RegisteredAt.IsZero() && !w.balancer.idle[key]
 				w.balancer.mu.Unlock()
