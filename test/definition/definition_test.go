@@ -68,9 +68,9 @@ func (w *world) fargate() {
 	})
 	plain := w.seen("see/plain/" + id(task))
 	w.check("plain", plain, dockers)
-	w.check("plain", plain, map[string]string{"args": "hold", "links": "[lo *", "cgroup.cpu": cpuWeight(2),
-		"sysctl.kernel.msgmax": "8192", "sysctl.net.core.somaxconn": "777"}) // the network is the task's, the rest its own
-	w.check("side", w.seen("see/side/"+id(task)), map[string]string{"args": "exit"})
+	w.check("plain", plain, map[string]string{"args": "hold", "links": "[lo *", "cgroup.cpu": cpuWeight(2), "sysctl.kernel.msgmax": "8192"})
+	w.check("side", w.seen("see/side/"+id(task)), map[string]string{"args": "exit",
+		"sysctl.kernel.msgmax": "8192", "sysctl.net.core.somaxconn": "777"}) // it starts after set: the network is the task's, the rest its own
 
 	w.checkTask(task, map[string]string{"memory.max": strconv.Itoa(1 << 30), "cpu.max": "50000 100000"})
 	if aws.ToString(task.Cpu) != "512" || aws.ToString(task.Memory) != "1024" || aws.ToString(task.PlatformVersion) != "1.4.0" ||
