@@ -85,8 +85,9 @@ func (s *Service) filterOf(scope store.Scope, cluster string, r *api.ListTasksRe
 	return f, nil
 }
 
-// serviceFrom reads the name or ARN of a service that must be, or have been, in the cluster.
-func (s *Service) serviceFrom(scope store.Scope, cluster, ref string) (string, error) {
+// ServiceName reads a reference to a service of a cluster: its name, "cluster/name" or ARN. Whether there is such a service is not
+// looked at.
+func ServiceName(scope store.Scope, cluster, ref string) (string, error) {
 	kind, path, isARN, err := resource(scope, ref)
 	if err != nil {
 		return "", err
@@ -103,6 +104,15 @@ func (s *Service) serviceFrom(scope store.Scope, cluster, ref string) (string, e
 	}
 	if of != cluster {
 		return "", invalidParameter("Invalid identifier: Identifier is for cluster %s. Your cluster is %s", of, cluster)
+	}
+	return name, nil
+}
+
+// serviceFrom reads the name or ARN of a service that must be, or have been, in the cluster.
+func (s *Service) serviceFrom(scope store.Scope, cluster, ref string) (string, error) {
+	name, err := ServiceName(scope, cluster, ref)
+	if err != nil {
+		return "", err
 	}
 	if !s.config.Services.Known(scope, cluster, name) {
 		return "", wire.Errorf(api.ServiceNotFoundException, "Service not found.")

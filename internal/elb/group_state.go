@@ -38,19 +38,11 @@ func (s *Service) balanced(scope store.Scope, group string) bool {
 
 // Health tells how a target of a group is, as DescribeTargetHealth does.
 func (s *Service) Health(scope store.Scope, group, id string, port uint16) balancer.Health {
-	groupID := idIn(scope, kindGroup, group)
-	row, ok := s.tables.groups.Get(scope, groupID)
-	if !ok {
+	_, t := s.targetOf(scope, group, id, port)
+	if t == nil {
 		return unregistered
 	}
-	if port == 0 {
-		port = row.Value.Port
-	}
-	t, ok := s.tables.targets.Get(scope, targetID(groupID, id, port))
-	if !ok {
-		return unregistered
-	}
-	return s.healthIn(scope, group)(t.Value)
+	return s.healthIn(scope, group)(t)
 }
 
 // What is said of targets that the data path says nothing of.

@@ -84,16 +84,25 @@ func (s *Service) DeregisterTarget(tx *store.Tx, scope store.Scope, group, id st
 
 // Drained tells whether nothing is sent to a target any more: it is not registered, or it was deregistered and its delay is over.
 func (s *Service) Drained(scope store.Scope, group, id string, port uint16) bool {
+	g, t := s.targetOf(scope, group, id, port)
+	return t == nil || s.drainedAt(scope, g, t, s.now())
+}
+
+// targetOf is a target with its group, by the group's ARN. Port 0 is the group's. Both are nil when there is no such target.
+func (s *Service) targetOf(scope store.Scope, group, id string, port uint16) (*targetGroup, *target) {
 	groupID := idIn(scope, kindGroup, group)
 	g, ok := s.tables.groups.Get(scope, groupID)
 	if !ok {
-		return true
+		return nil, nil
 	}
 	if port == 0 {
 		port = g.Value.Port
 	}
 	t, ok := s.tables.targets.Get(scope, targetID(groupID, id, port))
-	return !ok || s.drainedAt(scope, g.Value, t.Value, s.now())
+	if !ok {
+		return nil, nil
+	}
+	return g.Value, t.Value
 }
 
 // drainedAt tells whether a target has drained.

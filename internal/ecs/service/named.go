@@ -14,22 +14,9 @@ var serviceName = regexp.MustCompile(`^[a-zA-Z0-9\-_]{1,255}$`)
 
 // named reads the name of a service of a cluster.
 func named(scope store.Scope, cluster, ref string) (string, error) {
-	kind, path, isARN, err := ecs.Resource(scope, ref)
+	name, err := ecs.ServiceName(scope, cluster, ref)
 	if err != nil {
 		return "", err
-	}
-	if !isARN {
-		kind, path = "service", ref
-	}
-	if kind != "service" {
-		return "", invalidParameter("Unsupported resource type: %s", kind)
-	}
-	of, name, qualified := strings.Cut(path, "/")
-	if !qualified {
-		of, name = cluster, path
-	}
-	if of != cluster {
-		return "", invalidParameter("Invalid identifier: Identifier is for cluster %s. Your cluster is %s", of, cluster)
 	}
 	if !serviceName.MatchString(name) {
 		return "", invalidParameter("Service name must match %s, but was %s", serviceName, name)

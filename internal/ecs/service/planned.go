@@ -26,13 +26,11 @@ func planned(v *Service, s *seen) plan.Service {
 	if e := c.EarlySuccessCriteria; e != nil {
 		out.Early = plan.Early{Enable: e.Enable, Percent: percent(e.HealthyPercent, 100), Deferred: e.SourceServiceRevisionCleanup == api.ServiceRevisionCleanupDeferred}
 	}
-	out.Shift = plan.ShiftOf(c)
-	if s.deployment != nil {
+	if s.deployment != nil { // there is nothing to shift without one
 		out.Shift = plan.ShiftOf(&s.deployment.Configuration)
-		out.Shift.Hooks = plan.HooksOf(&s.deployment.Configuration)
-	}
-	if p := v.Primary(); p != nil {
-		out.Shift.Listeners = listeners(s.revisions[p.Revision])
+		if p := v.Primary(); p != nil {
+			out.Shift.Listeners = listeners(s.revisions[p.Revision])
+		}
 	}
 	for _, o := range v.Rollouts {
 		out.Rollouts = append(out.Rollouts, plannedRollout(o, s.revisions[o.Revision]))
@@ -78,11 +76,15 @@ func plannedRollout(o Rollout, r *Revision) plan.Rollout {
 	return out
 }
 
+// failing is what a plan has counted of a rollout's failures.
+func failing(o *plan.Rollout) Failing {
+	return Failing{Failures: int32(o.Failures), Row: int32(o.Row), NoStartBefore: o.NoStartBefore, Healthy: int32(o.Healthy), Waves: int32(o.Waves), WaveAt: o.WaveAt}
+}
+
 // rolled is a plan's rollout as the record has it.
 func rolled(o plan.Rollout) Rollout {
 	return Rollout{ID: o.ID, Revision: o.Revision, Primary: o.Primary, State: o.State, StateReason: o.Reason, CreatedAt: o.CreatedAt,
-		UpdatedAt: o.UpdatedAt, DesiredCount: int32(o.Desired), Failures: int32(o.Failures), Row: int32(o.Row), Healthy: int32(o.Healthy),
-		Waves: int32(o.Waves), WaveAt: o.WaveAt, NoStartBefore: o.NoStartBefore, Ran: o.Ran, Alternate: o.Alternate, Share: int32(o.Share), Test: o.Test}
+		UpdatedAt: o.UpdatedAt, DesiredCount: int32(o.Desired), Failing: failing(&o), Ran: o.Ran, Alternate: o.Alternate, Share: int32(o.Share), Test: o.Test}
 }
 
 // apply takes what a plan says of the service into its record.

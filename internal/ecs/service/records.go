@@ -86,6 +86,18 @@ type Rollout struct {
 	StateReason string                     `json:"stateReason,omitzero"`
 	// DesiredCount is how many tasks it is to have now.
 	DesiredCount int32 `json:"desiredCount"`
+	Failing
+	// Ran says that one of its tasks has been RUNNING.
+	Ran bool `json:"ran,omitzero"`
+	// Alternate says that its tasks are registered with the alternate target groups. Share is its share of the production
+	// traffic in tenths of a percent, and Test that it has the test traffic, where a deployment shifts them.
+	Alternate bool  `json:"alternate,omitzero"`
+	Share     int32 `json:"share,omitzero"`
+	Test      bool  `json:"test,omitzero"`
+}
+
+// Failing is what is counted of the tasks that failed of a rollout, or of a task set.
+type Failing struct {
 	// Failures is how many of its tasks failed since it began, and Row how many did since the last that the circuit breaker
 	// takes for a success; NoStartBefore is when the back-off of failed starts ends.
 	Failures      int32     `json:"failures,omitzero"`
@@ -96,13 +108,6 @@ type Rollout struct {
 	Healthy int32     `json:"healthy,omitzero"`
 	Waves   int32     `json:"waves,omitzero"`
 	WaveAt  time.Time `json:"waveAt,omitzero"`
-	// Ran says that one of its tasks has been RUNNING.
-	Ran bool `json:"ran,omitzero"`
-	// Alternate says that its tasks are registered with the alternate target groups. Share is its share of the production
-	// traffic in tenths of a percent, and Test that it has the test traffic, where a deployment shifts them.
-	Alternate bool  `json:"alternate,omitzero"`
-	Share     int32 `json:"share,omitzero"`
-	Test      bool  `json:"test,omitzero"`
 }
 
 // Revision is what the tasks of a service are made of, by cluster/name/id. It never changes.
@@ -203,13 +208,7 @@ type TaskSet struct {
 	// Stability is STEADY_STATE or STABILIZING, since StableAt.
 	Stability api.StabilityStatus `json:"stability"`
 	StableAt  time.Time           `json:"stableAt"`
-	// As of a Rollout.
-	Failures      int32     `json:"failures,omitzero"`
-	Row           int32     `json:"row,omitzero"`
-	NoStartBefore time.Time `json:"noStartBefore,omitzero"`
-	Healthy       int32     `json:"healthy,omitzero"`
-	Waves         int32     `json:"waves,omitzero"`
-	WaveAt        time.Time `json:"waveAt,omitzero"`
+	Failing
 }
 
 // Event is a service event, by cluster/name/number, the newest with the highest.

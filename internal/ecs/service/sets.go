@@ -11,8 +11,7 @@ import (
 
 // rollout is a task set as the scheduler takes it: a rollout with a desired count of its own.
 func (t *TaskSet) rollout(desired int32) Rollout {
-	return Rollout{ID: t.ID, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, DesiredCount: t.Computed(desired), Failures: t.Failures,
-		Row: t.Row, NoStartBefore: t.NoStartBefore, Healthy: t.Healthy, Waves: t.Waves, WaveAt: t.WaveAt}
+	return Rollout{ID: t.ID, Revision: t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, DesiredCount: t.Computed(desired), Failing: t.Failing}
 }
 
 // noteSets writes what has become of the task sets of a service. One that is to have no tasks any more goes with the last of them.
@@ -26,8 +25,7 @@ func (l *loop) noteSets(tx *store.Tx, key serviceKey, s *seen, p plan.Plan, now 
 			continue
 		}
 		next := *set
-		next.Failures, next.Row, next.Healthy, next.Waves = int32(r.Failures), int32(r.Row), int32(r.Healthy), int32(r.Waves)
-		next.NoStartBefore, next.WaveAt = r.NoStartBefore, r.WaveAt
+		next.Failing = failing(r)
 		stability := api.StabilityStatusStabilizing
 		if r.Stable {
 			stability = api.StabilityStatusSteadyState

@@ -19,8 +19,8 @@ type Hook struct {
 	Action  api.DeploymentLifecycleHookAction
 }
 
-// HooksOf are the lifecycle hooks of a deployment configuration.
-func HooksOf(c *api.DeploymentConfiguration) (out []Hook) {
+// hooksOf are the lifecycle hooks of a deployment configuration.
+func hooksOf(c *api.DeploymentConfiguration) (out []Hook) {
 	for _, h := range c.LifecycleHooks {
 		hook := Hook{Stages: h.LifecycleStages, Kind: h.TargetType, Target: h.HookTargetArn}
 		if hook.Kind == "" {

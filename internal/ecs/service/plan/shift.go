@@ -38,7 +38,7 @@ const (
 	canaryStepBake = 10 * time.Minute
 )
 
-// ShiftOf is how a deployment configuration shifts the traffic; without listeners and hooks.
+// ShiftOf is how a deployment configuration shifts the traffic; without listeners.
 func ShiftOf(c *api.DeploymentConfiguration) (s Shift) {
 	minutes := func(n *int32, otherwise time.Duration) time.Duration {
 		if n == nil {
@@ -52,7 +52,7 @@ func ShiftOf(c *api.DeploymentConfiguration) (s Shift) {
 		}
 		return int(*percent*10 + 0.5)
 	}
-	s.Bake = minutes(c.BakeTimeInMinutes, 0)
+	s.Bake, s.Hooks = minutes(c.BakeTimeInMinutes, 0), hooksOf(c)
 	switch c.Strategy {
 	case api.DeploymentStrategyLinear:
 		step := linearStep

@@ -13,7 +13,6 @@ func newShift(t failer, strategy api.DeploymentStrategy, c api.DeploymentConfigu
 	w := newWorld(t, 3)
 	c.Strategy = strategy
 	w.service.Strategy, w.service.Shift = strategy, ShiftOf(&c)
-	w.service.Shift.Hooks = HooksOf(&c)
 	w.service.Shift.Listeners = []Listener{{Group: "blue", Alternate: "green", Production: "p", Test: "t"}}
 	w.until("steady", 20, 10*time.Second, w.steady)
 	return w
@@ -127,7 +126,7 @@ func paused(t *testing.T, with api.DeploymentLifecycleHook) *world {
 	w.service.Shift.Listeners = []Listener{{Group: "blue", Alternate: "green", Production: "p", Test: "t"}}
 	w.until("steady", 20, 10*time.Second, w.steady)
 	c.LifecycleHooks = []api.DeploymentLifecycleHook{with}
-	w.service.Shift.Hooks = HooksOf(&c)
+	w.service.Shift.Hooks = hooksOf(&c)
 	w.deploy("r2")
 	w.until("pauses", 20, 10*time.Second, func() bool { return len(w.service.Deployment.Calls) == 1 })
 	plan := w.decide()

@@ -98,36 +98,6 @@ func (i *Inlet) Packets(ctx context.Context, at netip.AddrPort) (net.PacketConn,
 	return &packets{stream: stream, at: at}, nil
 }
 
-// begin opens a stream, says what it is about, and reads the answer.
-func (i *Inlet) begin(ctx context.Context, what byte, about ...string) (*yamux.Stream, error) {
-	stream, err := i.open(what)
-	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	for _, text := range about {
-		if err == nil {
-			err = writeText(stream, []byte(text))
-		}
-	}
-	var refusal []byte
-	if err == nil {
-		refusal, err = readText(stream)
-	}
-	switch {
-	case ctx.Err() != nil:
-		err = ctx.Err()
-	case err == nil && len(refusal) > 0:
-		err = errors.New(string(refusal))
-	}
-	if err != nil {
-		conn{stream}.Close()
-		return nil, err
-	}
-	return stream, nil
-}
-
 // sender is a UDP socket that is connected.
 type sender struct{ Visit }
 

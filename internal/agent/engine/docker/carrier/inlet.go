@@ -122,14 +122,28 @@ func (i *Inlet) Listen() (address string, stop func() error, err error) {
 
 // Dial connects to a TCP address as seen from inside the namespace.
 func (i *Inlet) Dial(ctx context.Context, address string) (net.Conn, error) {
-	stream, err := i.open(streamDial)
+	stream, err := i.begin(ctx, streamDial, address)
+	if err != nil {
+		return nil, err
+	}
+	return conn{stream}, nil
+}
+
+// begin opens a stream, says what it is about, and reads the answer.
+func (i *Inlet) begin(ctx context.Context, what byte, about ...string) (*yamux.Stream, error) {
+	stream, err := i.open(what)
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	for _, text := range about {
+		if err == nil {
+			err = writeText(stream, []byte(text))
+		}
+	}
 	var refusal []byte
-	if err = writeText(stream, []byte(address)); err == nil {
+	if err == nil {
 		refusal, err = readText(stream)
 	}
 	switch {
@@ -142,7 +156,7 @@ func (i *Inlet) Dial(ctx context.Context, address string) (net.Conn, error) {
 		conn{stream}.Close()
 		return nil, err
 	}
-	return conn{stream}, nil
+	return stream, nil
 }
 
 func (i *Inlet) open(what byte) (*yamux.Stream, error) {
