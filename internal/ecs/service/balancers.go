@@ -46,6 +46,19 @@ func (s *Scheduler) checkBalancers(scope store.Scope, list []api.LoadBalancer, d
 	return nil
 }
 
+// checkAlternates says what is lacking of a revision's load balancers for the traffic to be shifted between two revisions.
+func checkAlternates(c *api.DeploymentConfiguration, r *Revision) error {
+	if !shifts(c) {
+		return nil
+	}
+	for _, b := range r.LoadBalancers {
+		if a := b.AdvancedConfiguration; a == nil || a.AlternateTargetGroupArn == "" || a.ProductionListenerRule == "" {
+			return invalidParameter("The deployment strategy %s needs an advancedConfiguration with alternateTargetGroupArn and productionListenerRule for each load balancer.", c.Strategy)
+		}
+	}
+	return nil
+}
+
 // exposed says why a container's port can't be a target, nil when it can.
 func exposed(d *ecs.TaskDefinition, container string, port int32) error {
 	c, ok := d.Container(container)

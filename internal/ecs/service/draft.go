@@ -107,14 +107,11 @@ func (s *Scheduler) capacity(scope store.Scope, v *Service, r *Revision, p param
 // check says what is wrong with a draft, nil when nothing is. Whether there is room for its tasks is no matter.
 func (s *Scheduler) check(ctx context.Context, scope store.Scope, d draft) error {
 	v := d.service
-	if err := checkScheduling(v); err != nil {
-		return err
-	}
-	if err := cmp.Or(checkConfiguration(&v.Settings.Configuration, v.Scheduling), checkShift(&v.Settings.Configuration, s.config.Hooks.Check)); err != nil {
+	if err := cmp.Or(checkScheduling(v), checkConfiguration(&v.Settings.Configuration, v.Scheduling), checkShift(&v.Settings.Configuration, s.config.Hooks.Check)); err != nil {
 		return err
 	}
 	if d.revision == nil {
-		return nil
+		return checkExternal(&v.Settings)
 	}
 	if err := s.checkRevision(ctx, scope, v, d.revision); err != nil {
 		return err
@@ -138,6 +135,23 @@ func checkScheduling(v *Service) error {
 		return invalidParameter("The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again.")
 	case v.Settings.Configuration.Strategy != api.DeploymentStrategyRolling:
 		return invalidParameter("The daemon scheduling strategy does not support the deployment strategy %s.", v.Settings.Configuration.Strategy)
+	}
+	return nil
+}
+
+// checkExternal says what a service can't have whose task sets others deploy: what belongs to deployments that there are none of.
+func checkExternal(set *Settings) error {
+	const controller = api.DeploymentControllerTypeExternal
+	c := &set.Configuration
+	switch {
+	case c.Strategy != api.DeploymentStrategyRolling:
+		return invalidParameter("The deployment strategy %s is not supported with the %s deployment controller.", c.Strategy, controller)
+	case c.DeploymentCircuitBreaker.Enable:
+		return invalidParameter("The deployment circuit breaker is not supported with the %s deployment controller.", controller)
+	case c.EarlySuccessCriteria != nil && c.EarlySuccessCriteria.Enable:
+		return invalidParameter("earlySuccessCriteria are not supported with the %s deployment controller.", controller)
+	case set.Rebalancing == api.AvailabilityZoneRebalancingEnabled:
+		return notRebalanced(ofExternal)
 	}
 	return nil
 }
@@ -168,12 +182,5 @@ func (s *Scheduler) checkRevision(ctx context.Context, scope store.Scope, v *Ser
 	if v.Role != "" && (d.Definition.NetworkMode == api.NetworkModeAwsvpc || len(r.LoadBalancers) > 1) {
 		return invalidParameter("You cannot specify an IAM role for services that require a service linked role.")
 	}
-	if shifts(&v.Settings.Configuration) {
-		for _, b := range r.LoadBalancers {
-			if a := b.AdvancedConfiguration; a == nil || a.AlternateTargetGroupArn == "" || a.ProductionListenerRule == "" {
-				return invalidParameter("The deployment strategy %s needs an advancedConfiguration with alternateTargetGroupArn and productionListenerRule for each load balancer.", v.Settings.Configuration.Strategy)
-			}
-		}
-	}
-	return s.checkBalancers(scope, r.LoadBalancers, d)
+	return cmp.Or(checkAlternates(&v.Settings.Configuration, r), s.checkBalancers(scope, r.LoadBalancers, d))
 }

@@ -16,8 +16,6 @@ func (s *Scheduler) unbalanced(scope store.Scope, v *Service, r *Revision) strin
 	switch {
 	case v.Scheduling == api.SchedulingStrategyDaemon:
 		return "services with the daemon scheduling strategy"
-	case r == nil:
-		return "services with the EXTERNAL deployment controller"
 	case s.launchType(scope, r) == api.LaunchTypeExternal:
 		return "services with the EXTERNAL launch type"
 	case *v.Settings.Configuration.MaximumPercent <= 100:
@@ -34,7 +32,14 @@ func (s *Scheduler) checkRebalancing(scope store.Scope, v *Service, r *Revision)
 		return nil
 	}
 	if why := s.unbalanced(scope, v, r); why != "" {
-		return invalidParameter("Availability Zone rebalancing is not supported for %s.", why)
+		return notRebalanced(why)
 	}
 	return nil
+}
+
+// ofExternal are the services that others deploy: nothing moves the tasks of their task sets.
+const ofExternal = "services with the EXTERNAL deployment controller"
+
+func notRebalanced(why string) error {
+	return invalidParameter("Availability Zone rebalancing is not supported for %s.", why)
 }

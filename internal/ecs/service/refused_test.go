@@ -18,6 +18,8 @@ func TestWhatIsWrongWithAServiceIsToldInECSsWords(t *testing.T) {
 	w.did("CreateService", `{"serviceName": "sets", "deploymentController": {"type": "EXTERNAL"}}`)
 	w.did("CreateService", `{"serviceName": "gone", "taskDefinition": "bridged", "desiredCount": 0}`)
 	w.did("DeleteService", `{"service": "gone"}`)
+	w.did("CreateService", `{"serviceName": "balanced", "desiredCount": 0, "taskDefinition": "web", `+onFargate+`,
+		"loadBalancers": [{"targetGroupArn": "`+groupOfAddresses+`", "containerName": "web", "containerPort": 80}]}`)
 	bridged := func(more string) string {
 		return `{"serviceName": "new", "taskDefinition": "bridged", "desiredCount": 1, ` + more + `}`
 	}
@@ -56,6 +58,12 @@ func TestWhatIsWrongWithAServiceIsToldInECSsWords(t *testing.T) {
 		{"CreateService", `{"serviceName": "new", "taskDefinition": "web", "schedulingStrategy": "DAEMON", ` + onFargate + `}`, "InvalidParameterException", "does not support the FARGATE launch type"},
 		{"CreateService", `{"serviceName": "new", "taskDefinition": "bridged", "schedulingStrategy": "DAEMON", "placementStrategy": [{"type": "random"}]}`, "InvalidParameterException", "does not support placement strategies"},
 		{"CreateService", `{"serviceName": "new", "taskDefinition": "bridged", "deploymentController": {"type": "EXTERNAL"}}`, "InvalidParameterException", "A task definition cannot be specified for a service with an EXTERNAL deployment controller"},
+		{"CreateService", `{"serviceName": "new", "deploymentController": {"type": "EXTERNAL"}, "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}}`, "InvalidParameterException", "The deployment circuit breaker is not supported with the EXTERNAL deployment controller."},
+		{"CreateService", `{"serviceName": "new", "deploymentController": {"type": "EXTERNAL"}, "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}`, "InvalidParameterException", "The deployment strategy BLUE_GREEN is not supported with the EXTERNAL deployment controller."},
+		{"CreateService", `{"serviceName": "new", "deploymentController": {"type": "EXTERNAL"}, "deploymentConfiguration": {"earlySuccessCriteria": {"enable": true}}}`, "InvalidParameterException", "earlySuccessCriteria are not supported with the EXTERNAL deployment controller."},
+		{"CreateService", `{"serviceName": "new", "deploymentController": {"type": "EXTERNAL"}, "availabilityZoneRebalancing": "ENABLED"}`, "InvalidParameterException", "Availability Zone rebalancing is not supported for services with the EXTERNAL deployment controller."},
+		{"UpdateService", `{"service": "sets", "availabilityZoneRebalancing": "ENABLED"}`, "InvalidParameterException", "Availability Zone rebalancing is not supported for services with the EXTERNAL deployment controller."},
+		{"UpdateService", `{"service": "sets", "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": false}}}`, "InvalidParameterException", "The deployment circuit breaker is not supported with the EXTERNAL deployment controller."},
 
 		{"CreateService", balanced("bridged", groupOfInstances, "db", 80) + `}`, "InvalidParameterException", "The container db does not exist in the task definition."},
 		{"CreateService", balanced("bridged", groupOfInstances, "web", 81) + `}`, "InvalidParameterException", "The container web did not have a container port 81 defined."},
@@ -70,6 +78,11 @@ func TestWhatIsWrongWithAServiceIsToldInECSsWords(t *testing.T) {
 		{"UpdateService", `{"service": "arn:aws:ecs:us-east-1:000000000000:service/other/there"}`, "InvalidParameterException", "Identifier is for cluster other. Your cluster is default"},
 		{"UpdateService", `{"service": "there", "taskDefinition": "none"}`, "ClientException", "TaskDefinition not found."},
 		{"UpdateService", `{"service": "there", "deploymentController": {"type": "EXTERNAL"}}`, "UnsupportedFeatureException", "can't be changed"},
+		{"UpdateService", `{"service": "there", "deploymentConfiguration": {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 500}}}`, "InvalidParameterException", "canaryPercent must be between 0.1 and 100.0"},
+		{"UpdateService", `{"service": "there", "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1441}}`, "InvalidParameterException", "bakeTimeInMinutes must be between 0 and 1440"},
+		{"UpdateService", `{"service": "there", "deploymentConfiguration": {"bakeTimeInMinutes": 5}}`, "InvalidParameterException", "bakeTimeInMinutes is not supported by Berth for the deployment strategy ROLLING"},
+		{"UpdateService", `{"service": "there", "deploymentConfiguration": {"strategy": "BLUE_GREEN", "lifecycleHooks": [{"hookTargetArn": "arn:aws:lambda:us-east-1:000000000000:function:f", "roleArn": "arn:aws:iam::000000000000:role/r", "lifecycleStages": ["PRE_SCALE_UP"]}]}}`, "InvalidParameterException", "can't be called"},
+		{"UpdateService", `{"service": "balanced", "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}`, "InvalidParameterException", "The deployment strategy BLUE_GREEN needs an advancedConfiguration"},
 		{"UpdateService", `{"service": "daemon", "desiredCount": 1}`, "InvalidParameterException", "The daemon scheduling strategy does not support a desired count for services."},
 		{"UpdateService", `{"service": "sets", "taskDefinition": "web"}`, "InvalidParameterException", "Unable to update task definition on services with an EXTERNAL deployment controller."},
 		{"UpdateService", `{"service": "sets", "forceNewDeployment": true}`, "InvalidParameterException", "Cannot force a new deployment on services with an EXTERNAL deployment controller."},

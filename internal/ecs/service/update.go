@@ -96,7 +96,7 @@ func (s *Scheduler) changed(ctx context.Context, scope store.Scope, was *Service
 	}
 	p := parameters{r.TaskDefinition, "", r.CapacityProviderStrategy, r.PlatformVersion, r.NetworkConfiguration, r.LoadBalancers}
 	if v.Controller == api.DeploymentControllerTypeExternal {
-		return draft{service: &v}, s.checkExternal(ctx, scope, &v, p, r.ForceNewDeployment)
+		return draft{service: &v}, s.checkTaskSets(ctx, scope, &v, p, r.ForceNewDeployment)
 	}
 	before := s.current(scope, was)
 	now, err := s.revise(scope, &v, p, before)
@@ -108,7 +108,7 @@ func (s *Scheduler) changed(ctx context.Context, scope store.Scope, was *Service
 		return d, invalidParameter("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.")
 	}
 	if !fresh && !touches(r) {
-		return draft{service: &v}, s.checkSettings(scope, &v, now)
+		return draft{service: &v}, s.checkSettings(scope, &v, now, r.DeploymentConfiguration != nil)
 	}
 	if err := s.check(ctx, scope, draft{&v, now}); err != nil {
 		return d, err
@@ -125,19 +125,23 @@ func touches(r *api.UpdateServiceRequest) bool {
 }
 
 // checkSettings is check for a service whose revision stays: that a task definition of it was deregistered meanwhile, or a target group
-// deleted, does not keep it from being scaled.
-func (s *Scheduler) checkSettings(scope store.Scope, v *Service, r *Revision) error {
-	if err := checkScheduling(v); err != nil {
+// deleted, does not keep it from being scaled. How the traffic is shifted is checked when the request configures it: the endpoint of a
+// hook may have gone since.
+func (s *Scheduler) checkSettings(scope store.Scope, v *Service, r *Revision, configures bool) error {
+	c := &v.Settings.Configuration
+	if err := cmp.Or(checkScheduling(v), checkConfiguration(c, v.Scheduling)); err != nil {
 		return err
 	}
-	if err := checkConfiguration(&v.Settings.Configuration, v.Scheduling); err != nil {
-		return err
+	if configures {
+		if err := cmp.Or(checkShift(c, s.config.Hooks.Check), checkAlternates(c, r)); err != nil {
+			return err
+		}
 	}
 	return s.checkRebalancing(scope, v, r)
 }
 
-// checkExternal is check for a service whose task sets have all that tasks are made of.
-func (s *Scheduler) checkExternal(ctx context.Context, scope store.Scope, v *Service, p parameters, force bool) error {
+// checkTaskSets is check for a service whose task sets have all that tasks are made of.
+func (s *Scheduler) checkTaskSets(ctx context.Context, scope store.Scope, v *Service, p parameters, force bool) error {
 	switch {
 	case p.taskDefinition != "":
 		return invalidParameter("Unable to update task definition on services with an EXTERNAL deployment controller.")
