@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -294,6 +295,34 @@ func TestADeploymentIsStoppedOnce(t *testing.T) {
 	w.did("StopServiceDeployment", `{"serviceDeploymentArn": "`+arn+`", "stopType": "ABORT"}`)
 	if code, _ := w.failed("StopServiceDeployment", `{"serviceDeploymentArn": "`+arn+`", "stopType": "ABORT"}`); code != "ConflictException" {
 		t.Errorf("stopped twice: %s", code)
+	}
+}
+
+func TestOnlyADeploymentThatIsUnderWayIsContinued(t *testing.T) {
+	w := newWorld(t)
+	w.definitions()
+	v := w.create(`{"serviceName": "web", "taskDefinition": "bridged", "desiredCount": 0}`)
+	pauses := func(arn, hook string) {
+		w.ok(w.db.Update(w.ctx, func(tx *store.Tx) error {
+			return w.Deployments.Modify(tx, here, got(partOf(here, "service-deployment", arn))(w), func(d *Deployment) error {
+				d.Hooks = append(d.Hooks, Hook{ID: hook, Kind: api.DeploymentLifecycleHookTargetTypePause, Status: api.DeploymentLifecycleHookStatusAwaitingAction})
+				return nil
+			})
+		}))
+	}
+	answer := func(arn, hook string) string {
+		return `{"serviceDeploymentArn": "` + arn + `", "hookId": "` + hook + `"}`
+	}
+	first := v.CurrentServiceDeployment
+	pauses(first, "h1")
+	w.did("ContinueServiceDeployment", answer(first, "h1"))
+	if code, message := w.failed("ContinueServiceDeployment", answer(first, "h1")); code != "InvalidParameterException" || !strings.Contains(message, "SUCCEEDED") {
+		t.Errorf("a hook that was answered: %s: %s", code, message)
+	}
+	pauses(first, "h2")
+	w.update(`{"service": "web", "forceNewDeployment": true}`)
+	if code, message := w.failed("ContinueServiceDeployment", answer(first, "h2")); code != "InvalidParameterException" || !strings.Contains(message, "STOPPED") {
+		t.Errorf("a deployment that was stopped: %s: %s", code, message)
 	}
 }
 

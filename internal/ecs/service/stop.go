@@ -34,6 +34,9 @@ func (s *Scheduler) StopServiceDeployment(ctx context.Context, r *api.StopServic
 // ContinueServiceDeployment answers a lifecycle hook that pauses a deployment.
 func (s *Scheduler) ContinueServiceDeployment(ctx context.Context, r *api.ContinueServiceDeploymentRequest) (*api.ContinueServiceDeploymentResponse, error) {
 	err := s.changeDeployment(ctx, r.ServiceDeploymentArn, func(_ *Service, d *Deployment) error {
+		if d.over() {
+			return invalidParameter("The service deployment is %s and can't be continued.", d.Status)
+		}
 		i := slices.IndexFunc(d.Hooks, func(h Hook) bool { return h.ID == r.HookId })
 		switch {
 		case i < 0:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	api "github.com/berth-dev/berth/api/ecs"
 	"github.com/berth-dev/berth/internal/store"
 )
 
@@ -92,8 +93,8 @@ func (s *sweeper) trim(ctx context.Context, row store.Row[Service], now time.Tim
 			had[source.Revision] = true
 		}
 	}
-	if len(old) == 0 {
-		return nil
+	if len(old) == 0 && row.Value.Controller != api.DeploymentControllerTypeExternal {
+		return nil // whose revisions go with its task sets, not with deployments
 	}
 	had[row.Value.Current] = true
 	for _, r := range s.inUse(row.Scope, row.Value) {

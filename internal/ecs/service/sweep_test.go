@@ -85,3 +85,22 @@ func TestTheNewestDeploymentsAreKept(t *testing.T) {
 		t.Errorf("the newest is %+v", newest)
 	}
 }
+
+func TestRevisionsGoWithTheirTaskSets(t *testing.T) {
+	w := newWorld(t)
+	w.definitions()
+	w.create(`{"serviceName": "sets", "deploymentController": {"type": "EXTERNAL"}}`)
+	body := `{"cluster": "default", "service": "sets", "taskDefinition": "bridged"}`
+	gone := answered[api.CreateTaskSetResponse](w, "CreateTaskSet", body).TaskSet
+	w.did("CreateTaskSet", body)
+	w.ok(w.db.Update(w.ctx, func(tx *store.Tx) error { return w.TaskSets.Delete(tx, here, PartKey("default", "sets", gone.Id)) }))
+	w.swept()
+	if got := w.left("sets"); got[1] != 2 {
+		t.Errorf("%d revisions are left at once", got[1])
+	}
+	w.age("sets", 2*time.Hour)
+	w.swept()
+	if got := w.left("sets"); got[1] != 1 {
+		t.Errorf("%d revisions are left of one task set", got[1])
+	}
+}
