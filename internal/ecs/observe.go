@@ -145,6 +145,13 @@ func (t *Task) observeContainer(r api.ContainerStateChange) {
 	if !ok || status.Before(c.Status) {
 		return
 	}
+	if status == Stopped && c.Status != Stopped {
+		before := 0
+		for _, other := range t.Containers {
+			before = max(before, other.Ended)
+		}
+		c.Ended = before + 1
+	}
 	switch status {
 	case Pending, Running, Stopped:
 		c.Status = status

@@ -120,6 +120,23 @@ func TestWhatEndsATaskThatNeverRan(t *testing.T) {
 	}
 }
 
+// The order in which containers ended is kept, whether they are told of one by one or at once.
+func TestTheOrderOfEndsIsKept(t *testing.T) {
+	for name, reports := range map[string][][]api.ContainerStateChange{
+		"one by one": {{stoppedWith("side", 1, "")}, {stoppedWith("web", 137, ""), stoppedWith("side", 1, "")}},
+		"at once":    {{stoppedWith("side", 1, ""), stoppedWith("web", 137, "")}},
+	} {
+		task := seed(false)
+		for _, containers := range reports {
+			task.observe(TaskReport{Containers: containers}, t0)
+		}
+		task.observe(TaskReport{Status: Stopped}, t0)
+		if web, side := task.Containers[0], task.Containers[1]; web.Ended != 2 || side.Ended != 1 {
+			t.Errorf("%s: web ended as number %d, side as number %d", name, web.Ended, side.Ended)
+		}
+	}
+}
+
 func TestReportedDetailsOfContainers(t *testing.T) {
 	task := seed(true)
 	port := int32(80)

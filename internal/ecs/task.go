@@ -116,6 +116,7 @@ type Container struct {
 	NetworkBindings []api.NetworkBinding `json:"networkBindings,omitzero"`
 	Health          api.HealthStatus     `json:"health,omitzero"`
 	HealthOutput    string               `json:"healthOutput,omitzero"` // what the check printed that found it so
+	Ended           int                  `json:"ended,omitzero"`        // as how-manieth of the task's containers it ended: 1 is the first; 0: not known
 	// ManagedAgent is the agent by which commands are executed in it; nil while nothing is known of one.
 	ManagedAgent *ManagedAgent `json:"managedAgent,omitzero"`
 }

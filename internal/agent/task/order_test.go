@@ -79,6 +79,21 @@ func spans(t *testing.T, w *world, begin time.Time) (starts, ends map[string]flo
 	return starts, ends
 }
 
+// The control plane is told of containers that ended in the order in which they did, wherever the definition names them.
+func TestEndsAreReportedInOrder(t *testing.T) {
+	lived(t, func(t *testing.T, w *world, a *agent) {
+		_ = a.apply(composed(w,
+			made{name: "last", essential: true, script: fake.Behaviour{StopTakes: time.Second}},
+			made{name: "first", essential: true, script: fake.Behaviour{Runs: 3 * time.Second, ExitCode: 9}},
+		))
+		after(time.Minute)
+		last := w.last(arnA)
+		if last.Status != stopped || len(last.Containers) != 2 || last.Containers[0].ContainerName != "first" || last.Containers[1].ContainerName != "last" {
+			t.Errorf("reported %+v", last)
+		}
+	})
+}
+
 func TestContainersStartAsTheirConditionsHold(t *testing.T) {
 	lived(t, func(t *testing.T, w *world, a *agent) {
 		begin := time.Now()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -109,7 +111,29 @@ func (t *task) change(s engine.TaskStatus, status string) ecs.SubmitTaskStateCha
 				ManagedAgentName: ecs.ManagedAgentName(a.Name), Status: reported.Status})
 		}
 	}
+	orderEnds(change.Containers, s)
 	return change
+}
+
+// orderEnds puts the containers that have ended into the order in which they did, at the places that they have.
+func orderEnds(changes []ecs.ContainerStateChange, s engine.TaskStatus) {
+	end := func(c ecs.ContainerStateChange) (at time.Time) {
+		if have := find(s, c.ContainerName); have != nil && c.Status == stopped {
+			at = have.FinishedAt
+		}
+		return at
+	}
+	var places []int
+	var ended []ecs.ContainerStateChange
+	for i, c := range changes {
+		if !end(c).IsZero() {
+			places, ended = append(places, i), append(ended, c)
+		}
+	}
+	slices.SortStableFunc(ended, func(a, b ecs.ContainerStateChange) int { return end(a).Compare(end(b)) })
+	for i, place := range places {
+		changes[place] = ended[i]
+	}
 }
 
 // containerChange is what the control plane is told of a container; nil is one that the engine does not have. A status

@@ -73,31 +73,41 @@ func ended(c *Case, stop *ecs.Stop) string {
 	return sentence(stop.Reason)
 }
 
-// culprit is the container that ended the task: an essential one that has failed before any other, or that has ended, or one that
-// says why it could not start.
-func culprit(t *ecs.Task) *ecs.Container {
-	var best *ecs.Container
-	rank := 0
+// culprit is the container that ended the task: an essential one that says why it could not go on, else the essential one that
+// ended first, else any that says why it could not start. Where the order is not known, one that failed comes before one that
+// ended well.
+func culprit(t *ecs.Task) (best *ecs.Container) {
 	for i := range t.Containers {
 		c := &t.Containers[i]
-		n := 0
-		switch {
-		case c.Status != ecs.Stopped:
-		case c.Reason != "":
-			n = 2
-		case c.Essential && c.ExitCode != nil && *c.ExitCode != 0:
-			n = 3
-		case c.Essential && c.ExitCode != nil:
-			n = 1
-		}
-		if c.Essential && c.Reason != "" && c.Status == ecs.Stopped {
-			n = 4
-		}
-		if n > rank {
-			best, rank = c, n
+		if c.Status == ecs.Stopped && blame(c) > 0 && (best == nil || guiltier(c, best)) {
+			best = c
 		}
 	}
 	return best
+}
+
+// guiltier tells whether it was rather a than b that ended their task.
+func guiltier(a, b *ecs.Container) bool {
+	orderly := a.Essential && b.Essential && a.Ended > 0 && b.Ended > 0
+	if orderly && (a.Reason == "") == (b.Reason == "") {
+		return a.Ended < b.Ended
+	}
+	return blame(a) > blame(b)
+}
+
+// blame is how likely it is that a container ended its task, by what is known of it alone.
+func blame(c *ecs.Container) int {
+	switch {
+	case c.Essential && c.Reason != "":
+		return 4
+	case c.Essential && c.ExitCode != nil && *c.ExitCode != 0:
+		return 3
+	case c.Reason != "":
+		return 2
+	case c.Essential && c.ExitCode != nil:
+		return 1
+	}
+	return 0
 }
 
 // sentence ends a text with a full stop.

@@ -157,6 +157,34 @@ func TestCausesAreFound(t *testing.T) {
 	}
 }
 
+// Those that are stopped because another has ended are not blamed for it, wherever the definition names them.
+func TestTheFirstThatEndedIsBlamed(t *testing.T) {
+	both := func(exits [2]int32, ended [2]int) *ecs.Task {
+		t := task(exits[:]...)
+		for i := range t.Containers {
+			t.Containers[i].Essential, t.Containers[i].Ended = true, ended[i]
+		}
+		return t
+	}
+	oom := both([2]int32{1, 137}, [2]int{1, 2})
+	oom.Containers[1].Reason = "OutOfMemoryError: Container killed due to memory usage"
+	for name, c := range map[string]struct {
+		task *ecs.Task
+		want string
+	}{
+		"the second failed, the first was killed for it":     {both([2]int32{137, 3}, [2]int{2, 1}), "side"},
+		"the second ended well, the first was killed for it": {both([2]int32{137, 0}, [2]int{2, 1}), "side"},
+		"the first failed":                           {both([2]int32{3, 143}, [2]int{1, 2}), "main"},
+		"of an older record, where no order is kept": {both([2]int32{0, 3}, [2]int{}), "side"},
+		"one that says why comes before":             {oom, "side"},
+		"one that is not essential ends no task":     {task(3, 1), "main"},
+	} {
+		if got := culprit(c.task); got == nil || got.Name != c.want {
+			t.Errorf("%s: %+v is blamed", name, got)
+		}
+	}
+}
+
 // Every rule can be reached by name, is spelled like the others, and leaves no brace open.
 func TestRulesAreWhole(t *testing.T) {
 	seen := map[string]bool{}
