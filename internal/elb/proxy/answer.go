@@ -135,10 +135,14 @@ func (a *answer) data(p []byte) error {
 			a.out = append(a.out, piece...)
 			continue
 		}
-		a.out = strconv.AppendInt(a.out, int64(len(piece)), 16)
-		a.out = append(append(append(a.out, crlf...), piece...), crlf...)
+		a.out = appendChunk(a.out, piece)
 	}
 	return nil
+}
+
+func appendChunk(out, piece []byte) []byte {
+	out = strconv.AppendInt(out, int64(len(piece)), 16)
+	return append(append(append(out, crlf...), piece...), crlf...)
 }
 
 func (a *answer) flush() error {

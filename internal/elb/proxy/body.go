@@ -11,12 +11,17 @@ type body struct {
 	from  *end
 	idle  time.Duration
 	vigil *vigil // while waiting; nil: none
+	// before, unless nil, sends on what was made of the pieces so far when there is nothing left to read but by waiting.
+	before flusher
 	framing
 	left  int64 // of the body, or of the chunk
 	stage stage
 	// trailers are the fields after the last chunk. They are good until the end is read again.
 	trailers head
 }
+
+// flusher is what gathers bytes and sends them when told.
+type flusher interface{ flush() error }
 
 // stage is where in a chunked body (RFC 9112, 7.1) it reads.
 type stage uint8
@@ -33,7 +38,7 @@ const (
 const maxChunkLine = 512
 
 func (b *body) start(from *end, f framing, idle time.Duration, v *vigil) {
-	b.from, b.framing, b.idle, b.vigil = from, f, idle, v
+	b.from, b.framing, b.idle, b.vigil, b.before = from, f, idle, v, nil
 	b.left, b.stage = f.length, chunkSize
 	b.trailers.reset()
 }
@@ -57,19 +62,6 @@ func (b *body) next() ([]byte, error) {
 		return p, err
 	}
 	return nil, io.EOF
-}
-
-// ready is whether next would return without waiting.
-func (b *body) ready() bool {
-	switch b.kind {
-	case ofLength:
-		return b.left == 0 || b.from.r < b.from.w
-	case chunked:
-		return b.stage == over || b.from.r < b.from.w
-	case untilClose:
-		return b.from.r < b.from.w
-	}
-	return true
 }
 
 // whole is whether all of it has been read into the buffer already, so that it can be sent again.
@@ -114,6 +106,11 @@ func (b *body) piece() ([]byte, error) {
 }
 
 func (b *body) more() error {
+	if b.before != nil {
+		if err := b.before.flush(); err != nil {
+			return err
+		}
+	}
 	err := b.from.more(b.idle, b.vigil)
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -82,13 +82,14 @@ func (x *exchange) receiveHead(l *link) error {
 	}
 }
 
-// relay carries the target's body to the client.
+// relay carries the target's body to the client. What has come goes on before more is waited for.
 func (x *exchange) relay(l *link) error {
+	l.body.before = x
 	for {
 		if x.mayCarry(&l.body) {
 			to := x.sink.end()
-			if err := x.sink.flush(); err != nil {
-				return errClient{err}
+			if err := x.flush(); err != nil {
+				return err
 			}
 			moved, err := splice(to, &l.end, l.body.left, x.idle())
 			x.record.sent += moved
@@ -108,12 +109,14 @@ func (x *exchange) relay(l *link) error {
 		if err := x.sink.data(p); err != nil {
 			return errClient{err}
 		}
-		if !l.body.ready() {
-			if err := x.sink.flush(); err != nil {
-				return errClient{err}
-			}
-		}
 	}
+}
+
+func (x *exchange) flush() error {
+	if err := x.sink.flush(); err != nil {
+		return errClient{err}
+	}
+	return nil
 }
 
 // mayCarry is whether what is left of the body is worth the kernel's carrying, and both ends allow it.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -15,6 +14,9 @@ type upload struct {
 	link *link
 	done chan struct{}
 	err  error
+	out  []byte // chunks that are to be written
+	// failed is why they could not be.
+	failed error
 }
 
 // send sends the request's head, with the body when that is there already; otherwise the body follows by itself.
@@ -47,10 +49,17 @@ func (u *upload) run() {
 func (u *upload) carry() error {
 	x, l := u.x, u.link
 	inChunks := x.req.framing.kind == chunked
-	out := take(medium)[:0]
-	defer func() { give(out) }()
+	lean, _ := x.body.(*body) // which tells before it waits
+	if inChunks {
+		room := take(medium)
+		defer give(room)
+		u.out = room[:0]
+		if lean != nil {
+			lean.before = u
+		}
+	}
 	for {
-		if b, ok := x.body.(*body); ok && !inChunks && b.left >= spliceFrom && b.from.r == b.from.w && canSplice(&l.end, b.from) {
+		if b := lean; b != nil && !inChunks && b.left >= spliceFrom && b.from.r == b.from.w && canSplice(&l.end, b.from) {
 			moved, err := splice(&l.end, b.from, b.left, x.idle())
 			b.left -= moved
 			x.record.received += moved
@@ -64,9 +73,12 @@ func (u *upload) carry() error {
 		p, err := x.body.next()
 		if err == io.EOF {
 			if inChunks {
-				return l.write(append(out[:0], "0\r\n\r\n"...), x.idle())
+				u.out = append(u.out, "0\r\n\r\n"...)
 			}
-			return nil
+			return u.flush()
+		}
+		if u.failed != nil {
+			return u.failed
 		}
 		if err != nil {
 			return errClient{err}
@@ -78,12 +90,41 @@ func (u *upload) carry() error {
 			}
 			continue
 		}
-		out = strconv.AppendInt(out[:0], int64(len(p)), 16)
-		out = append(append(append(out, crlf...), p...), crlf...)
-		if err := l.write(out, x.idle()); err != nil {
+		if err := u.gather(p); err != nil {
 			return err
 		}
+		if lean == nil {
+			if err := u.flush(); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// gather puts a piece into chunks, which are written when there is much of them.
+func (u *upload) gather(p []byte) error {
+	for len(p) > 0 {
+		room := cap(u.out) - len(u.out) - 2*chunkRoom // one of them for the end
+		if room < small/4 && room < len(p) {
+			if err := u.flush(); err != nil {
+				return err
+			}
+			continue
+		}
+		piece := p[:min(room, len(p))]
+		p = p[len(piece):]
+		u.out = appendChunk(u.out, piece)
+	}
+	return nil
+}
+
+func (u *upload) flush() error {
+	if len(u.out) == 0 {
+		return nil
+	}
+	u.failed = u.link.write(u.out, u.x.idle())
+	u.out = u.out[:0]
+	return u.failed
 }
 
 // stop ends the upload and tells whether the whole body has been sent.
