@@ -37,8 +37,9 @@ type end struct {
 const tick = time.Second
 
 var (
-	errIdle = errors.New("proxy: nothing came for the idle timeout")
-	errGone = errors.New("proxy: the client has closed its connection")
+	errIdle  = errors.New("proxy: nothing came for the idle timeout")
+	errStuck = errors.New("proxy: what came could not be passed on")
+	errGone  = errors.New("proxy: the client has closed its connection")
 )
 
 func (e *end) open(conn net.Conn) {

@@ -91,7 +91,7 @@ func (x *exchange) relay(l *link) error {
 			if err := x.flush(); err != nil {
 				return err
 			}
-			moved, err := splice(to, &l.end, l.body.left, x.idle())
+			moved, err := splice(to, &l.end, l.body.left, x.idle(), x.idle())
 			x.record.sent += moved
 			l.body.left -= moved
 			if err != nil {

@@ -52,6 +52,12 @@ func (r *request) resolve() error {
 	return nil
 }
 
+// keep makes a copy of the head, for when the buffer that it is in goes to others.
+func (r *request) keep() error {
+	r.buf = bytes.Clone(r.buf[:r.size])
+	return r.resolve()
+}
+
 // absolute takes a target with scheme and authority, as a client sends it to a proxy. Its authority is the host.
 func (r *request) absolute() error {
 	scheme, rest, found := bytes.Cut(r.target, []byte("://"))

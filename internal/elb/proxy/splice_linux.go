@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -39,21 +40,18 @@ func (p *pipe) close() {
 // canSplice is whether the kernel can carry bytes between the ends.
 func canSplice(a, b *end) bool { return a.raw != nil && b.raw != nil }
 
-// splice carries n bytes, or all up to the end of file when n is negative, and says how many it did. Either side may rest
-// for idle.
-func splice(to, from *end, n int64, idle time.Duration) (int64, error) {
+// splice carries n bytes and says how many it did. It gives up with errIdle when nothing comes for that long, and with
+// errStuck when what came can't be written for idle: then some of it is lost.
+func splice(to, from *end, n int64, wait, idle time.Duration) (int64, error) {
 	p, err := takePipe()
 	if err != nil {
 		return 0, err
 	}
 	var moved int64
 	for err == nil && moved != n {
-		most := int64(pipeSize)
-		if n >= 0 {
-			most = min(most, n-moved)
-		}
+		most := min(pipeSize, n-moved)
 		var in int
-		in, err = from.wait(from.conn.SetReadDeadline, from.raw.Read, idle, func(fd uintptr) (int, error) {
+		in, err = from.wait(from.conn.SetReadDeadline, from.raw.Read, wait, func(fd uintptr) (int, error) {
 			return spliceOnce(int(fd), p.w, int(most))
 		})
 		if err == nil && in == 0 {
@@ -69,14 +67,11 @@ func splice(to, from *end, n int64, idle time.Duration) (int64, error) {
 		}
 		if in > 0 {
 			p.close()
-			return moved, err
+			return moved, fmt.Errorf("%w: %w", errStuck, err)
 		}
 	}
 	from.readBy, to.writeBy = time.Time{}, time.Time{}
 	pipes.Put(p)
-	if err == io.EOF && n < 0 {
-		err = nil
-	}
 	return moved, err
 }
 

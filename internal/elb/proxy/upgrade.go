@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -15,6 +14,9 @@ func (x *exchange) upgrade(l *link) error {
 	}
 	x.record.status, x.record.targetStatus, x.spoiled = 101, 101, true
 	c := x.client
+	if err := x.req.keep(); err != nil { // the tunnel takes the buffer that it is in
+		return err
+	}
 	head := append(x.out[:0], "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"...)
 	for i := range l.answer.fields {
 		f := &l.answer.fields[i]
@@ -78,9 +80,9 @@ func (t *tunnel) once(to, from *end) (int64, error) {
 	}
 	moved := int64(len(p))
 	if full && canSplice(to, from) {
-		n, err := splice(to, from, pipeSize, tick)
+		n, err := splice(to, from, pipeSize, tick, t.idle)
 		moved += n
-		if t.touch(); err != nil && !errors.Is(err, errIdle) {
+		if t.touch(); err != nil && err != errIdle {
 			return moved, err
 		}
 	}

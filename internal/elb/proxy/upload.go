@@ -60,14 +60,14 @@ func (u *upload) carry() error {
 	}
 	for {
 		if b := lean; b != nil && !inChunks && b.left >= spliceFrom && b.from.r == b.from.w && canSplice(&l.end, b.from) {
-			moved, err := splice(&l.end, b.from, b.left, x.idle())
+			moved, err := splice(&l.end, b.from, b.left, x.idle(), x.idle())
 			b.left -= moved
 			x.record.received += moved
-			if err != nil {
-				if x.client.gone() {
-					return errClient{err}
-				}
+			if errors.Is(err, errStuck) {
 				return err
+			}
+			if err != nil {
+				return errClient{err}
 			}
 		}
 		p, err := x.body.next()
