@@ -131,7 +131,7 @@ func (x *exchange) blame(err error, l *link) error {
 		return errGone
 	case errors.Is(err, errGone), errors.Is(err, errIdle), errors.Is(err, errSlow), errors.Is(err, errRequest), !x.body.whole():
 		return err
-	case errors.Is(err, errUnsent), l.w == 0 && isIdempotent(x.req.method) && !errors.Is(err, errBad):
+	case errors.Is(err, errUnsent), l.w == 0 && isIdempotent(x.req.method) && !errors.Is(err, errBad), l.unheard(err, len(x.out)):
 		return errAgain{err, l.reused}
 	}
 	return err

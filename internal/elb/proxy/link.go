@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -77,6 +78,10 @@ func (p *pool) watch(done <-chan struct{}) {
 	}
 }
 
+// trusted is for how long a connection may have lain idle that is to carry a request that can't be repeated. Targets close
+// what is idle after two seconds, five, or more; a request that meets that on its way is lost.
+const trusted = time.Second
+
 // get gives an idle connection that is still good, unless fresh, or makes one. The caller owes a put or a drop.
 func (p *pool) get(ctx context.Context, x *exchange, fresh bool) (*link, error) {
 	p.mu.Lock()
@@ -85,7 +90,7 @@ func (p *pool) get(ctx context.Context, x *exchange, fresh bool) (*link, error) 
 		l := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
 		p.mu.Unlock()
-		if l.quiet() {
+		if (isIdempotent(x.req.method) || time.Since(l.since) < trusted) && l.quiet() {
 			l.reused = true
 			return l, nil
 		}
@@ -154,6 +159,13 @@ func (p *pool) forget(l *link) {
 	p.mu.Lock()
 	delete(p.open, l)
 	p.mu.Unlock()
+}
+
+// unheard is whether the target closed the connection before any of the request's n bytes came there: the segment that told
+// so acknowledges all that had come before. So closes a target that has had enough of an idle connection, or shuts down, at
+// the moment at which it is used again. After a reset nothing can be said: that acknowledges nothing, whatever was read.
+func (l *link) unheard(err error, n int) bool {
+	return l.w == 0 && (err == io.EOF || err == io.ErrUnexpectedEOF) && l.look.unheard() >= int64(n)
 }
 
 func (p *pool) unuse() {

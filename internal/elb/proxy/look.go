@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"math"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,14 @@ func (l *looker) quiet() bool {
 	}
 	l.seen = false
 	return l.raw.Control(l.peek) == nil && l.seen
+}
+
+// unheard is how many of the bytes that were written last have not come to the peer's kernel, as far as its last segment says.
+func (l *looker) unheard() (n int64) {
+	if l.raw == nil || l.raw.Control(func(fd uintptr) { n = unacknowledged(int(fd)) }) != nil {
+		return math.MinInt64
+	}
+	return n
 }
 
 // hungUp is whether the peer has closed its end, even when there is something unread before that.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,4 +235,37 @@ func TestABodyThatStopsComingIsNotTakenForTheWhole(t *testing.T) {
 			t.Errorf("the target read %v", err)
 		}
 	})
+}
+
+// TestARequestThatCannotBeRepeatedGoesByNoConnectionThatMayBeClosing counts the connections that a target gets for two requests
+// with a rest between.
+func TestARequestThatCannotBeRepeatedGoesByNoConnectionThatMayBeClosing(t *testing.T) {
+	for _, c := range []struct {
+		method string
+		rest   time.Duration
+		want   int
+	}{{"GET", 4 * time.Second, 1}, {"POST", 4 * time.Second, 2}, {"POST", time.Second / 2, 1}} {
+		var got atomic.Int32
+		within(t, func(c net.Conn) {
+			got.Add(1)
+			for r := bufio.NewReader(c); ; {
+				if _, err := readHead(r); err != nil {
+					return
+				}
+				fmt.Fprint(c, "HTTP/1.1 204 No Content\r\n\r\n")
+			}
+		}, func(t *testing.T, client net.Conn) {
+			r := bufio.NewReader(client)
+			for range 2 {
+				fmt.Fprintf(client, "%s / HTTP/1.1\r\nHost: a\r\n\r\n", c.method)
+				if head, err := readHead(r); err != nil || !strings.HasPrefix(head, "HTTP/1.1 204 ") {
+					t.Fatalf("answered %q, %v", head, err)
+				}
+				time.Sleep(c.rest)
+			}
+		})
+		if int(got.Load()) != c.want {
+			t.Errorf("%s after %v: %d connections, want %d", c.method, c.rest, got.Load(), c.want)
+		}
+	}
 }
