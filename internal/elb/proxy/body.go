@@ -214,10 +214,8 @@ var crlf = []byte("\r\n")
 
 // parseChunkSize reads hexadecimal digits up to the end or an extension.
 func parseChunkSize(line []byte) (int64, error) {
-	digits, _, extended := bytes.Cut(line, []byte(";"))
-	if extended || len(digits) > 0 {
-		digits = bytes.TrimRight(digits, " \t")
-	}
+	digits, _, _ := bytes.Cut(line, []byte(";"))
+	digits = bytes.TrimRight(digits, " \t")
 	if len(digits) == 0 || len(digits) > 15 || check(line) == badBytes {
 		return 0, errBad
 	}

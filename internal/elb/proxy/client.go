@@ -178,7 +178,11 @@ func (c *client) readHead() error {
 		if seen > maxRequestHead {
 			return errTooLarge
 		}
-		if err := c.more(max(time.Until(by), time.Millisecond), nil); err != nil {
+		left := time.Until(by)
+		if left <= 0 {
+			return errIdle
+		}
+		if err := c.more(left, nil); err != nil {
 			return err
 		}
 	}

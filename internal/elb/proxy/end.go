@@ -202,13 +202,8 @@ func (e *end) interrupt() {
 // gone is whether the peer has closed its end, as far as can be seen without waiting.
 func (e *end) gone() bool { return e.look.raw != nil && e.look.hungUp() }
 
-// quiet is whether the peer has neither closed nor said anything.
-func (e *end) quiet() bool {
-	if e.tcp == nil { // what has come may be TLS's own affair
-		return !e.gone()
-	}
-	return e.look.quiet()
-}
+// quiet is whether the peer has neither closed nor said anything, be it TLS's goodbye.
+func (e *end) quiet() bool { return e.look.raw == nil || e.look.quiet() }
 
 // linger closes the connection so that what was written last arrives: unread bytes would have the kernel reset it. It
 // reads on, but not much and not for long.

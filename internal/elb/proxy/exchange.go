@@ -87,6 +87,7 @@ func (x *exchange) begin(s *setup) {
 
 // run answers the request.
 func (x *exchange) run() {
+	x.spoiled = x.req.tier >= ambiguous
 	if x.setup.refuses(x) {
 		return
 	}

@@ -45,7 +45,11 @@ func (h *head) classification() (class, reason string) {
 }
 
 // options are what the Connection fields say.
-type options struct{ close, keepAlive, upgrade bool }
+type options struct {
+	close, keepAlive, upgrade bool
+
+	named int // how many fields they name
+}
 
 // frameRequest tells how the request's body is delimited, and sorts out what is of this connection only.
 func (h *head) frameRequest() error {
@@ -107,7 +111,9 @@ func (h *head) frame() error {
 				h.suspect(ambiguous, "AmbiguousTransferEncoding")
 			}
 		case connection:
-			h.nominate(h.value(f))
+			if err := h.nominate(h.value(f)); err != nil {
+				return err
+			}
 		case other:
 			if isDisguised(h.name(f)) {
 				h.suspect(ambiguous, "SuspiciousHeader")
@@ -138,8 +144,11 @@ func parseLength(v []byte) (int64, bool) {
 	return n, true
 }
 
+// maxOptions is how many fields Connection may name.
+const maxOptions = 64
+
 // nominate reads the options of a Connection field; the fields that it names end at this connection (RFC 9110, 7.6.1).
-func (h *head) nominate(list []byte) {
+func (h *head) nominate(list []byte) error {
 	for len(list) > 0 {
 		var item []byte
 		item, list, _ = bytes.Cut(list, comma)
@@ -150,7 +159,10 @@ func (h *head) nominate(list []byte) {
 			h.options.keepAlive = true
 		case equalFold(item, "upgrade"):
 			h.options.upgrade = true
+		case h.options.named == maxOptions:
+			return errTooLarge
 		default:
+			h.options.named++
 			for i := range h.fields {
 				if f := &h.fields[i]; mayEnd(f.known) && bytes.EqualFold(h.name(f), item) {
 					f.known = hop
@@ -158,6 +170,7 @@ func (h *head) nominate(list []byte) {
 			}
 		}
 	}
+	return nil
 }
 
 // isDisguised is whether a name could be read as one of those that delimit bodies by a reader that is careless of its

@@ -52,6 +52,7 @@ func TestWhatALoadBalancerAnswersItself(t *testing.T) {
 		"a field that is too long":          {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("a", 17<<10) + "\r\n\r\n", "400 Bad Request"},
 		"a head that is too long":           {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: "+strings.Repeat("a", 1000)+"\r\n", 70), "400 Bad Request"},
 		"a head of many fields":             {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X:\r\n", 2000) + "\r\n", "400 Bad Request"},
+		"a connection of many options":      {"GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", 100) + "close\r\n\r\n", "400 Bad Request"},
 		"more forwarders than 30":           {"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + strings.Repeat("1.1.1.1, ", 30) + "1.1.1.1\r\nConnection: close\r\n\r\n", "463 Bad Request"},
 		"lines that end with LF":            {"GET / HTTP/1.1\nHost: a\nConnection: close\n\n", "200 OK"},
 		"empty lines before the request":    {"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "200 OK"},
@@ -133,5 +134,23 @@ func TestRequestsInAPipelineAreAnsweredInTurn(t *testing.T) {
 			t.Fatalf("no %s in %q", part, got)
 		}
 		_, got = before, after
+	}
+}
+
+// TestNothingFollowsARequestThatOthersMayReadInAnotherWay has what may be read as a second request behind a first.
+func TestNothingFollowsARequestThatOthersMayReadInAnotherWay(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.listener.Rules = []balancer.Rule{{Action: balancer.Action{Fixed: &balancer.Fixed{Status: 200}}}}
+	})
+	for name, head := range map[string]string{
+		"a disguised field":     "Transfer_Encoding: chunked\r\nContent-Length: 2\r\n\r\nab",
+		"a length twice":        "Content-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+		"a length and chunks":   "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a coding that is none": "Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nab",
+	} {
+		got := w.say("POST / HTTP/1.1\r\nHost: a\r\n" + head + "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		if strings.Count(got, "HTTP/1.1 200 OK") != 1 || !strings.Contains(got, "Connection: close") {
+			t.Errorf("%s: answered %q", name, got)
+		}
 	}
 }

@@ -31,9 +31,6 @@ func (x *exchange) receive(l *link) error {
 	x.record.targetStatus = l.answer.status()
 	x.reply.status, x.reply.fields, x.reply.framing = l.answer.status(), &l.answer, l.answer.framing
 	x.stick(l.pool.target.Key(), l.answer.sets(x.group.Spec().Stickiness.Cookie))
-	if x.req.tier >= ambiguous {
-		x.spoiled = true
-	}
 	x.record.status = x.reply.status
 	if err := x.sink.begin(&x.reply); err != nil {
 		return errClient{err}
