@@ -5,6 +5,7 @@ package accesslog
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,7 +36,8 @@ type Directory struct {
 	files map[string]*file // by load balancer's ARN
 
 	mu   sync.Mutex
-	lost int // lines since it was last told
+	lost int   // lines since it was last told
+	why  error // the last of what they were lost by
 }
 
 type line struct {
@@ -48,6 +50,7 @@ type line struct {
 type file struct {
 	*os.File
 	buffer *bufio.Writer
+	lines  int // since it was last flushed
 	to     balancer.AccessLog
 	until  time.Time
 }
@@ -71,10 +74,19 @@ func (d *Directory) Keep(to *balancer.AccessLog, text []byte) {
 	select {
 	case d.lines <- line{to, text, time.Now()}:
 	default:
-		d.mu.Lock()
-		d.lost++
-		d.mu.Unlock()
+		d.lose(1, errBusy)
 	}
+}
+
+// errBusy is that lines come faster than the disk takes them.
+var errBusy = errors.New("they came faster than the disk takes them")
+
+// lose notes that lines are lost, which is told once in a while however many there are.
+func (d *Directory) lose(lines int, why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lost += lines
+	d.why = why
 }
 
 func (d *Directory) run() {
@@ -98,32 +110,40 @@ func (d *Directory) run() {
 
 // settle writes what is in memory, and closes files whose time is over: all, when now is zero.
 func (d *Directory) settle(now time.Time) {
-	for arn, f := range d.files {
-		err := f.buffer.Flush()
-		if now.IsZero() || now.After(f.until) {
-			delete(d.files, arn)
-			if closed := f.Close(); err == nil {
-				err = closed
-			}
-		}
-		if err != nil {
-			d.log.Warn("lines of an access log are lost", "load balancer", arn, "error", err)
-			delete(d.files, arn)
+	for _, f := range d.files {
+		if err := d.flush(f); err != nil || now.IsZero() || now.After(f.until) {
+			d.end(f)
 		}
 	}
 	d.mu.Lock()
-	lost := d.lost
-	d.lost = 0
+	lost, why := d.lost, d.why
+	d.lost, d.why = 0, nil
 	d.mu.Unlock()
 	if lost > 0 {
-		d.log.Warn("lines of access logs are lost: they came faster than the disk takes them", "lines", lost)
+		d.log.Warn("lines of access logs are lost", "lines", lost, "error", why)
 	}
 }
 
-// write writes a line, or tells that it is lost.
+// flush writes what is in memory of a file.
+func (d *Directory) flush(f *file) error {
+	err := f.buffer.Flush()
+	if err != nil {
+		d.lose(f.lines, err)
+	}
+	f.lines = 0
+	return err
+}
+
+// end closes a file that was flushed. The next line opens one.
+func (d *Directory) end(f *file) {
+	delete(d.files, f.to.Balancer)
+	f.Close() // what was to be written has been
+}
+
+// write writes a line, or notes that it is lost.
 func (d *Directory) write(l line) {
 	if err := d.append(l); err != nil {
-		d.log.Warn("a line of an access log is lost", "load balancer", l.to.Balancer, "error", err)
+		d.lose(1, err)
 	}
 }
 
@@ -131,11 +151,8 @@ func (d *Directory) append(l line) error {
 	f := d.files[l.to.Balancer]
 	if f == nil || l.at.After(f.until) || f.to != *l.to {
 		if f != nil {
-			delete(d.files, l.to.Balancer)
-			if err := f.buffer.Flush(); err != nil {
-				d.log.Warn("lines of an access log are lost", "load balancer", l.to.Balancer, "error", err)
-			}
-			f.Close()
+			_ = d.flush(f) // it has been noted
+			d.end(f)
 		}
 		var err error
 		if f, err = d.open(*l.to, l.at.Truncate(interval).Add(interval)); err != nil {
@@ -143,8 +160,13 @@ func (d *Directory) append(l line) error {
 		}
 		d.files[l.to.Balancer] = f
 	}
-	_, err := f.buffer.Write(l.text)
-	return err
+	if _, err := f.buffer.Write(l.text); err != nil {
+		d.lose(f.lines, err)
+		f.lines = 0
+		return err
+	}
+	f.lines++
+	return nil
 }
 
 // open opens the file of a load balancer's lines until a time.

@@ -66,3 +66,32 @@ func TestNames(t *testing.T) {
 		t.Errorf("%s %v", name, err)
 	}
 }
+
+// TestWhatADiskDoesNotTakeIsToldOnce has lines that can't be written, and then can.
+func TestWhatADiskDoesNotTakeIsToldOnce(t *testing.T) {
+	var told strings.Builder
+	root := t.TempDir()
+	d := &Directory{root: root, log: slog.New(slog.NewTextHandler(&told, nil)), files: map[string]*file{}}
+	to := &balancer.AccessLog{Balancer: web, Bucket: "mine"}
+	now := time.Now()
+	for range 3 {
+		d.write(line{to, []byte("lost\n"), now})
+	}
+	d.files[web].Close() // as a disk that fails
+	d.settle(now)
+	if len(d.files) != 0 || strings.Count(told.String(), "\n") != 1 || !strings.Contains(told.String(), "lines=3 ") {
+		t.Errorf("it has %d files and told %q", len(d.files), told.String())
+	}
+	d.write(line{to, []byte("kept\n"), now})
+	d.settle(time.Time{})
+	names, _ := filepath.Glob(filepath.Join(root, "mine/AWSLogs/000000000000/elasticloadbalancing/us-east-1/*/*/*/*.log"))
+	if len(names) != 1 {
+		t.Fatal(names)
+	}
+	if text, err := os.ReadFile(names[0]); err != nil || string(text) != "kept\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if strings.Count(told.String(), "\n") != 1 {
+		t.Errorf("told %q", told.String())
+	}
+}
