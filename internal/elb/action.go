@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,6 +150,8 @@ var forwards = map[api.ProtocolEnum][]api.ProtocolEnum{
 	api.ProtocolEnumTcpUdp: {api.ProtocolEnumTcpUdp},
 }
 
+var locationPart = regexp.MustCompile(`^[\x21-\x7e]+$`)
+
 // checkRedirect is a redirection with the parts that it keeps.
 func checkRedirect(l *listener, asked *api.RedirectActionConfig) (*api.RedirectActionConfig, error) {
 	if asked == nil {
@@ -158,6 +161,11 @@ func checkRedirect(l *listener, asked *api.RedirectActionConfig) (*api.RedirectA
 	for part, kept := range map[*string]string{&to.Protocol: "#{protocol}", &to.Port: "#{port}", &to.Host: "#{host}", &to.Path: "/#{path}", &to.Query: "#{query}"} {
 		if *part == "" {
 			*part = kept
+		}
+	}
+	for _, part := range []string{to.Host, to.Path, to.Query} { // of a header, where a line break would begin another
+		if part != "" && !locationPart.MatchString(part) {
+			return nil, badAction("The redirect configuration is not valid because '%s' contains a character that is not valid", part)
 		}
 	}
 	switch {

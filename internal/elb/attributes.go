@@ -2,6 +2,7 @@ package elb
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,10 +12,12 @@ import (
 // attribute is a setting that a load balancer, a target group or a listener has beside its record's members, as AWS names it.
 type attribute struct {
 	key       string
-	otherwise string   // its value until it is set
-	values    []string // that it may have
-	least     int      // of a number
-	most      int      // of a number; 0: it is none
+	otherwise string         // its value until it is set
+	values    []string       // that it may have
+	least     int            // of a number
+	most      int            // of a number; 0: it is none
+	pattern   *regexp.Regexp // of a text that is not empty; nil: it is none
+	like      string         // says what the pattern does
 	// only are the values that Berth does something about, where these are not all; why says it of the others.
 	only []string
 	why  string
@@ -34,7 +37,14 @@ func oneOf(key, otherwise string, others ...string) attribute {
 	return attribute{key: key, otherwise: otherwise, values: append([]string{otherwise}, others...)}
 }
 
-func text(key string) attribute { return attribute{key: key} }
+const maxText = 1024
+
+// plainText is what a text is unless more is said of it: it becomes a part of an HTTP header, where a line break would begin another.
+var plainText = regexp.MustCompile(`^[\x20-\x7e]+$`)
+
+func text(key string) attribute {
+	return attribute{key: key, pattern: plainText, like: "up to 1024 printable ASCII characters"}
+}
 
 // refusing is an attribute of which some values are refused.
 func (a attribute) refusing(why string, except ...string) attribute {
@@ -46,6 +56,9 @@ func (a attribute) refusing(why string, except ...string) attribute {
 func (a attribute) check(what, value string) error {
 	if a.values != nil && !slices.Contains(a.values, value) {
 		return invalid("%s attribute value '%s' for '%s' is not valid: it must be one of '[%s]'", what, value, a.key, strings.Join(a.values, ", "))
+	}
+	if a.pattern != nil && value != "" && (len(value) > maxText || !a.pattern.MatchString(value)) {
+		return invalid("%s attribute value '%s' for '%s' is not valid: it must be %s", what, value, a.key, a.like)
 	}
 	if a.most > 0 {
 		if n, err := strconv.Atoi(value); err != nil || n < a.least || n > a.most {

@@ -2,6 +2,8 @@ package elb
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"time"
 
 	api "github.com/berth-dev/berth/api/elbv2"
@@ -141,12 +143,17 @@ func (s *Service) ModifyTargetGroupAttributes(ctx context.Context, in *api.Modif
 	return &api.ModifyTargetGroupAttributesOutput{Attributes: g.describeAttributes()}, nil
 }
 
+// cookieName is a token of HTTP.
+var cookieName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
 // checkAttributes refuses what goes against the group's protocol or against each other.
 func (g *targetGroup) checkAttributes(pairs []pair) error {
 	for _, p := range pairs {
 		switch {
 		case p.key == stickyType && g.application() != (p.value != "source_ip"):
 			return contradicts("Stickiness type '%s' is not supported for target groups with the %s protocol", p.value, g.Protocol)
+		case p.key == appCookie && p.value != "" && (!cookieName.MatchString(p.value) || strings.HasPrefix(p.value, "AWSALB")):
+			return invalid("Target group attribute value '%s' for '%s' is not valid: it must be the name of a cookie that does not begin with 'AWSALB'", p.value, p.key)
 		case p.key == slowStart && !(p.value == "0" || between(p.value, 30, 900)):
 			return invalid("Target group attribute value '%s' for '%s' is not valid: it must be between '30' and '900', or 0 to disable", p.value, p.key)
 		case p.key == preserveClientIP && p.value == "false" && (g.Protocol == api.ProtocolEnumUdp || g.Protocol == api.ProtocolEnumTcpUdp):

@@ -2,6 +2,7 @@ package elb
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,14 @@ var answerHeaders = map[string]string{
 	"routing.http.response.x_frame_options.header_value":                  "X-Frame-Options",
 }
 
+// answerValues are those that some of these headers may have.
+var answerValues = map[string]attribute{
+	"Access-Control-Allow-Credentials": {pattern: regexp.MustCompile(`^true$`), like: "'true'"},
+	"Access-Control-Max-Age":           {pattern: regexp.MustCompile(`^([0-9]{1,4}|[0-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)$`), like: "between '0' and '86400'"},
+	"X-Content-Type-Options":           {pattern: regexp.MustCompile(`^nosniff$`), like: "'nosniff'"},
+	"X-Frame-Options":                  {pattern: regexp.MustCompile(`^(DENY|SAMEORIGIN|ALLOW-FROM [\x21-\x7e]+)$`), like: "'DENY', 'SAMEORIGIN' or 'ALLOW-FROM' with an address"},
+}
+
 // tlsNames are the attributes that name the headers by which targets learn of a TLS connection.
 var tlsNames = map[string]string{
 	"routing.http.request.x_amzn_mtls_clientcert.header_name":               "X-Amzn-Mtls-Clientcert",
@@ -48,8 +57,12 @@ var (
 )
 
 func answers() (all attributes) {
-	for key := range answerHeaders {
-		all = append(all, text(key))
+	for key, name := range answerHeaders {
+		is := text(key)
+		if only, ok := answerValues[name]; ok {
+			is.pattern, is.like = only.pattern, only.like
+		}
+		all = append(all, is)
 	}
 	all = append(all, boolean(serverHeader, "true"))
 	return all.sorted()

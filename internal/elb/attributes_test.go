@@ -70,6 +70,7 @@ func TestAttributesHaveAWSsDefaults(t *testing.T) {
 func TestAttributesThatCannotBe(t *testing.T) {
 	f := newFixture(t)
 	lb, tcp, http := f.application("web"), f.targets("tcp", types.ProtocolEnumTcp), f.targets("http", types.ProtocolEnumHttp)
+	listener := f.listen(lb, http, 80)
 	tests := []struct {
 		of, attribute, code, message string
 	}{
@@ -85,6 +86,18 @@ func TestAttributesThatCannotBe(t *testing.T) {
 			"Target group attribute value '10' for 'slow_start.duration_seconds' is not valid: it must be between '30' and '900', or 0 to disable"},
 		{http, "load_balancing.algorithm.anomaly_mitigation=on", "ValidationError",
 			"The parameter Attributes[0].Value of ModifyTargetGroupAttributes is not supported by Berth yet: load_balancing.algorithm.anomaly_mitigation: anomalies of targets are not looked for. See docs/compatibility.md."},
+		{http, "stickiness.app_cookie.cookie_name=AWSALBAPP-0", "ValidationError",
+			"Target group attribute value 'AWSALBAPP-0' for 'stickiness.app_cookie.cookie_name' is not valid: it must be the name of a cookie that does not begin with 'AWSALB'"},
+		{http, "stickiness.app_cookie.cookie_name=a b", "ValidationError",
+			"Target group attribute value 'a b' for 'stickiness.app_cookie.cookie_name' is not valid: it must be the name of a cookie that does not begin with 'AWSALB'"},
+		{listener, "routing.http.response.content_security_policy.header_value=a\r\nSet-Cookie: b", "ValidationError",
+			"Listener attribute value 'a\r\nSet-Cookie: b' for 'routing.http.response.content_security_policy.header_value' is not valid: it must be up to 1024 printable ASCII characters"},
+		{listener, "routing.http.response.x_frame_options.header_value=DENY\n", "ValidationError",
+			"Listener attribute value 'DENY\n' for 'routing.http.response.x_frame_options.header_value' is not valid: it must be 'DENY', 'SAMEORIGIN' or 'ALLOW-FROM' with an address"},
+		{listener, "routing.http.response.access_control_max_age.header_value=86401", "ValidationError",
+			"Listener attribute value '86401' for 'routing.http.response.access_control_max_age.header_value' is not valid: it must be between '0' and '86400'"},
+		{listener, "routing.http.response.access_control_allow_credentials.header_value=false", "ValidationError",
+			"Listener attribute value 'false' for 'routing.http.response.access_control_allow_credentials.header_value' is not valid: it must be 'true'"},
 		{"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef", "stickiness.enabled=true", "TargetGroupNotFound",
 			"Target group 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef' not found"},
 	}
@@ -92,10 +105,14 @@ func TestAttributesThatCannotBe(t *testing.T) {
 		t.Run(test.attribute, func(t *testing.T) {
 			key, value, _ := strings.Cut(test.attribute, "=")
 			var err error
-			if test.of == lb {
+			switch test.of {
+			case listener:
+				_, err = f.ModifyListenerAttributes(t.Context(), &sdk.ModifyListenerAttributesInput{ListenerArn: &test.of,
+					Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
+			case lb:
 				_, err = f.ModifyLoadBalancerAttributes(t.Context(), &sdk.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &test.of,
 					Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}})
-			} else {
+			default:
 				_, err = f.ModifyTargetGroupAttributes(t.Context(), &sdk.ModifyTargetGroupAttributesInput{TargetGroupArn: &test.of,
 					Attributes: []types.TargetGroupAttribute{{Key: &key, Value: &value}}})
 			}

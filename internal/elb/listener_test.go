@@ -101,6 +101,9 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"authentication", func(in *sdk.CreateListenerInput) {
 			in.DefaultActions = []types.Action{{Type: types.ActionTypeEnumAuthenticateOidc}}
 		}, "ValidationError", "The parameter DefaultActions[0].Type of CreateListener is not supported by Berth yet: users are not authenticated, and tokens not validated. See docs/compatibility.md."},
+		{"a redirect with a line break", func(in *sdk.CreateListenerInput) {
+			in.DefaultActions = redirect(types.RedirectActionConfig{Path: aws.String("/a\r\nSet-Cookie: b")})
+		}, "InvalidLoadBalancerAction", "The redirect configuration is not valid because '/a\r\nSet-Cookie: b' contains a character that is not valid"},
 		{"a redirect of a network load balancer", func(in *sdk.CreateListenerInput) {
 			in.LoadBalancerArn, in.Protocol, in.DefaultActions = &nlb, types.ProtocolEnumTcp, redirect(types.RedirectActionConfig{})
 		}, "InvalidLoadBalancerAction", "The action type 'redirect' is not valid with network load balancer"},
