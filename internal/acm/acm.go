@@ -29,6 +29,8 @@ type Sealer interface {
 type Users interface {
 	// InUseBy are the ARNs of the load balancers that have the certificate.
 	InUseBy(scope store.Scope, arn string) []string
+	// Used tells whether there are such, as the transaction sees it: it commits only if that is still so by then.
+	Used(tx *store.Tx, scope store.Scope, arn string) bool
 }
 
 // Service answers the API of Certificate Manager.
@@ -79,7 +81,8 @@ func New(db *store.DB, config Config) *Service {
 
 type unused struct{}
 
-func (unused) InUseBy(store.Scope, string) []string { return nil }
+func (unused) InUseBy(store.Scope, string) []string     { return nil }
+func (unused) Used(*store.Tx, store.Scope, string) bool { return false }
 
 // Register adds the service's operations to the server.
 func (s *Service) Register(svc *wire.Service) {

@@ -24,7 +24,7 @@ func (s *Service) DeleteCertificate(ctx context.Context, in *api.DeleteCertifica
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if _, ok := s.certificates.GetTx(tx, scope, id); ok && len(s.users.InUseBy(scope, in.CertificateArn)) > 0 {
+		if _, ok := s.certificates.GetTx(tx, scope, id); ok && s.users.Used(tx, scope, in.CertificateArn) {
 			return wire.Errorf(api.ResourceInUseException, "Certificate %s in account %s is in use.", in.CertificateArn, scope.Account)
 		}
 		return s.certificates.Delete(tx, scope, id)

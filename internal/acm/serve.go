@@ -52,6 +52,16 @@ func (s *Service) Certificate(scope store.Scope, arn string) (*tls.Certificate, 
 	return ready, nil
 }
 
+// Holds tells whether there is a certificate, as the transaction sees it: it commits only if the certificate is still there by then.
+func (s *Service) Holds(tx *store.Tx, scope store.Scope, arn string) bool {
+	id, err := idOf(scope, arn)
+	if err != nil {
+		return false
+	}
+	_, ok := s.certificates.GetTx(tx, scope, id)
+	return ok
+}
+
 // forget lets go of an opened key.
 func (s *Service) forget(arn string) {
 	s.mu.Lock()

@@ -52,6 +52,10 @@ func (w *world) InUseBy(_ store.Scope, arn string) []string {
 	return w.inUse[arn]
 }
 
+func (w *world) Used(_ *store.Tx, scope store.Scope, arn string) bool {
+	return len(w.InUseBy(scope, arn)) > 0
+}
+
 // use has a load balancer take a certificate.
 func (w *world) use(arn string, by ...string) {
 	w.mu.Lock()

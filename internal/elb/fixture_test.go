@@ -259,6 +259,11 @@ func (certificates) Certificate(_ store.Scope, arn string) (*tls.Certificate, er
 	return &tls.Certificate{OCSPStaple: []byte(arn)}, nil
 }
 
+func (c certificates) Holds(_ *store.Tx, scope store.Scope, arn string) bool {
+	_, err := c.Certificate(scope, arn)
+	return err == nil
+}
+
 func (certificates) Watch(func(store.Scope, string)) (stop func()) { return func() {} }
 
 // instances has one.

@@ -20,8 +20,8 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *api.AddListen
 		out.Certificates = []api.Certificate{}
 		certificates := slices.Clone(l.Certificates)
 		for _, c := range in.Certificates {
-			if _, err := s.config.Certificates.Certificate(scope, c.CertificateArn); err != nil {
-				return noCertificate(c.CertificateArn)
+			if err := s.checkCertificate(tx, scope, c.CertificateArn); err != nil {
+				return err
 			}
 			if !slices.Contains(certificates, c.CertificateArn) {
 				certificates = append(certificates, c.CertificateArn)

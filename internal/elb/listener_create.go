@@ -24,7 +24,7 @@ func (s *Service) CreateListener(ctx context.Context, in *api.CreateListenerInpu
 		l := &listener{
 			ID: b.ID + "/" + newID(), Balancer: b.ID, Protocol: in.Protocol, Port: uint16(or(in.Port, 0)), Tags: in.Tags, CreatedAt: s.now(),
 		}
-		if err := s.change(scope, b, l, wanted{policy: in.SslPolicy, certificates: in.Certificates, alpn: in.AlpnPolicy, mutual: in.MutualAuthentication}); err != nil {
+		if err := s.change(tx, scope, b, l, wanted{policy: in.SslPolicy, certificates: in.Certificates, alpn: in.AlpnPolicy, mutual: in.MutualAuthentication}); err != nil {
 			return err
 		}
 		if len(s.tables.listeners.FindTx(tx, scope, byBalancer, b.ID)) >= maxListeners {
@@ -77,7 +77,7 @@ func (s *Service) ModifyListener(ctx context.Context, in *api.ModifyListenerInpu
 			}
 		}
 		l.Port = uint16(or(in.Port, int32(l.Port)))
-		if err := s.change(scope, b, &l, wanted{policy: in.SslPolicy, certificates: in.Certificates, alpn: in.AlpnPolicy, mutual: in.MutualAuthentication}); err != nil {
+		if err := s.change(tx, scope, b, &l, wanted{policy: in.SslPolicy, certificates: in.Certificates, alpn: in.AlpnPolicy, mutual: in.MutualAuthentication}); err != nil {
 			return err
 		}
 		if err := s.putListener(tx, scope, &l); err != nil {

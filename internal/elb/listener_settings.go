@@ -39,7 +39,7 @@ type wanted struct {
 }
 
 // change makes a listener be what a request says, if its load balancer can have such a listener.
-func (s *Service) change(scope store.Scope, b *loadBalancer, l *listener, to wanted) error {
+func (s *Service) change(tx *store.Tx, scope store.Scope, b *loadBalancer, l *listener, to wanted) error {
 	protocols := []api.ProtocolEnum{api.ProtocolEnumHttps, api.ProtocolEnumHttp}
 	if b.network() {
 		protocols = []api.ProtocolEnum{api.ProtocolEnumTcp, api.ProtocolEnumTcpUdp, api.ProtocolEnumTls, api.ProtocolEnumUdp}
@@ -58,7 +58,7 @@ func (s *Service) change(scope store.Scope, b *loadBalancer, l *listener, to wan
 	if err := l.changePolicies(to); err != nil {
 		return err
 	}
-	return s.changeCertificates(scope, l, to.certificates)
+	return s.changeCertificates(tx, scope, l, to.certificates)
 }
 
 func words(protocols []api.ProtocolEnum) string {
@@ -122,7 +122,7 @@ func (l *listener) changePolicies(to wanted) error {
 }
 
 // changeCertificates gives a listener another default certificate.
-func (s *Service) changeCertificates(scope store.Scope, l *listener, asked []api.Certificate) error {
+func (s *Service) changeCertificates(tx *store.Tx, scope store.Scope, l *listener, asked []api.Certificate) error {
 	switch {
 	case len(asked) > 1:
 		return invalid("Only one default certificate can be specified for a listener")
@@ -132,8 +132,8 @@ func (s *Service) changeCertificates(scope store.Scope, l *listener, asked []api
 		return nil
 	}
 	arn := asked[0].CertificateArn
-	if _, err := s.config.Certificates.Certificate(scope, arn); err != nil {
-		return noCertificate(arn)
+	if err := s.checkCertificate(tx, scope, arn); err != nil {
+		return err
 	}
 	if len(l.Certificates) == 0 {
 		l.Certificates = []string{arn}
@@ -142,8 +142,4 @@ func (s *Service) changeCertificates(scope store.Scope, l *listener, asked []api
 	others := slices.DeleteFunc(slices.Clone(l.Certificates[1:]), func(other string) bool { return other == arn })
 	l.Certificates = append([]string{arn}, others...)
 	return nil
-}
-
-func noCertificate(arn string) error {
-	return wire.Errorf(api.CertificateNotFoundException, "Certificate '%s' not found", arn)
 }

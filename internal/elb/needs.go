@@ -76,6 +76,9 @@ type Certificates interface {
 	// Certificate is a certificate with its key and chain, by its ARN; ErrNoCertificate when there is none that could be
 	// used. What it returned before is the same pointer until the certificate is another.
 	Certificate(scope store.Scope, arn string) (*tls.Certificate, error)
+	// Holds tells whether there is a certificate, as the transaction sees it: it commits only if the certificate is still
+	// there by then.
+	Holds(tx *store.Tx, scope store.Scope, arn string) bool
 	// Watch calls told with the ARN of each certificate that becomes another, until stop is called.
 	Watch(told func(scope store.Scope, arn string)) (stop func())
 }

@@ -19,6 +19,10 @@ func (c certificates) Certificate(scope store.Scope, arn string) (*tls.Certifica
 	return found, nil
 }
 
+func (c certificates) Holds(tx *store.Tx, scope store.Scope, arn string) bool {
+	return c.ACM.Holds(tx, scope, arn)
+}
+
 func (c certificates) Watch(told func(scope store.Scope, arn string)) (stop func()) {
 	return c.ACM.Watch(told)
 }
@@ -26,4 +30,8 @@ func (c certificates) Watch(told func(scope store.Scope, arn string)) (stop func
 // InUseBy tells Certificate Manager which load balancers have a certificate.
 func (c certificates) InUseBy(scope store.Scope, arn string) []string {
 	return c.ELB.CertificateUsers(scope, arn)
+}
+
+func (c certificates) Used(tx *store.Tx, scope store.Scope, arn string) bool {
+	return c.ELB.CertificateUsed(tx, scope, arn)
 }
