@@ -23,6 +23,7 @@ type options struct {
 	tasks     int
 	within    time.Duration
 	launching int
+	services  int
 	telemetry bool
 	output    string
 	profile   string
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.tasks, "tasks", 100_000, "tasks of the largest fleet; smaller ones get as many, but at most 200 an instance")
 	flag.DurationVar(&o.within, "within", time.Minute, "time for the launches of one fleet; what is not launched by then is not")
 	flag.IntVar(&o.launching, "launching", 64, "RunTask calls, of ten tasks each, that are on their way at a time")
+	flag.IntVar(&o.services, "services", 1000, "services of one task each whose idling is measured, after which one of 5,000 tasks is made and rolled; 0: none")
 	flag.BoolVar(&o.telemetry, "telemetry", true, "open the second socket of every agent too")
 	flag.StringVar(&o.output, "output", "table", "table or json, on the standard output; progress goes to the standard error")
 	flag.StringVar(&o.profile, "profile", "", "`directory` for profiles of the launches")
@@ -53,6 +55,9 @@ func main() {
 			exit(fmt.Errorf("--instances %q: numbers from 1 to 5000, with commas between", sizes))
 		}
 		o.sizes = append(o.sizes, n)
+	}
+	if o.services < 0 || o.services > 5000 {
+		exit(fmt.Errorf("--services %d: a number from 0 to 5000", o.services))
 	}
 	if flag.NArg() > 0 || o.output != "table" && o.output != "json" {
 		flag.Usage()

@@ -30,6 +30,12 @@ func measure(ctx context.Context, o options) error {
 		}
 		r.Sizes = append(r.Sizes, *size)
 	}
+	if o.services > 0 {
+		var err error
+		if r.Services, err = measureServices(ctx, o); err != nil {
+			return err
+		}
+	}
 	return r.write(os.Stdout, o.output)
 }
 

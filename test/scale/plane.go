@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/internal/ecs/history"
 	"github.com/berth-dev/berth/internal/iam"
 	"github.com/berth-dev/berth/internal/logs/journal"
+	"github.com/berth-dev/berth/internal/secrets/seal"
 	"github.com/berth-dev/berth/internal/server"
 	"github.com/berth-dev/berth/internal/store/etcd"
 	"github.com/berth-dev/berth/internal/wire"
@@ -40,6 +41,10 @@ func servePlane(args []string) error {
 	if err != nil {
 		return err
 	}
+	secrets, err := seal.OpenFile(filepath.Join(dir, "secrets-key"))
+	if err != nil {
+		return err
+	}
 	_, missing := os.Stat(filepath.Join(dir, "etcd"))
 	db, err := etcd.Open(ctx, etcd.Config{Dir: filepath.Join(dir, "etcd"), Instance: "5ca1ab1e", Fresh: missing != nil, Logger: log})
 	if err != nil {
@@ -58,7 +63,7 @@ func servePlane(args []string) error {
 		return err
 	}
 	endpoint := "http://" + listener.Addr().String()
-	s := server.New(server.Config{DB: db, Journal: logs, History: past, Keys: keys, Account: account, Region: region, StrictCapacity: true, Settle: settle,
+	s := server.New(server.Config{DB: db, Journal: logs, History: past, Keys: keys, SecretsKey: secrets, Account: account, Region: region, StrictCapacity: true, Settle: settle, HealthyAfter: healthyAfter,
 		Endpoint: func() string { return endpoint }, Log: log})
 	if err := s.Start(ctx); err != nil {
 		return err

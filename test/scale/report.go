@@ -18,6 +18,8 @@ type report struct {
 	CPUs  int       `json:"cpus"`
 	Go    string    `json:"go"`
 	Sizes []size    `json:"sizes"`
+
+	Services *services `json:"services,omitzero"`
 }
 
 // size is what was found with one fleet. Times are in milliseconds unless their name says seconds; memory is the control
@@ -98,6 +100,17 @@ func (r *report) write(out io.Writer, format string) error {
 	line("whole fleet back after SIGKILL, s", "", only(func(s *size) string { return fmt.Sprintf("%.1f", s.RestartComplete) }))
 	line("  processor time to the answer / to the last agent, s", "", only(func(s *size) string { return pair(s.RestartAnswersCPU, s.RestartCPU) }))
 	line("load average", "", func(s *size) string { return s.LoadAverage })
+	if err := w.Flush(); err != nil || r.Services == nil {
+		return err
+	}
+	return r.Services.write(out)
+}
+
+func (s *services) write(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\nservices, on %d instances\t\tGOAL\n", s.Instances)
+	fmt.Fprintf(w, "%d idle ones, share of a processor / without them\t%.2f %% / %.2f %%\t< 2 %%\n", s.Idle, 100*s.WithShare, 100*s.WithoutShare)
+	fmt.Fprintf(w, "one of %d tasks: filled / rolled / removed, s\t%.1f / %.1f / %.1f\t\n", s.Tasks, s.FillSeconds, s.RollSeconds, s.RemoveSeconds)
 	return w.Flush()
 }
 
