@@ -39,9 +39,9 @@ type subject struct {
 	client *client.Client
 }
 
-func start(b *testing.B) *subject {
+func start(b *testing.B, args ...string) *subject {
 	b.Helper()
-	s := &subject{Berth: berthtest.Start(b), b: b}
+	s := &subject{Berth: berthtest.Start(b, args...), b: b}
 	s.client = newClient(s.Endpoint)
 	return s
 }

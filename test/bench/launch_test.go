@@ -54,9 +54,9 @@ const (
 )
 
 // startWithFamilies starts a Berth that knows them.
-func startWithFamilies(b *testing.B) *subject {
+func startWithFamilies(b *testing.B, args ...string) *subject {
 	b.Helper()
-	s := start(b)
+	s := start(b, args...)
 	for _, family := range []string{hello, small} {
 		call(s, ecs.RegisterTaskDefinition, definition(family))
 	}
@@ -139,6 +139,12 @@ func (s *subject) down(arns []string) {
 		call(s, ecs.StopTask, ecs.StopTaskRequest{Task: arn})
 	}
 	s.until("STOPPED", arns)
+	s.idle()
+}
+
+// idle waits until the machine has nothing of any task.
+func (s *subject) idle() {
+	s.b.Helper()
 	in, err := instance.Find(s.Dir)
 	if err != nil {
 		s.b.Fatal(err)
