@@ -21,9 +21,11 @@ import (
 	"github.com/berth-dev/berth/internal/elb/accesslog"
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/node"
+	"github.com/berth-dev/berth/internal/elb/proxy"
 	"github.com/berth-dev/berth/internal/hostsfile"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/operator"
+	"github.com/berth-dev/berth/internal/wire"
 )
 
 // loopback are the addresses at which load balancers are published.
@@ -35,7 +37,9 @@ func (m *machine) openBalancing() error {
 	if err != nil {
 		return err
 	}
-	protocols := node.Protocols{Key: key}
+	// Each client's connection may have one to a target; the rest of what this process may open is left to its other parts.
+	room := &proxy.Room{Most: int64(wire.MostConnections() / 3)}
+	protocols := node.Protocols{Key: key, Room: room}
 	if m.o.accessLogs != "" {
 		logs := accesslog.Open(m.o.accessLogs, m.log)
 		m.closeLater(logs.Close)

@@ -43,12 +43,14 @@ type Protocols struct {
 	Key []byte
 	// Log, unless nil, takes the line of each request of a load balancer that keeps an access log. It must not wait.
 	Log func(log *balancer.AccessLog, line []byte)
+	// Room, unless nil, bounds the connections of HTTP clients.
+	Room *proxy.Room
 }
 
 // Serve is a Serving.
 func (p Protocols) Serve(b *balancer.Balancer, l *balancer.Listener, groups Groups, published func(port uint16) uint16) (Server, error) {
 	if ofHTTP(l.Protocol) {
-		made, err := proxy.New(proxy.Config{Groups: groups, Key: p.Key, Log: p.Log, Published: published}, b, l)
+		made, err := proxy.New(proxy.Config{Groups: groups, Key: p.Key, Log: p.Log, Published: published, Room: p.Room}, b, l)
 		return requests{made}, err
 	}
 	return stream.New(stream.Config{Groups: groups.Group, TLS: handshake.Config}, b, l)

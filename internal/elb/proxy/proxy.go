@@ -41,6 +41,9 @@ type Config struct {
 	// Published, unless nil, is the port of this machine that stands for a port of the load balancer; 0: none. It is for
 	// redirects of clients that came by such a port.
 	Published func(port uint16) uint16
+	// Room, unless nil, bounds the connections of clients. One that comes when there is none takes the place of one that is
+	// idle, or is closed at once.
+	Room *Room
 }
 
 // Proxy serves one listener of an application load balancer. Its methods may be called at any time, by many.
@@ -131,7 +134,8 @@ func (d *door) stop(bool) { _ = d.Close() }
 // ServeConn serves one connection and returns when it is closed.
 func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address) {
 	c := newClient(p, conn, at)
-	if !p.enter(c) {
+	defer p.config.Room.exit()
+	if !p.config.Room.enter() && !p.evict() || !p.enter(c) {
 		_ = conn.Close()
 		return
 	}

@@ -26,6 +26,7 @@ type world struct {
 	balancer balancer.Balancer
 	listener balancer.Listener
 	addr     string
+	room     *Room
 
 	mu     sync.Mutex
 	groups map[string]*target.Group
@@ -50,7 +51,7 @@ func newWorld(t testing.TB, change func(*world)) *world {
 	if change != nil {
 		change(w)
 	}
-	p, err := New(Config{Groups: w, Key: make([]byte, 32), Log: func(_ *balancer.AccessLog, line []byte) {
+	p, err := New(Config{Groups: w, Room: w.room, Key: make([]byte, 32), Log: func(_ *balancer.AccessLog, line []byte) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.lines = append(w.lines, string(line))
