@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 )
@@ -77,7 +78,7 @@ func names(certificate *tls.Certificate, name string) bool {
 		}
 	}
 	for _, has := range leaf.DNSNames {
-		if has == name {
+		if strings.EqualFold(has, name) {
 			return true
 		}
 	}

@@ -261,3 +261,21 @@ func TestAnEarlyAnswerEndsTheUploadOfEitherVersion(t *testing.T) {
 		})
 	}
 }
+
+// TestTheStrictestModeTakesOrdinaryRequests has what every client sends pass the strictest desync mitigation.
+func TestTheStrictestModeTakesOrdinaryRequests(t *testing.T) {
+	for _, version2 := range []bool{false, true} {
+		w := newWorld(t, func(w *world) {
+			encrypted(t, certificate(t, "a.test"))(w)
+			w.balancer.HTTP.DesyncMode = "strictest"
+		})
+		w.targets("web", serve(t, func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(rw, r.Body) }))
+		answer, err := secureClient(t, version2).Post("https://"+w.addr+"/", "text/plain", strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, _ := io.ReadAll(answer.Body); answer.StatusCode != 200 || string(body) != "hello" {
+			t.Errorf("HTTP/2 %v: answered %d %q", version2, answer.StatusCode, body)
+		}
+	}
+}

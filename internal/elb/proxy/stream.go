@@ -65,12 +65,16 @@ func (s *stream) parse() error {
 	text = append(append(append(append(text, r.Method...), ' '), uri...), " HTTP/1.1\r\nHost: "...)
 	text = append(append(text, r.Host...), crlf...)
 	for name, values := range r.Header {
+		if name == "Content-Length" { // which is r.ContentLength too
+			continue
+		}
 		for _, v := range values {
 			text = append(append(append(append(text, name...), ": "...), v...), crlf...)
 		}
 	}
+	_, told := r.Header["Content-Length"]
 	switch {
-	case r.ContentLength > 0:
+	case r.ContentLength > 0, told && r.ContentLength == 0:
 		text = append(strconv.AppendInt(append(text, "Content-Length: "...), r.ContentLength, 10), crlf...)
 	case r.ContentLength < 0 && !s.over.Load():
 		text = append(text, "Transfer-Encoding: chunked\r\n"...)
