@@ -155,7 +155,7 @@ func TestGRPCGoesThroughInBothDirectionsAtOnce(t *testing.T) {
 
 func TestACertificateIsChosenByServerName(t *testing.T) {
 	w := newWorld(t, encrypted(t, certificate(t, "default.test"), certificate(t, "*.wild.test"), certificate(t, "own.wild.test")))
-	for name, want := range map[string]string{"": "default.test", "else.test": "default.test", "a.wild.test": "*.wild.test", "own.wild.test": "own.wild.test"} {
+	for name, want := range map[string]string{"": "default.test", "else.test": "default.test", "a.wild.test": "*.wild.test", "own.wild.test": "own.wild.test", "OWN.wild.test": "own.wild.test"} {
 		conn, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true, ServerName: name})
 		if err != nil {
 			t.Fatal(err)

@@ -45,18 +45,9 @@ const maxIdle = 1024
 
 // pool finds or makes that of a target.
 func (p *Proxy) pool(t *target.Target) *pool {
-	if found, ok := p.pools.Load(t); ok {
-		return found.(*pool)
-	}
-	made := &pool{target: t, open: map[*link]struct{}{}, empty: make(chan struct{})}
-	if found, ok := p.pools.LoadOrStore(t, made); ok {
-		return found.(*pool)
-	}
-	p.work.Go(func() {
-		made.watch(p.done)
-		p.pools.CompareAndDelete(t, made)
+	return wayTo(p, &p.pools, t, func() *pool {
+		return &pool{target: t, open: map[*link]struct{}{}, empty: make(chan struct{})}
 	})
-	return made
 }
 
 // watch closes the target's connections when their time has come: idle ones once it takes nothing new, all when it is cut.

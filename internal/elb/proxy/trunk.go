@@ -3,9 +3,12 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/target"
@@ -24,9 +27,10 @@ type trunk struct {
 
 // trunk finds or makes that of a target.
 func (p *Proxy) trunk(t *target.Target, group *balancer.Group, at balancer.Address) *trunk {
-	if found, ok := p.trunks.Load(t); ok {
-		return found.(*trunk)
-	}
+	return wayTo(p, &p.trunks, t, func() *trunk { return newTrunk(t, group, at, p.setup.Load().idle) })
+}
+
+func newTrunk(t *target.Target, group *balancer.Group, at balancer.Address, idle time.Duration) *trunk {
 	made := &trunk{target: t, open: map[net.Conn]struct{}{}}
 	protocols := new(http.Protocols)
 	if group.Protocol == balancer.HTTPS {
@@ -44,18 +48,11 @@ func (p *Proxy) trunk(t *target.Target, group *balancer.Group, at balancer.Addre
 		return made.keep(conn)
 	}
 	made.transport = &http.Transport{
-		DialContext: connect, Protocols: protocols, DisableCompression: true, IdleConnTimeout: p.setup.Load().idle,
+		DialContext: connect, Protocols: protocols, DisableCompression: true, IdleConnTimeout: idle,
 		MaxResponseHeaderBytes: maxResponseHead, TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true,
 		// A load balancer does not check the certificates of its targets.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}},
 	}
-	if found, ok := p.trunks.LoadOrStore(t, made); ok {
-		return found.(*trunk)
-	}
-	p.work.Go(func() {
-		made.watch(p.done)
-		p.trunks.CompareAndDelete(t, made)
-	})
 	return made
 }
 
@@ -77,9 +74,10 @@ func (k *trunk) watch(done <-chan struct{}) {
 	}
 	k.transport.CloseIdleConnections()
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.cut = true
-	for c := range k.open {
+	open := slices.Collect(maps.Keys(k.open))
+	k.mu.Unlock()
+	for _, c := range open {
 		_ = c.Close()
 	}
 }
@@ -104,11 +102,8 @@ type keptConn struct {
 }
 
 func (c *keptConn) Close() error {
-	err := c.Conn.Close()
-	go func() { // the trunk may be closing it
-		c.trunk.mu.Lock()
-		defer c.trunk.mu.Unlock()
-		delete(c.trunk.open, c)
-	}()
-	return err
+	c.trunk.mu.Lock()
+	delete(c.trunk.open, c)
+	c.trunk.mu.Unlock()
+	return c.Conn.Close()
 }
