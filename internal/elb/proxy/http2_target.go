@@ -18,6 +18,8 @@ import (
 func (x *exchange) attemptHTTP2(t *target.Target) error {
 	s := x.sink.(*stream)
 	k := x.proxy.trunk(t, x.group.Spec(), x.at)
+	k.use(1)
+	defer k.use(-1)
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	defer cancel(nil)
 	rest := time.AfterFunc(x.idle(), func() { cancel(errIdle) })

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,5 +278,32 @@ func TestTheStrictestModeTakesOrdinaryRequests(t *testing.T) {
 		if body, _ := io.ReadAll(answer.Body); answer.StatusCode != 200 || string(body) != "hello" {
 			t.Errorf("HTTP/2 %v: answered %d %q", version2, answer.StatusCode, body)
 		}
+	}
+}
+
+// TestNothingIsLeftOfATargetThatWentWithoutDraining looks for the way to it, by either version of HTTP.
+func TestNothingIsLeftOfATargetThatWentWithoutDraining(t *testing.T) {
+	for _, version := range []string{balancer.HTTP1, balancer.HTTP2} {
+		w := newWorld(t, encrypted(t, certificate(t, "a.test")))
+		w.group("web", func(g *balancer.Group) { g.Version = version })
+		hello := func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "hello") }
+		addr := serve(t, hello)
+		if version == balancer.HTTP2 {
+			addr = serveHTTP2(t, hello)
+		}
+		w.targets("web", addr)
+		answer, err := secureClient(t, true).Get("https://" + w.addr)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatalf("%s: %v, %v", version, answer, err)
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		w.group("web", func(g *balancer.Group) { g.Targets = nil })
+		eventually(t, func() (gone bool) {
+			gone = true
+			for _, ways := range []*sync.Map{&w.proxy.pools, &w.proxy.trunks} {
+				ways.Range(func(any, any) bool { gone = false; return false })
+			}
+			return gone
+		})
 	}
 }

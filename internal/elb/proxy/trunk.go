@@ -23,6 +23,10 @@ type trunk struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
 	cut  bool
+	// users are the requests that are under way, or about to be.
+	users int
+	left  bool          // the target takes nothing new
+	empty chan struct{} // closed when it has left and nothing is under way
 }
 
 // trunk finds or makes that of a target.
@@ -31,7 +35,7 @@ func (p *Proxy) trunk(t *target.Target, group *balancer.Group, at balancer.Addre
 }
 
 func newTrunk(t *target.Target, group *balancer.Group, at balancer.Address, idle time.Duration) *trunk {
-	made := &trunk{target: t, open: map[net.Conn]struct{}{}}
+	made := &trunk{target: t, open: map[net.Conn]struct{}{}, empty: make(chan struct{})}
 	protocols := new(http.Protocols)
 	if group.Protocol == balancer.HTTPS {
 		protocols.SetHTTP2(true)
@@ -61,12 +65,41 @@ type errDial struct{ error }
 
 func (e errDial) Unwrap() error { return e.error }
 
+// use counts a request, when n is 1, or says that it is over, when n is -1.
+func (k *trunk) use(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.users += n
+	k.tell()
+}
+
+// leave closes what is idle; what is in use closes after its requests.
+func (k *trunk) leave() {
+	k.transport.CloseIdleConnections()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.left = true
+	k.tell()
+}
+
+// tell says that nothing is under way any more. Under mu.
+func (k *trunk) tell() {
+	if k.left && k.users == 0 {
+		select {
+		case <-k.empty:
+		default:
+			close(k.empty)
+		}
+	}
+}
+
 // watch closes the connections when the target takes nothing new or is cut.
 func (k *trunk) watch(done <-chan struct{}) {
 	select {
 	case <-k.target.Leaving():
-		k.transport.CloseIdleConnections()
+		k.leave()
 		select {
+		case <-k.empty:
 		case <-k.target.Cut():
 		case <-done:
 		}
