@@ -38,6 +38,9 @@ func (s *Scheduler) checkBalancers(scope store.Scope, list []api.LoadBalancer, d
 			return err
 		}
 		if a := b.AdvancedConfiguration; a != nil {
+			if a.AlternateTargetGroupArn == b.TargetGroupArn {
+				return invalidParameter("alternateTargetGroupArn must name another target group than targetGroupArn, but both are %s.", b.TargetGroupArn)
+			}
 			if err := s.checkAdvanced(scope, a, d.Definition.NetworkMode); err != nil {
 				return err
 			}

@@ -73,6 +73,8 @@ func TestWhatIsWrongWithAServiceIsToldInECSsWords(t *testing.T) {
 		{"CreateService", balanced("web", groupOfAddresses+"0", "web", 80) + `, ` + onFargate + `}`, "InvalidParameterException", "does not exist."},
 		{"CreateService", balanced("web", groupOfAddresses, "web", 80) + `, "role": "r", ` + onFargate + `}`, "InvalidParameterException", "You cannot specify an IAM role for services that require a service linked role."},
 
+		{"CreateService", strings.TrimSuffix(balanced("web", groupOfAddresses, "web", 80), "}]") + `, "advancedConfiguration": {"alternateTargetGroupArn": "` + groupOfAddresses + `", "productionListenerRule": "` + theRule + `", "roleArn": "arn:aws:iam::000000000000:role/r"}}], "deploymentConfiguration": {"strategy": "BLUE_GREEN"}, ` + onFargate + `}`, "InvalidParameterException", "alternateTargetGroupArn must name another target group"},
+
 		{"UpdateService", `{"service": "none"}`, "ServiceNotFoundException", "Service not found."},
 		{"UpdateService", `{"service": "gone", "desiredCount": 1}`, "ServiceNotActiveException", "Service was not ACTIVE."},
 		{"UpdateService", `{"service": "arn:aws:ecs:us-east-1:000000000000:service/other/there"}`, "InvalidParameterException", "Identifier is for cluster other. Your cluster is default"},

@@ -23,7 +23,7 @@ func (s *Scheduler) Register(svc *wire.Service) {
 	wire.Handle(svc, api.StopServiceDeployment, s.StopServiceDeployment)
 	wire.Handle(svc, api.ContinueServiceDeployment, s.ContinueServiceDeployment)
 
-	wire.Handle(svc, api.CreateTaskSet, s.CreateTaskSet, slices.Concat(taskSetRefused, s.balancersRefused(), networkNotes)...)
+	wire.Handle(svc, api.CreateTaskSet, s.CreateTaskSet, slices.Concat(taskSetRefused, s.balancersRefused(), networkNotes, taskSetNotes)...)
 	wire.Handle(svc, api.DescribeTaskSets, s.DescribeTaskSets)
 	wire.Handle(svc, api.UpdateTaskSet, s.UpdateTaskSet)
 	wire.Handle(svc, api.DeleteTaskSet, s.DeleteTaskSet)
@@ -61,19 +61,39 @@ func (s *Scheduler) balancersRefused() []wire.Option {
 	return []wire.Option{wire.Refuse("loadBalancers", "Elastic Load Balancing is not there")}
 }
 
+var roleNotes = []wire.Option{
+	wire.Note("loadBalancers.advancedConfiguration.roleArn", "kept, and need not be given: Berth changes listener rules itself"),
+}
+
 var networkNotes = []wire.Option{
 	wire.Note("networkConfiguration.awsvpcConfiguration.securityGroups", "must exist; their rules are not enforced"),
 	wire.Note("platformVersion", "1.3.0 is recorded and runs as 1.4.0"),
 }
 
-var serviceNotes = slices.Concat(networkNotes, []wire.Option{
+var serviceNotes = slices.Concat(networkNotes, unread("not read: Service Connect is not there", "serviceConnectConfiguration.namespace", "serviceConnectConfiguration.services",
+	"serviceConnectConfiguration.logConfiguration", "serviceConnectConfiguration.accessLogConfiguration", "serviceConnectConfiguration.containerConfigurations",
+), unread("kept; CloudWatch alarms are not there", "deploymentConfiguration.alarms.alarmNames", "deploymentConfiguration.alarms.rollback"), roleNotes, []wire.Option{
+	wire.Note("deploymentConfiguration.lifecycleHooks.roleArn", "kept; the hook is called without it"),
 	wire.Note("deploymentConfiguration.lifecycleHooks.hookTargetArn", "a Lambda function is called at the endpoint of --forward lambda=URL, unsigned; the URL of a webhook is called too"),
 	wire.Note("deploymentConfiguration.bakeTimeInMinutes", "0 where it is not given; rolling deployments have none"),
 	wire.Note("capacityProviderStrategy", "FARGATE and FARGATE_SPOT are the same machines; no provider scales, and tasks that find no room are tried for again"),
 })
 
+// unread are members that mean nothing without what is refused beside them.
+func unread(why string, paths ...string) (out []wire.Option) {
+	for _, path := range paths {
+		out = append(out, wire.Note(path, why))
+	}
+	return out
+}
+
 var createNotes = []wire.Option{
+	wire.Note("", "under controller EXTERNAL the circuit breaker, strategies other than ROLLING, early success and zone rebalancing are refused by InvalidParameterException"),
 	wire.Note("role", "recorded: the service registers its tasks with target groups itself"),
+}
+
+var taskSetNotes = []wire.Option{
+	wire.Note("loadBalancers.advancedConfiguration", "kept: who deploys task sets shifts the traffic"),
 }
 
 var updateNotes = []wire.Option{
