@@ -31,6 +31,7 @@ type container struct {
 	spec  *shim.Container
 	state shim.ContainerState // guarded by task.mu
 
+	filter  *filter
 	log     *spool.Writer // nil: output is dropped
 	copying sync.WaitGroup
 	sealing sync.Once
@@ -74,6 +75,9 @@ func (c *container) create() error {
 		return err
 	}
 	var err error
+	if c.filter, err = newFilter(filepath.Join(c.task.dir, "..", "..", "filters"), c.spec.Spec.Linux.Seccomp); err != nil {
+		return err
+	}
 	if c.next, err = c.runtime(); err != nil {
 		return err
 	}
@@ -145,6 +149,7 @@ func (c *container) begin() error {
 		s.ExitCode, s.ExitKnown, s.OOMKilled, s.FinishedAt = 0, false, false, time.Time{}
 	})
 	go c.wait(c.latest, process)
+	go c.filter.learn()
 	return nil
 }
 
@@ -194,7 +199,18 @@ func (c *container) run(l *life) (_ *libcontainer.Process, err error) {
 		defer stderr.Close()
 		p.Stdout, p.Stderr = stdout, stderr
 	}
-	return p, l.runtime.Run(p)
+	return p, c.launch(p, l.runtime.Run)
+}
+
+// launch begins a process in the container with the container's filter.
+func (c *container) launch(p *libcontainer.Process, begin func(*libcontainer.Process) error) error {
+	filter, err := c.filter.open()
+	if err != nil {
+		return err
+	}
+	defer filter.Close()
+	p.ExtraFiles = []*os.File{filter}
+	return begin(p)
 }
 
 // runOnTerminal runs the process on a terminal of its container, on which nobody types.
@@ -207,7 +223,7 @@ func (c *container) runOnTerminal(l *life, p *libcontainer.Process) error {
 		return err
 	}
 	defer ends.closeInner()
-	if err := l.runtime.Run(p); err != nil {
+	if err := c.launch(p, l.runtime.Run); err != nil {
 		ends.closeOuter()
 		return err
 	}

@@ -98,7 +98,7 @@ func (c *container) enter(ctx context.Context, e *shim.Exec) (*libcontainer.Proc
 		return nil, nil, err
 	}
 	defer ends.closeInner()
-	if err := l.runtime.Start(p); err != nil {
+	if err := c.launch(p, l.runtime.Start); err != nil {
 		ends.closeOuter()
 		c.reapStrays(l)
 		return nil, nil, err

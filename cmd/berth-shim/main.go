@@ -7,6 +7,7 @@
 //	berth-shim run DIR     keep the task described in DIR/task; file 3 takes one line: "ok", or what is wrong
 //	berth-shim features    print what this shim can do, as JSON
 //	berth-shim pause DIR   hold the process namespace that a task's containers share, and reap in it
+//	berth-shim filter      compile a system call filter, JSON from stdin, and write the program to stdout
 //	berth-shim init ...    libcontainer's first stage inside a container
 package main
 
@@ -33,6 +34,7 @@ func init() {
 		reap(os.Args[1:])
 	}
 	if len(os.Args) > 1 && os.Args[1] == "init" {
+		useFilter()
 		libcontainer.Init()
 	}
 	// main keeps the main thread: a goroutine that entered another namespace could not end there.
@@ -48,6 +50,11 @@ func main() {
 		}
 	case len(os.Args) == 3 && os.Args[1] == pauseArg:
 		pause(os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == filterArg:
+		if err := compile(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "berth-shim:", err)
+			os.Exit(1)
+		}
 	case len(os.Args) == 2 && os.Args[1] == "features":
 		out, err := json.Marshal(shim.Features{Build: version, Version: shim.Version, Oldest: shim.Oldest, Seccomp: seccomp.Enabled})
 		if err != nil {

@@ -21,12 +21,13 @@ import (
 )
 
 // BenchmarkStart starts tasks of one container one after the other, from CreateTask to the running process, and prints
-// the median beside that of bare libcontainer with the same specification, and the memory of a shim.
+// the median beside that of bare libcontainer with the same specification, the processor time that the start takes in the
+// container and in the shim, which the machine's other load changes less, and the memory of a shim.
 func BenchmarkStart(b *testing.B) {
 	m := newMachine(b)
 	e := m.open(b)
-	floor := bareStart(b, m, e, 30)
-	var all, create, container, start, stop, remove []time.Duration
+	floor, floorCPU := bareStart(b, m, e, 30)
+	var inside, shims, all, create, container, start, stop, remove []time.Duration
 	var pss int
 	for b.Loop() {
 		task := randomID(16)
@@ -38,6 +39,7 @@ func BenchmarkStart(b *testing.B) {
 		t[2] = time.Now()
 		must(b, e.StartContainer(b.Context(), task, "app"))
 		t[3] = time.Now()
+		inside, shims = append(inside, groupCPU(b, e, task)), append(shims, shimCPU(b, e, task))
 		pss = shimMemory(b, e, task)
 		t[4] = time.Now()
 		must(b, e.StopContainer(b.Context(), task, "app", 0))
@@ -48,6 +50,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	for name, d := range map[string][]time.Duration{
 		"all": all, "task": create, "container": container, "start": start, "stop": stop, "remove": remove, "bare": floor,
+		"cpu-container": inside, "cpu-shim": shims, "cpu-bare": {floorCPU},
 	} {
 		b.ReportMetric(ms(median(d)), "ms/"+name)
 	}
@@ -103,7 +106,7 @@ func median(d []time.Duration) time.Duration {
 }
 
 // bareStart runs the floor with the specification of the benchmark's container.
-func bareStart(b *testing.B, m *machine, e *Engine, count int) []time.Duration {
+func bareStart(b *testing.B, m *machine, e *Engine, count int) (all []time.Duration, cpu time.Duration) {
 	b.Helper()
 	p, err := programs()
 	must(b, err)
@@ -117,17 +120,41 @@ func bareStart(b *testing.B, m *machine, e *Engine, count int) []time.Duration {
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 	file := filepath.Join(m.dir, "floor.json")
 	must(b, writeJSON(file, s))
-	out, err := exec.Command(program, file, m.images.lower, filepath.Join(m.dir, "floor"), strconv.Itoa(count)).CombinedOutput()
+	floor := exec.Command(program, file, m.images.lower, filepath.Join(m.dir, "floor"), strconv.Itoa(count))
+	out, err := floor.CombinedOutput()
 	if err != nil {
 		b.Fatalf("the floor: %v\n%s", err, out)
 	}
-	var all []time.Duration
 	for line := range strings.FieldsSeq(string(out)) {
 		took, err := strconv.ParseFloat(line, 64)
 		must(b, err)
 		all = append(all, time.Duration(took*float64(time.Millisecond)))
 	}
-	return all
+	return all, (floor.ProcessState.UserTime() + floor.ProcessState.SystemTime()) / time.Duration(count)
+}
+
+// groupCPU is the processor time that a task's containers took.
+func groupCPU(b *testing.B, e *Engine, task string) time.Duration {
+	b.Helper()
+	s, err := e.group(task).Stats()
+	must(b, err)
+	return time.Duration(s.CpuStats.CpuUsage.TotalUsage)
+}
+
+// shimCPU is the processor time that the threads of a task's shim took.
+func shimCPU(b *testing.B, e *Engine, task string) (took time.Duration) {
+	b.Helper()
+	await(b, e, task, "known", func(engine.TaskStatus) bool { return true })
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", e.task(task).pid()))
+	must(b, err)
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		must(b, err)
+		var ns time.Duration
+		fmt.Sscan(string(text), &ns)
+		took += ns
+	}
+	return took
 }
 
 // shimMemory is the shim's proportional share of memory, in KB.

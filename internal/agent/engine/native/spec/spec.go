@@ -157,8 +157,8 @@ func appArmor(req Request, options security) (string, error) {
 }
 
 // systemCalls returns the filter: the one asked for, or Docker's without x32. The kernels of Fargate have no such system
-// calls, nor has nearly any other, and to leave them out is the strict side: who tries one is killed. The container's init
-// compiles the filter before it can run anything, and that takes 8 ms then, not 13.
+// calls, nor has nearly any other, and to leave them out is the strict side: who tries one is killed. To compile the filter
+// takes 8 ms then, not 13.
 func systemCalls(req Request, options security, s *specs.Spec) (*specs.LinuxSeccomp, error) {
 	switch {
 	case options.profile != "" && !req.Machine.Seccomp:
