@@ -132,7 +132,7 @@ func (l *life) listenAt(ctx context.Context, g *listening, vpc string, at balanc
 		serve(func() error { return g.server.Serve(s.listener, at) })
 	}
 	if s.packets != nil {
-		serve(func() error { return g.server.ServePacket(s.packets, at) })
+		serve(func() error { return g.server.ServePacket(s.packets, func() balancer.Address { return at }) })
 	}
 	return nil
 }
@@ -184,21 +184,26 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 
 // serve serves a connection that came by the host as if it had come to one of the load balancer's addresses, in turn.
 func (l *life) serve(g *listening, conn net.Conn) {
-	at := *l.at.Load()
-	if len(at) == 0 {
+	at := l.turn()
+	if !at.IP.IsValid() {
 		conn.Close()
 		return
 	}
-	g.server.ServeConn(conn, at[int(l.turns.Add(1))%len(at)])
+	g.server.ServeConn(conn, at)
 }
 
-// servePacket serves a socket of the host as if it were at the load balancer's first address.
+// servePacket serves a socket of the host likewise: each client's port takes a turn.
 func (l *life) servePacket(g *listening, conn net.PacketConn) {
-	var at balancer.Address
-	if here := *l.at.Load(); len(here) > 0 {
-		at = here[0]
+	_ = g.server.ServePacket(conn, l.turn) // ends with the socket
+}
+
+// turn is the next of the load balancer's addresses; none while it stands nowhere.
+func (l *life) turn() (none balancer.Address) {
+	at := *l.at.Load()
+	if len(at) == 0 {
+		return none
 	}
-	_ = g.server.ServePacket(conn, at) // ends with the socket
+	return at[int(l.turns.Add(1)%uint32(len(at)))]
 }
 
 // drop ends a listener: nothing new is taken, and what is under way may go on for a while, beside everything else.

@@ -161,14 +161,14 @@ func (h *hello) ServeConn(conn net.Conn, _ balancer.Address) {
 	_ = h.server.Serve(&single{conn: conn})
 }
 
-func (h *hello) ServePacket(conn net.PacketConn, _ balancer.Address) error {
+func (h *hello) ServePacket(conn net.PacketConn, at func() balancer.Address) error {
 	buf := make([]byte, 64)
 	for {
 		n, from, err := conn.ReadFrom(buf)
 		if err != nil {
 			return err
 		}
-		conn.WriteTo(buf[:n], from)
+		conn.WriteTo(append(buf[:n:n], " to "+at().IP.String()...), from)
 	}
 }
 
@@ -303,7 +303,25 @@ func TestALoadBalancerChangesItsAddressesAndListeners(t *testing.T) {
 		}
 	}
 	url := n.Published(one.ARN)[1].URL
-	conn, err := net.Dial("udp", strings.Replace(strings.TrimPrefix(url, "udp://"), one.DNSName, "127.0.0.1", 1))
+	if got := askByUDP(t, url, one); got != "ping to 127.9.0.3" {
+		t.Errorf("by UDP at %s: %q", url, got)
+	}
+
+	both := web(1, second, "moved") // what was published already goes where it stands now
+	both.Listeners = moved.Listeners
+	both.Addresses = append(both.Addresses, web(4, 0, "").Addresses...)
+	n.SetBalancer(both)
+	eventually(t, "both are named", func() bool { return len(g.named(one.DNSName)) == 2 })
+	got := []string{askByUDP(t, url, one), askByUDP(t, url, one)}
+	if slices.Sort(got); !slices.Equal(got, []string{"ping to 127.9.0.1", "ping to 127.9.0.4"}) {
+		t.Errorf("by UDP after another move: %q", got)
+	}
+}
+
+// askByUDP is the answer to a packet that is sent to where a load balancer is published on the host.
+func askByUDP(t *testing.T, url string, b *balancer.Balancer) string {
+	t.Helper()
+	conn, err := net.Dial("udp", strings.Replace(strings.TrimPrefix(url, "udp://"), b.DNSName, "127.0.0.1", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,10 +330,12 @@ func TestALoadBalancerChangesItsAddressesAndListeners(t *testing.T) {
 	if _, err := conn.Write([]byte("ping")); err != nil {
 		t.Fatal(err)
 	}
-	answer := make([]byte, 16)
-	if k, err := conn.Read(answer); err != nil || string(answer[:k]) != "ping" {
-		t.Errorf("by UDP at %s: %q, %v", url, answer[:k], err)
+	answer := make([]byte, 64)
+	k, err := conn.Read(answer)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return string(answer[:k])
 }
 
 func TestAGroundThatFailsIsAskedAgain(t *testing.T) {

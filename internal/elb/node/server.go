@@ -21,8 +21,9 @@ type Server interface {
 	Serve(l net.Listener, at balancer.Address) error
 	// ServeConn serves one connection and closes it.
 	ServeConn(conn net.Conn, at balancer.Address)
-	// ServePacket takes the datagrams of a socket until that is closed.
-	ServePacket(conn net.PacketConn, at balancer.Address) error
+	// ServePacket takes the datagrams of a socket until that is closed. at is asked for each client's port anew: where the load
+	// balancer stands to whom its datagrams came.
+	ServePacket(conn net.PacketConn, at func() balancer.Address) error
 	// Shutdown lets what is under way end, until ctx ends, and cuts the rest.
 	Shutdown(ctx context.Context) error
 }
@@ -60,4 +61,4 @@ func (p Protocols) Serve(b *balancer.Balancer, l *balancer.Listener, groups Grou
 type requests struct{ *proxy.Proxy }
 
 // ServePacket is not asked: requests come by TCP.
-func (r requests) ServePacket(conn net.PacketConn, _ balancer.Address) error { return conn.Close() }
+func (r requests) ServePacket(conn net.PacketConn, _ func() balancer.Address) error { return conn.Close() }

@@ -55,7 +55,7 @@ func (f *flow) write(packet []byte) {
 func (f *flow) run() {
 	defer f.end()
 	n := f.door.listener
-	w, err := n.route(f.life, "udp", n.settings.Load(), f.client.Addr(), f.door.at)
+	w, err := n.route(f.life, "udp", n.settings.Load(), f.client.Addr(), f.door.at())
 	if err != nil {
 		return
 	}

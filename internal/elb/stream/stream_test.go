@@ -32,6 +32,8 @@ var (
 	here     = balancer.Address{Zone: "us-east-1a", IP: loopback}
 )
 
+func standHere() balancer.Address { return here }
+
 // stage is a listener before a group, all on loopback.
 type stage struct {
 	spec     *balancer.Group
@@ -77,7 +79,7 @@ func setUp(t *testing.T, spec *balancer.Group, change func(*Config, *balancer.Li
 			t.Fatal(err)
 		}
 		s.at = conn.LocalAddr().String()
-		go s.listener.ServePacket(conn, here)
+		go s.listener.ServePacket(conn, standHere)
 	} else {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -23,8 +23,8 @@ type packets interface {
 
 // ServePacket takes UDP packets that come in at an address of the load balancer, until Shutdown or until conn is closed. It
 // returns nil then, and closes conn in any case. Packets of one client's port are a flow: they go to one target, until none has
-// passed for two minutes.
-func (n *Listener) ServePacket(conn net.PacketConn, at balancer.Address) error {
+// passed for two minutes. at is asked once a flow.
+func (n *Listener) ServePacket(conn net.PacketConn, at func() balancer.Address) error {
 	if err := n.enter(conn); err != nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (n *Listener) ServePacket(conn net.PacketConn, at balancer.Address) error {
 // door is one address at which UDP packets come in, with the flows that did.
 type door struct {
 	listener *Listener
-	at       balancer.Address
+	at       func() balancer.Address
 	here     netip.AddrPort
 	conn     packets
 

@@ -187,7 +187,7 @@ func inMemory(t *testing.T) (*memory, *Listener) {
 		t.Fatal(err)
 	}
 	door := newMemory()
-	go n.ServePacket(door, here)
+	go n.ServePacket(door, standHere)
 	t.Cleanup(func() {
 		n.Shutdown(context.Background())
 		group.Close()
