@@ -61,4 +61,6 @@ func (p Protocols) Serve(b *balancer.Balancer, l *balancer.Listener, groups Grou
 type requests struct{ *proxy.Proxy }
 
 // ServePacket is not asked: requests come by TCP.
-func (r requests) ServePacket(conn net.PacketConn, _ func() balancer.Address) error { return conn.Close() }
+func (r requests) ServePacket(conn net.PacketConn, _ func() balancer.Address) error {
+	return conn.Close()
+}

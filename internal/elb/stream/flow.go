@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/proxyprotocol"
@@ -70,13 +70,24 @@ func (f *flow) run() {
 			f.touch()
 			_, _ = f.door.conn.WriteToUDPAddrPort(packet, f.client)
 		})
-		if f.life.Err() != nil {
+		if f.life.Err() != nil || w.lost(err) {
 			return
 		}
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // the target's port is closed, for now
-			time.Sleep(time.Millisecond)
-		}
 	}
+}
+
+// lost is whether nothing more comes by a way that failed so. A port that is closed may be opened again, unless its target has
+// left: then the next packet is another's.
+func (w way) lost(err error) bool {
+	var wait interface{ Timeout() bool }
+	switch {
+	case err == nil, errors.As(err, &wait) && wait.Timeout():
+		return false
+	case errors.As(err, new(syscall.Errno)) && !w.target.Left():
+		time.Sleep(time.Millisecond)
+		return false
+	}
+	return true
 }
 
 // opened sends what waited for the connection.

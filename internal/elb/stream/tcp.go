@@ -27,12 +27,13 @@ func (n *Listener) Serve(l net.Listener, at balancer.Address) error {
 	defer n.leave(l)
 	for {
 		conn, err := l.Accept()
+		var failed interface{ Temporary() bool }
 		switch {
 		case err == nil:
 			go n.ServeConn(conn, at)
 		case errors.Is(err, net.ErrClosed):
 			return nil
-		case errors.As(err, new(interface{ Temporary() bool })): // no file left, or the client is gone again
+		case errors.As(err, &failed) && failed.Temporary(): // no file left
 			time.Sleep(acceptPause)
 		default:
 			return err

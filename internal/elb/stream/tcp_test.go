@@ -302,3 +302,25 @@ func TestASlowReaderIsNotIdle(t *testing.T) {
 		t.Errorf("%d bytes came of %d", got, len(sent))
 	}
 }
+
+// broken is a listener whose Accept fails in one way after another.
+type broken struct {
+	net.Listener
+	errs []error
+}
+
+func (b *broken) Accept() (net.Conn, error) {
+	err := b.errs[0]
+	b.errs = b.errs[1:]
+	return nil, &net.OpError{Op: "accept", Net: "tcp", Err: err}
+}
+
+func (b *broken) Close() error { return nil }
+
+func TestServingEndsWhenNothingCanComeAnyMore(t *testing.T) {
+	s := setUp(t, described(balancer.TCP), nil)
+	err := s.listener.Serve(&broken{errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.EINVAL, net.ErrClosed}}, here)
+	if !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("it ends with %v", err)
+	}
+}

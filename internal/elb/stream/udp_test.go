@@ -119,6 +119,60 @@ func TestAFlowMovesOnWhenItsTargetIsCut(t *testing.T) {
 	}
 }
 
+func TestAFlowMovesOnFromATargetThatLeftAndIsGone(t *testing.T) {
+	gone, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := described(balancer.UDP, addrPort(gone.LocalAddr()))
+	s := setUp(t, spec, nil)
+	c := dial(t, "udp", s.at)
+	io.WriteString(c, "question")
+	if _, _, err := gone.ReadFrom(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	next := *spec
+	b := answerPackets(t, "b")
+	next.Targets = []balancer.Target{spec.Targets[0], {ID: b.Addr().String(), Port: b.Port(), Zone: "all"}}
+	next.Targets[0].DrainingSince = time.Now()
+	s.group.Set(&next)
+	if got := askUntilAnswered(c); got != "b" {
+		t.Errorf("the client of a target that is gone, though it drains, gets %q", got)
+	}
+}
+
+// askUntilAnswered sends packets, of which some may be lost, until one is answered or half a minute is over.
+func askUntilAnswered(c net.Conn) string {
+	got := make([]byte, 10)
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		io.WriteString(c, "")
+		c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if n, err := c.Read(got); err == nil {
+			return string(got[:n])
+		}
+	}
+	return ""
+}
+
+func TestAFlowWhoseWayBreaksOffBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door, n := inMemory(t)
+		const client = "192.0.2.1:5353"
+		for _, want := range []string{"1", "2"} {
+			door.in <- client + " question"
+			if got := <-door.out; got != client+" "+want {
+				t.Errorf("%q, want %q", got, want)
+			}
+			door.in <- client + " " + breaksOff
+			synctest.Wait()
+			if n.Open() != 0 {
+				t.Errorf("%d flows are left", n.Open())
+			}
+		}
+	})
+}
+
 // memory is a socket of packets that waits in virtual time.
 type memory struct {
 	in, out chan string
@@ -150,6 +204,9 @@ func (m *memory) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
 func (m *memory) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
 func (m *memory) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
+// breaksOff is a packet at which a target's connection ends, as one through another process does with that.
+const breaksOff = "break off"
+
 // pipes is a target.Dialer whose targets answer each packet by the number of their connection.
 type pipes struct{ made atomic.Int32 }
 
@@ -159,7 +216,8 @@ func (p *pipes) Dial(context.Context, string, string, netip.Addr, netip.AddrPort
 	go func() {
 		defer far.Close()
 		for buffer := make([]byte, 100); ; {
-			if _, err := far.Read(buffer); err != nil {
+			n, err := far.Read(buffer)
+			if err != nil || string(buffer[:n]) == breaksOff {
 				return
 			}
 			if _, err := io.WriteString(far, name); err != nil {
