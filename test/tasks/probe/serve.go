@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -20,7 +21,7 @@ import (
 )
 
 // serve answers questions on a port until SIGTERM. Each path takes its arguments from the query and answers one text; an
-// error is answered with status 500.
+// error is answered with status 500. By UDP every packet is answered with the name.
 func serve(port string) {
 	questions := map[string]func(ctx context.Context, q url.Values) (string, error){
 		"/name": func(context.Context, url.Values) (string, error) { return os.Getenv("NAME"), nil },
@@ -32,7 +33,8 @@ func serve(port string) {
 		"/write": func(_ context.Context, q url.Values) (string, error) {
 			return "", os.WriteFile(q.Get("name"), []byte(q.Get("text")), 0o644)
 		},
-		"/fetch": func(ctx context.Context, q url.Values) (string, error) { return fetch(ctx, q.Get("url")) },
+		"/fetch":  func(ctx context.Context, q url.Values) (string, error) { return fetch(ctx, q.Get("url")) },
+		"/packet": func(_ context.Context, q url.Values) (string, error) { return askByUDP(q.Get("at")) },
 		"/lookup": func(ctx context.Context, q url.Values) (string, error) {
 			found, err := net.DefaultResolver.LookupHost(ctx, q.Get("name"))
 			return strings.Join(found, " "), err
@@ -65,10 +67,42 @@ func serve(port string) {
 	if err != nil {
 		fail(err)
 	}
+	packets, err := net.ListenPacket("udp", ":"+port)
+	if err != nil {
+		fail(err)
+	}
+	go answerPackets(packets)
 	fmt.Println("serving on", port)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		fail(err)
 	}
+}
+
+func answerPackets(conn net.PacketConn) {
+	buffer := make([]byte, 1500)
+	for {
+		if _, from, err := conn.ReadFrom(buffer); err == nil {
+			_, _ = conn.WriteTo([]byte(os.Getenv("NAME")), from)
+		}
+	}
+}
+
+// askByUDP is the answer to a packet.
+func askByUDP(at string) (string, error) {
+	conn, err := net.Dial("udp", at)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	answer := make([]byte, 1500)
+	if _, err := conn.Write([]byte("who is it?")); err != nil {
+		return "", err
+	}
+	n, err := conn.Read(answer)
+	return string(answer[:n]), err
 }
 
 // sdk is what a program in a container has without being told anything; the query may name other keys and another endpoint.
