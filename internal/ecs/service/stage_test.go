@@ -28,9 +28,11 @@ type stage struct {
 
 	mu        sync.Mutex
 	machines  []string                  // ids of container instances
+	stores    []*store.DB               // of all servers: one that has lost the lead still answers
 	behave    func(*ecs.Task) behaviour // of the tasks of a revision
 	reporting map[string]bool           // tasks whose life is being played
-	live      map[string]bool           // tasks that count towards the maximum
+	live      map[string]bool           // tasks that were seen: whether they count towards the maximum still
+	counted   int                       // how many do
 	most      int                       // of them at a time
 	cpu       int32                     // of each machine
 	balancers Balancers
@@ -71,10 +73,13 @@ func onStage(t *testing.T, machines int, test func(s *stage)) {
 			ctx: wire.WithCaller(context.Background(), wire.Caller{Account: here.Account, Region: here.Region, Kind: wire.User, ARN: "arn:aws:iam::000000000000:root"}),
 			cpu: 64 << 10, behave: func(*ecs.Task) behaviour { return behaviour{} }}
 		s.lead()
+		synctest.Wait() // it leads now: the next one takes the lead from it, not it from the next one
 		defer func() {
 			s.now.Load().stop()
 			s.over.Wait()
-			s.now.Load().db.Close()
+			for _, db := range s.stores {
+				db.Close()
+			}
 		}()
 		s.must(s.at().ecs.CreateCluster(s.ctx, &api.CreateClusterRequest{ClusterName: "default"}))
 		for range machines {
@@ -99,15 +104,13 @@ func (s *stage) lead() {
 	before := s.now.Swap(next)
 	s.mu.Lock()
 	machines := slices.Clone(s.machines)
+	s.stores = append(s.stores, db)
 	s.mu.Unlock()
 	for _, id := range machines {
 		s.must(0, tasks.AgentConnected(s.ctx, here, id, "session", ecs.Agent{}))
 	}
 	s.over.Go(func() {
 		_ = tasks.Run(ctx, next.Run)
-		if s.now.Load() != next {
-			db.Close()
-		}
 	})
 	s.over.Go(func() { s.play(ctx, tasks) })
 	if before != nil {
@@ -156,22 +159,35 @@ func (s *stage) define(family, check string) {
 // play is the agents of all machines: it plays the life of each task.
 func (s *stage) play(ctx context.Context, tasks *ecs.Service) {
 	present, events := tasks.Tasks.Watch(ctx)
+	var seen []*ecs.Task
 	for _, row := range present {
 		s.follow(row.Value)
+		seen = append(seen, row.Value)
 	}
+	s.count(seen...)
 	for e := range events {
 		if e.New != nil {
 			s.follow(e.New.Value)
+			s.count(e.New.Value)
 		}
-		s.mu.Lock()
-		if e.New != nil && e.New.Value.Status.Before(ecs.Deactivating) {
-			s.live[e.New.ID] = true
-		} else if e.New != nil {
-			delete(s.live, e.New.ID)
-		}
-		s.most = max(s.most, len(s.live))
-		s.mu.Unlock()
 	}
+}
+
+// count counts the tasks that count towards the maximum, as of a moment at which all those given are seen. Two servers watch
+// when the lead changes, and the one that is behind brings no task back.
+func (s *stage) count(tasks ...*ecs.Task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range tasks {
+		counted, seen := s.live[t.ID]
+		counts := t.Status.Before(ecs.Deactivating) && (counted || !seen)
+		if s.live[t.ID] = counts; counts && !counted {
+			s.counted++
+		} else if counted && !counts {
+			s.counted--
+		}
+	}
+	s.most = max(s.most, s.counted)
 }
 
 func (s *stage) follow(t *ecs.Task) {
