@@ -5,19 +5,24 @@ import "slices"
 // machines is how many instances a daemon is to be on.
 func (p *pass) machines() (n int) {
 	for _, i := range p.w.Instances {
-		if i.Active && i.Matches {
+		if i.wanted() {
 			n++
 		}
 	}
 	return n
 }
 
+// wanted tells whether a daemon is to be on the instance.
+func (i Instance) wanted() bool { return i.Active && i.Matches }
+
 // daemon keeps one task on each instance that is active and matches. Where the maximum allows it, a task is replaced by one
-// beside it; otherwise it is stopped first, on as many instances at a time as the minimum leaves.
+// beside it; otherwise it is stopped first, on as many instances at a time as the minimum leaves. What is on other instances
+// (they drain, or their agents are away) keeps none from being started where one is to be: the maximum does not count it.
 func (p *pass) daemon() {
 	desired := p.machines()
 	d := &daemon{pass: p, rollout: p.primary(), on: map[string]*place{}}
 	d.minimum, d.maximum = p.bounds(desired)
+	d.beside = d.maximum > desired
 	for i := range p.tasks {
 		d.add(&p.tasks[i])
 	}
@@ -28,6 +33,7 @@ func (p *pass) daemon() {
 	if len(d.empty) > 0 {
 		d.start()
 	}
+	p.stuck = d.barred && !d.moving && len(p.out.Start)+len(p.out.Stop) == 0
 	p.share(desired)
 }
 
@@ -36,10 +42,13 @@ type daemon struct {
 	*pass
 	rollout          *Rollout
 	minimum, maximum int
+	beside           bool // the maximum leaves room for two on an instance
 	on               map[string]*place
-	total, healthy   int
+	total            int // on the instances where one is to be
+	healthy          int // anywhere
 	held             bool
 	empty            []string // instances that get a task
+	barred, moving   bool     // a task can't be replaced for the minimum; others start or go still
 }
 
 // place is what there is of the service on one instance.
@@ -58,7 +67,8 @@ func (d *daemon) add(t *task) {
 		d.on[t.Instance] = at
 	}
 	at.occupied = true
-	if t.counts() {
+	d.moving = d.moving || t.Phase != Running || t.Told || t.health == unready
+	if t.counts() && d.w.Instances[t.Instance].wanted() {
 		d.total++
 	}
 	if !t.kept() {
@@ -106,10 +116,9 @@ func (d *daemon) tend(at *place, i Instance) {
 	}
 	if len(at.fresh) == 0 {
 		d.lacking = true
-		beside := d.maximum > d.machines() && d.total < d.maximum
 		switch {
 		case d.held:
-		case !at.occupied && d.total < d.maximum, len(at.stale) > 0 && beside:
+		case d.total < d.maximum && (!at.occupied || len(at.stale) > 0 && d.beside):
 			d.empty = append(d.empty, i.ID)
 			d.total++
 		default:
@@ -141,6 +150,8 @@ func (d *daemon) replace(stale []*task) {
 			if d.stop(t, d.scaling(t)) {
 				d.healthy--
 			}
+		default:
+			d.barred = true
 		}
 	}
 }

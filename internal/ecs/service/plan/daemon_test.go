@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	api "github.com/berth-dev/berth/api/ecs"
 )
 
 func newDaemon(t *testing.T, machines ...string) *world {
@@ -83,5 +85,34 @@ func TestDaemonIsReplacedWhereItStands(t *testing.T) {
 		if w.running("r2") != 4 || together != c.together || stopped != c.stopped {
 			t.Errorf("%s: %d of the new, %d together, %d without", c.what, w.running("r2"), together, stopped)
 		}
+	}
+}
+
+// A daemon that can't be stopped, because its agent is away or its instance drains and has other tasks, is none of the others' matter.
+func TestDaemonIsReplacedWhileAnotherIsOutOfReach(t *testing.T) {
+	for what, m1 := range map[string]Instance{"its agent is away": {ID: "m1", Matches: true}, "it drains": {ID: "m1", Draining: true, Busy: true}} {
+		w := newDaemon(t, "m1", "m2", "m3")
+		w.until("steady", 10, 10*time.Second, w.steady)
+		w.instances["m1"] = m1
+		w.ends(w.tasks[2], api.TaskStopCodeUserInitiated)
+		if plan := w.decide(); len(plan.Start) != 1 || w.on() != "m1 m2 m3" {
+			t.Errorf("%s: %s", what, w.on())
+		}
+	}
+}
+
+func TestDaemonThatItsConfigurationForbidsToReplaceIsTold(t *testing.T) {
+	w := newDaemon(t, "m1")
+	w.service.Minimum = 50 // of one: it may not be stopped
+	w.until("steady", 10, 10*time.Second, w.steady)
+	w.deploy("r2")
+	w.until("told", 10, 10*time.Second, func() bool { return w.told(textConfiguration) })
+	if w.running("r1") != 1 {
+		t.Error(w.list())
+	}
+	w.machine("m2") // of two, one may
+	w.until("steady", 50, 10*time.Second, w.steady)
+	if w.running("r2") != 2 {
+		t.Error(w.list())
 	}
 }
