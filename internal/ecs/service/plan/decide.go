@@ -57,6 +57,7 @@ type pass struct {
 	out   Plan
 	// lacking says that a pool has not what it should have, and stuck that its bounds leave nothing to do about it.
 	lacking, stuck bool
+	told           int // see toldTasks; negative: not counted yet
 }
 
 // task is a task with what is thought of it.
@@ -80,7 +81,7 @@ func newPass(s Service, w World) *pass {
 		s.Deployment = new(*s.Deployment)
 		s.Deployment.Calls = slices.Clone(s.Deployment.Calls)
 	}
-	p := &pass{s: s, w: w, tasks: make([]task, len(w.Tasks))}
+	p := &pass{s: s, w: w, tasks: make([]task, len(w.Tasks)), told: -1}
 	for i := range w.Tasks {
 		p.tasks[i] = p.look(w.Tasks[i])
 	}
@@ -121,6 +122,7 @@ func (p *pass) leave() {
 			p.stop(t, p.scaling(t))
 		}
 	}
+	p.tellStops()
 	p.out.Inactive = !present
 }
 

@@ -156,18 +156,45 @@ func (g *groupCounts) tell(p *pass, what string) {
 	}
 }
 
+// maxToldTasks is of how many unhealthy tasks it is told at a time: the service's record holds which. When some of them are gone
+// it is told of others.
+const maxToldTasks = 25
+
 // tellUnhealthy tells, once, what a task's checks have found.
 func (p *pass) tellUnhealthy(t *task) {
-	if t.Checked && t.failure() == reasonContainer {
-		p.tell(aboutTask+t.ID, "(task "+t.ID+") failed container health checks.")
+	text := t.found()
+	if text == "" || p.toldTasks() >= maxToldTasks {
 		return
+	}
+	if p.tell(aboutTask+t.ID, text) {
+		p.told++
+	}
+}
+
+// found is what an unhealthy task's checks have found.
+func (t *Task) found() string {
+	if t.failure() == reasonContainer {
+		return "(task " + t.ID + ") failed container health checks."
 	}
 	for _, to := range t.Targets {
 		if to.State == targetUnhealthy {
-			p.tell(aboutTask+t.ID, fmt.Sprintf("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).", t.ID, to.Port, to.Group, to.Text))
-			return
+			return fmt.Sprintf("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).", t.ID, to.Port, to.Group, to.Text)
 		}
 	}
+	return ""
+}
+
+// toldTasks is of how many tasks it was told.
+func (p *pass) toldTasks() int {
+	if p.told < 0 {
+		p.told = 0
+		for about := range p.s.Told {
+			if strings.HasPrefix(about, aboutTask) {
+				p.told++
+			}
+		}
+	}
+	return p.told
 }
 
 // What events are about that are not repeated for a while.
