@@ -88,29 +88,10 @@ func (l *loop) deployed(tx *store.Tx, key serviceKey, v *Service, s *seen, p pla
 	d.weigh(p.Rollouts)
 	d.UpdatedAt = s.world.Now
 	if d.over() {
-		l.tally(key, v, &d)
+		l.tally(key.scope, v, &d)
 		v.Deployment = ""
 	}
 	return l.Deployments.Put(tx, key.scope, d.Key(), &d)
-}
-
-// tally writes down the last counts of the revisions of a deployment.
-func (l *loop) tally(key serviceKey, v *Service, d *Deployment) {
-	last := func(of *Source) {
-		of.Requested, of.Running, of.Pending = 0, 0, 0
-		for _, o := range v.Rollouts {
-			if o.Revision == of.Revision {
-				of.Requested = o.DesiredCount
-				of.Pending, of.Running = l.counts(key.scope, o.ID)
-				return
-			}
-		}
-	}
-	last(&d.Target)
-	d.Sources = append([]Source(nil), d.Sources...)
-	for i := range d.Sources {
-		last(&d.Sources[i])
-	}
 }
 
 // breakerOf is where the circuit breaker of a deployment stands.

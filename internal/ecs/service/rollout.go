@@ -60,10 +60,35 @@ func (s *Scheduler) supersede(tx *store.Tx, scope store.Scope, v *Service, by st
 	err := s.Deployments.Modify(tx, scope, PartKey(v.Cluster, v.Name, v.Deployment), func(d *Deployment) error {
 		d.Status, d.StatusReason = api.ServiceDeploymentStatusStopped, "The service deployment was stopped because of "+by+"."
 		d.StoppedAt, d.FinishedAt, d.UpdatedAt = now, now, now
+		if b := d.Breaker; b != nil && b.Status == api.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+			over := *b
+			over.Status = api.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
+			d.Breaker = &over
+		}
+		s.tally(scope, v, d)
 		return nil
 	})
 	if v.Deployment = ""; errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
+}
+
+// tally writes down the last counts of the revisions of a deployment.
+func (s *Scheduler) tally(scope store.Scope, v *Service, d *Deployment) {
+	last := func(of *Source) {
+		of.Requested, of.Running, of.Pending = 0, 0, 0
+		for _, o := range v.Rollouts {
+			if o.Revision == of.Revision {
+				of.Requested = o.DesiredCount
+				of.Pending, of.Running = s.counts(scope, o.ID)
+				return
+			}
+		}
+	}
+	last(&d.Target)
+	d.Sources = append([]Source(nil), d.Sources...)
+	for i := range d.Sources {
+		last(&d.Sources[i])
+	}
 }
