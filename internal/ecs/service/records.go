@@ -110,6 +110,9 @@ type Failing struct {
 	WaveAt  time.Time `json:"waveAt,omitzero"`
 }
 
+// startAtOnce ends the back-off of starts that failed: something was changed, and the next failure begins it anew.
+func (f *Failing) startAtOnce() { f.Waves, f.WaveAt, f.NoStartBefore = 0, time.Time{}, time.Time{} }
+
 // Revision is what the tasks of a service are made of, by cluster/name/id. It never changes.
 type Revision struct {
 	ID             string                             `json:"id"` // 19 digits

@@ -34,7 +34,8 @@ func (t *TaskSet) draining(now time.Time) *TaskSet {
 
 // restabilize says that the task set has been changed, and has to settle.
 func (t *TaskSet) restabilize(now time.Time) {
-	t.UpdatedAt, t.NoStartBefore = now, time.Time{}
+	t.UpdatedAt = now
+	t.startAtOnce()
 	if t.Stability != api.StabilityStatusStabilizing {
 		t.Stability, t.StableAt = api.StabilityStatusStabilizing, now
 	}

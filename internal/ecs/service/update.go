@@ -61,7 +61,8 @@ func (s *Scheduler) change(tx *store.Tx, scope store.Scope, d draft) error {
 	} else if p := slices.IndexFunc(v.Rollouts, func(o Rollout) bool { return o.Primary }); p >= 0 {
 		v.Rollouts = slices.Clone(v.Rollouts)
 		o := &v.Rollouts[p]
-		o.UpdatedAt, o.NoStartBefore = now, time.Time{} // a change ends the back-off of starts that failed
+		o.UpdatedAt = now
+		o.startAtOnce()
 		if v.Scheduling == api.SchedulingStrategyReplica {
 			o.DesiredCount = v.Settings.DesiredCount
 		}
