@@ -55,11 +55,18 @@ type behaviour struct {
 type counting struct {
 	store.Backend
 	commits atomic.Int64
+	largest atomic.Int64 // the most rows that one wrote
 	after   func(commit int64)
 }
 
 func (c *counting) Commit(ctx context.Context, batch store.Batch) (store.Outcome, error) {
 	out, err := c.Backend.Commit(ctx, batch)
+	rows := 0
+	for _, m := range batch.Mutations {
+		rows += len(m.Writes)
+	}
+	for was := c.largest.Load(); int64(rows) > was && !c.largest.CompareAndSwap(was, int64(rows)); was = c.largest.Load() {
+	}
 	if n := c.commits.Add(1); c.after != nil {
 		c.after(n)
 	}
@@ -245,6 +252,16 @@ func (s *stage) web() api.Service {
 		return api.Service{}
 	}
 	return out.Services[0]
+}
+
+// last is the newest deployment of the service, whole.
+func (s *stage) last() api.ServiceDeployment {
+	s.t.Helper()
+	list, err := s.at().ListServiceDeployments(s.ctx, &api.ListServiceDeploymentsRequest{Service: "web"})
+	s.must(list, err)
+	out, err := s.at().DescribeServiceDeployments(s.ctx, &api.DescribeServiceDeploymentsRequest{ServiceDeploymentArns: []string{list.ServiceDeployments[0].ServiceDeploymentArn}})
+	s.must(out, err)
+	return out.ServiceDeployments[0]
 }
 
 // stable is what the waiter services-stable asks, of a deployment that is complete.
