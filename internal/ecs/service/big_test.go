@@ -29,6 +29,9 @@ func TestServiceOfFiveThousand(t *testing.T) {
 		if s.most > 5500 {
 			t.Errorf("%d tasks at most", s.most)
 		}
+		if n := s.backend.largest.Load(); n > largest {
+			t.Errorf("a commit of %d rows", n)
+		}
 		s.must(s.at().DeleteService(s.ctx, &api.DeleteServiceRequest{Service: "web", Force: new(true)}))
 		s.until("inactive", func() bool { return s.web().Status == Inactive })
 	})

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestShifts(t *testing.T) {
 }
 
 func shiftChecked(t *rapid.T, w *world) Plan {
-	before, well := map[string]int{}, map[string]int{}
+	before, well, ready := map[string]int{}, map[string]int{}, wellNow(w)
 	others := map[string]bool{} // rollouts that another has the traffic beside
 	for _, r := range w.service.Rollouts {
 		before[r.ID] = r.Share
@@ -49,14 +50,38 @@ func shiftChecked(t *rapid.T, w *world) Plan {
 		}
 	}
 	for _, task := range w.tasks {
-		age := w.now.Sub(task.StartedAt)
-		if task.Phase == Running && !task.Told && (task.Checked && task.Health == api.HealthStatusHealthy || !task.Checked && (age >= 40*time.Second || age < 0)) {
+		if ready[task.ID] {
 			well[task.Rollout]++
 		}
 	}
+	total := map[string]int{}
+	for _, task := range w.tasks {
+		if task.Phase <= Running {
+			total[task.Rollout]++
+		}
+	}
+	of := map[string]string{}
+	for _, task := range w.tasks {
+		of[task.ID] = task.Rollout
+	}
+	healthy := maps.Clone(well)
+	minimum, maximum := (w.service.Desired*w.service.Minimum+99)/100, w.service.Desired*w.service.Maximum/100
 	plan := w.decide()
+	for _, s := range plan.Stop {
+		if ready[s.Task] {
+			healthy[of[s.Task]]--
+		}
+	}
+	for _, s := range plan.Start {
+		if total[s.Rollout]+s.Count > maximum {
+			t.Fatalf("%d tasks of %s, %d started, the maximum is %d", total[s.Rollout], s.Rollout, s.Count, maximum)
+		}
+	}
 	sum := 0
 	for _, r := range w.service.Rollouts {
+		if n := healthy[r.ID]; r.Share == All && n < well[r.ID] && n < minimum {
+			t.Fatalf("%s has the traffic and %d healthy tasks, %d after what is stopped, the minimum is %d", r.ID, well[r.ID], n, minimum)
+		}
 		sum += r.Share
 		rolled := w.service.Deployment != nil && w.service.Deployment.Rollback != nil
 		if was, known := before[r.ID]; known && r.Primary && r.Share > was && others[r.ID] && !rolled && well[r.ID] < w.service.Desired {
@@ -67,6 +92,17 @@ func shiftChecked(t *rapid.T, w *world) Plan {
 		t.Fatalf("%d of the traffic goes somewhere: %+v", sum, w.service.Rollouts)
 	}
 	return plan
+}
+
+// wellNow are the tasks that are healthy and stay.
+func wellNow(w *world) map[string]bool {
+	out := map[string]bool{}
+	for _, task := range w.tasks {
+		age := w.now.Sub(task.StartedAt)
+		out[task.ID] = task.Phase == Running && !task.Told &&
+			(task.Checked && task.Health == api.HealthStatusHealthy || !task.Checked && (age >= 40*time.Second || age < -40*time.Second))
+	}
+	return out
 }
 
 func shiftConverges(t *rapid.T, w *world) {
