@@ -88,7 +88,9 @@ func (l *loop) callHook(ctx context.Context, key serviceKey, deployment string, 
 			continue
 		}
 		if err := l.answered(ctx, key, deployment, h.ID, answer); err != nil {
-			l.log.Error("what a lifecycle hook answered could not be written", "deployment", deployment, "error", err)
+			l.log.Error("what a lifecycle hook answered could not be written, and it will be asked again", "deployment", deployment, "error", err)
+			wait = hookRetry
+			continue
 		} else if answer.Status != hook.InProgress {
 			return
 		}

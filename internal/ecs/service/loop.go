@@ -211,8 +211,10 @@ func (l *loop) forget(key serviceKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.full, key)
-	for _, of := range l.groups {
-		delete(of, key)
+	for at, of := range l.groups {
+		if delete(of, key); len(of) == 0 {
+			delete(l.groups, at)
+		}
 	}
 }
 

@@ -69,7 +69,6 @@ func plannedRollout(o Rollout, r *Revision) plan.Rollout {
 	if r == nil {
 		return out
 	}
-	out.Targets = len(r.LoadBalancers) > 0
 	for _, item := range r.Providers {
 		out.Providers = append(out.Providers, plan.Provider{Name: item.CapacityProvider, Base: int(item.Base), Weight: int(item.Weight)})
 	}

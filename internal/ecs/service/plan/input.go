@@ -41,8 +41,7 @@ type Rollout struct {
 	CreatedAt, UpdatedAt time.Time
 	Desired              int
 	Providers            []Provider // none: its tasks are run by launch type
-	Targets              bool       // its tasks are registered with target groups
-	// Alternate says that those are the alternate ones. Share is its share of the production traffic, of All, and Test that it
+	// Alternate says that its tasks are registered with the alternate target groups. Share is its share of the production traffic, of All, and Test that it
 	// has the test traffic. A rolling update knows none of the three.
 	Alternate bool
 	Share     int
