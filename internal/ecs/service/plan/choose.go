@@ -6,7 +6,7 @@ import (
 )
 
 // choose takes up to n tasks to be stopped, the ones that are missed least first: those that don't run yet, those that are
-// not healthy, then those of the fullest availability zone, of the fullest instance there, and the youngest. Protected ones
+// not healthy, those in target groups that are given up, then those of the fullest availability zone, of the fullest instance there, and the youngest. Protected ones
 // are not taken. among are all that stay, by which fullness is measured.
 func (p *pass) choose(from, among []*task, n int) []*task {
 	var out []*task
@@ -48,8 +48,10 @@ func value(t *task) int {
 		return 1
 	case t.health == unready:
 		return 2
+	case t.aside:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // protected tells whether a task may not be stopped to scale in or to deploy, and looks again when it may.

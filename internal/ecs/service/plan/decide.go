@@ -66,6 +66,7 @@ type task struct {
 	health health
 	moved  bool // it makes way for one in another zone
 	stale  bool // to be replaced: of another rollout, or on an instance that drains
+	aside  bool // in target groups that get none of the traffic any more
 }
 
 // counts tells whether it counts towards the maximum: AWS counts those that are RUNNING or on their way there.

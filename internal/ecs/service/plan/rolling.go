@@ -10,18 +10,48 @@ func (p *pass) rolling() {
 	p.balance(o)
 	p.scale(o)
 	p.share(p.s.Desired)
+	p.gather()
 }
 
-// follow has the primary rollout take the target groups of those that it replaces: only other strategies have it take the others.
+// follow has the primary rollout take the target groups of what it replaces, of what has most of the traffic where a shift was
+// cut off: only other strategies have it take the others.
 func (p *pass) follow() {
 	primary := p.primary()
+	fresh := !p.populated(primary)
+	var most *Rollout
 	for i := range p.s.Rollouts {
-		r := &p.s.Rollouts[i]
-		r.Share, r.Test = 0, false
-		if r != primary && !p.populated(primary) {
-			primary.Alternate = r.Alternate
+		if r := &p.s.Rollouts[i]; r != primary && (most == nil || r.Share >= most.Share) {
+			most = r
 		}
 	}
+	if most != nil && fresh {
+		primary.Alternate = most.Alternate
+	}
+	for i := range p.s.Rollouts {
+		r := &p.s.Rollouts[i]
+		if r.Test = false; r != most || !fresh || !p.populated(r) {
+			r.Share = 0
+		}
+	}
+	for i := range p.tasks {
+		r := p.rollout(p.tasks[i].Rollout)
+		p.tasks[i].aside = r != nil && r.Alternate != primary.Alternate
+	}
+}
+
+// gather gives the target groups of the primary rollout all of the traffic as soon as something healthy is there: a shift that was
+// cut off has left some to those that are about to be empty.
+func (p *pass) gather() {
+	primary := p.primary()
+	if p.s.Deployment == nil || !slices.ContainsFunc(p.tasks, func(t task) bool {
+		r := p.rollout(t.Rollout)
+		return t.kept() && t.health == healthy && r != nil && r.Alternate == primary.Alternate
+	}) {
+		return
+	}
+	var shares [2]int
+	shares[primary.side()] = All
+	p.weigh(shares, primary.side())
 }
 
 // populated tells whether a rollout has tasks.

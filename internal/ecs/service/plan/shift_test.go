@@ -223,6 +223,33 @@ func TestUpdateDuringAShift(t *testing.T) {
 	wantTraffic(t, w.decide(), "p", 0, 100)
 }
 
+// A rolling update in the middle of a shift takes the place of what has most of the traffic, and leaves none to what it empties.
+func TestRollingUpdateDuringAShift(t *testing.T) {
+	for what, c := range map[string]struct {
+		strategy    api.DeploymentStrategy
+		with        api.DeploymentConfiguration
+		blue, green int
+	}{
+		"at half of it":  {api.DeploymentStrategyCanary, api.DeploymentConfiguration{CanaryConfiguration: &api.CanaryConfiguration{CanaryPercent: new(50.0)}}, 100, 0},
+		"while it bakes": {api.DeploymentStrategyBlueGreen, api.DeploymentConfiguration{BakeTimeInMinutes: minutes(10)}, 0, 100},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newShift(t, c.strategy, c.with)
+			w.deploy("r2")
+			w.until("shifted", 20, 10*time.Second, func() bool { return w.service.Rollouts[0].Share > 0 })
+			w.service.Strategy = api.DeploymentStrategyRolling
+			w.deploy("r3")
+			w.until("steady", 50, 10*time.Second, func() bool {
+				wantTraffic(t, w.decide(), "p", c.blue, c.green)
+				return w.steady()
+			})
+			if w.running("r3") != 3 || len(w.tasks) != 3 || w.service.Rollouts[0].Alternate != (c.green > 0) {
+				t.Error(w.service.Rollouts, w.list())
+			}
+		})
+	}
+}
+
 func TestStoppedShiftGoesBack(t *testing.T) {
 	w := newShift(t, api.DeploymentStrategyBlueGreen, api.DeploymentConfiguration{BakeTimeInMinutes: minutes(10)})
 	w.deploy("r2")

@@ -174,16 +174,26 @@ func (p *pass) forward() {
 	}
 	var shares [2]int
 	test := 0
-	for _, r := range p.s.Rollouts {
-		side := 0
-		if r.Alternate {
-			side = 1
-		}
-		shares[side] += r.Share
+	for i := range p.s.Rollouts {
+		r := &p.s.Rollouts[i]
+		shares[r.side()] += r.Share
 		if r.Test {
-			test = side
+			test = r.side()
 		}
 	}
+	p.weigh(shares, test)
+}
+
+// side is 1 for a rollout whose tasks are registered with the alternate target groups.
+func (r *Rollout) side() int {
+	if r.Alternate {
+		return 1
+	}
+	return 0
+}
+
+// weigh has the listener rules forward by the shares of the two sides, and the test traffic to one of them.
+func (p *pass) weigh(shares [2]int, test int) {
 	for _, l := range p.s.Shift.Listeners {
 		if l.Production != "" {
 			p.out.Weights = append(p.out.Weights, Weights{l.Production, weights(l, shares)})
