@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -44,8 +46,13 @@ func deployCommand(flags *globals) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("before") && o.before == "" { // an empty variable must not leave a migration out
-				return usagef("--before is empty: it is a command")
+			for name, is := range map[string]string{"before": "a command", "imagedefinitions": "a file's name", "service": "a service's name"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" { // an empty variable must not leave a migration out
+					return usagef("--%s is empty: it is %s", name, is)
+				}
+			}
+			if cmd.Flags().Changed("count") && !o.create {
+				return usagef("--count is for a service that --create makes; `%s` changes that of one there is", flags.line("service", "scale", "SERVICE", "COUNT"))
 			}
 			if err := errors.Join(o.check(args), o.waitOptions.check()); err != nil {
 				return err
@@ -76,6 +83,8 @@ func (o *deployOptions) check(args []string) error {
 		return usagef("nothing would change: name a FILE, an --image or --imagedefinitions")
 	case len(args) == 0 && o.create:
 		return usagef("--create needs a FILE: a service that is not there has no definition")
+	case slices.Contains(o.images, ""):
+		return usagef("--image is empty: it is an image's name")
 	case o.count < 0:
 		return usagef("--count %d: it is a number of tasks", o.count)
 	}
@@ -100,13 +109,19 @@ func (t *target) deploy(ctx context.Context, args []string, o deployOptions, std
 	if err := o.replaceImages(in); err != nil {
 		return err
 	}
+	var first *firstTask
+	if o.before != "" {
+		if first, err = taskBefore(in, o.before); err != nil {
+			return err
+		}
+	}
 	answer, err := client.Call(ctx, t.client, ecs.RegisterTaskDefinition, in)
 	if err != nil {
 		return fmt.Errorf("register %s: %w", from, err)
 	}
 	definition := answer.TaskDefinition
-	if o.before != "" {
-		if err := t.runBefore(ctx, definition, service, o.before, errOut); err != nil {
+	if first != nil {
+		if err := t.runBefore(ctx, definition, service, first, o.timeout, errOut); err != nil {
 			return err
 		}
 	}
@@ -133,7 +148,10 @@ func readDefinition(args []string, stdin io.Reader) (in *ecs.RegisterTaskDefinit
 	} else {
 		text, err = os.ReadFile(from)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, from, fmt.Errorf("there is no file %s", from)
+	case err != nil:
 		return nil, from, fmt.Errorf("read the task definition: %w", err)
 	}
 	if in, err = parseDefinition(text); err != nil {

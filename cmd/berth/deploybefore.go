@@ -15,15 +15,17 @@ import (
 	"github.com/berth-dev/berth/internal/wire/client"
 )
 
-// runBefore runs a command in a task of the new definition, where the service's tasks run, and waits for its end. The error says
-// what it wrote last.
-func (t *target) runBefore(ctx context.Context, definition *ecs.TaskDefinition, service *ecs.Service, command string, errOut io.Writer) error {
-	name, words, err := commandIn(definition, command)
-	if err != nil {
-		return err
-	}
+// firstTask is what --before asks for.
+type firstTask struct {
+	container string
+	command   []string
+}
+
+// runBefore runs a command in a task of the new definition, where the service's tasks run, and waits for its end, for so long at most
+// unless that is 0. The error says what it wrote last.
+func (t *target) runBefore(ctx context.Context, definition *ecs.TaskDefinition, service *ecs.Service, first *firstTask, timeout time.Duration, errOut io.Writer) (err error) {
 	in := ecs.RunTaskRequest{Cluster: t.cluster, TaskDefinition: definition.TaskDefinitionArn, Count: new(int32(1)), StartedBy: "berth deploy",
-		Overrides: &ecs.TaskOverride{ContainerOverrides: []ecs.ContainerOverride{{Name: name, Command: words}}}}
+		Overrides: &ecs.TaskOverride{ContainerOverrides: []ecs.ContainerOverride{{Name: first.container, Command: first.command}}}}
 	if service != nil {
 		in.LaunchType, in.CapacityProviderStrategy, in.NetworkConfiguration = service.LaunchType, service.CapacityProviderStrategy, service.NetworkConfiguration
 		in.PlatformVersion, in.PlacementConstraints = service.PlatformVersion, service.PlacementConstraints
@@ -44,21 +46,22 @@ func (t *target) runBefore(ctx context.Context, definition *ecs.TaskDefinition, 
 		}
 		return fmt.Errorf("the task before the deployment was not placed, and nothing was deployed: %s", reason)
 	}
-	task, err := t.waitStopped(ctx, answer.Tasks[0].TaskArn, errOut)
+	task, err := t.waitStopped(ctx, answer.Tasks[0].TaskArn, timeout, errOut)
 	if err != nil {
 		return err
 	}
 	for _, c := range task.Containers {
-		if c.Name == name && c.ExitCode != nil && *c.ExitCode == 0 {
+		if c.Name == first.container && c.ExitCode != nil && *c.ExitCode == 0 {
 			return nil
 		}
 	}
-	t.lastWords(ctx, task, name, errOut)
+	t.lastWords(ctx, task, first.container, errOut)
 	return fmt.Errorf("the task before the deployment failed, and nothing was deployed: %w", t.endedBadly(task))
 }
 
-// commandIn takes COMMAND, which is for the first essential container, or CONTAINER=COMMAND.
-func commandIn(definition *ecs.TaskDefinition, given string) (container string, words []string, err error) {
+// taskBefore takes COMMAND, which is for the first essential container, or CONTAINER=COMMAND.
+func taskBefore(definition *ecs.RegisterTaskDefinitionRequest, given string) (*firstTask, error) {
+	container := ""
 	for _, c := range definition.ContainerDefinitions {
 		if container == "" && (c.Essential == nil || *c.Essential) {
 			container = c.Name
@@ -70,18 +73,18 @@ func commandIn(definition *ecs.TaskDefinition, given string) (container string, 
 			break
 		}
 	}
-	words, err = shlex.Split(given)
+	words, err := shlex.Split(given)
 	switch {
 	case err != nil:
-		return "", nil, usagef("--before %q: %v", given, err)
+		return nil, usagef("--before %q can't be split into words: %v", given, err)
 	case len(words) == 0:
-		return "", nil, usagef("--before has no command")
+		return nil, usagef("--before has no command")
 	}
-	return container, words, nil
+	return &firstTask{container, words}, nil
 }
 
-// waitStopped waits for a task's end, telling each step.
-func (t *target) waitStopped(ctx context.Context, arn string, errOut io.Writer) (*ecs.Task, error) {
+// waitStopped waits for a task's end, telling each step, for so long at most unless that is 0.
+func (t *target) waitStopped(ctx context.Context, arn string, timeout time.Duration, errOut io.Writer) (*ecs.Task, error) {
 	w := waiting{t: t, progress: progress.To(errOut), began: time.Now(), said: map[string]string{}}
 	defer w.progress.Done()
 	for {
@@ -97,6 +100,9 @@ func (t *target) waitStopped(ctx context.Context, arn string, errOut io.Writer) 
 		w.look(ctx, tasks)
 		if tasks[0].LastStatus == "STOPPED" {
 			return &tasks[0], nil
+		}
+		if timeout > 0 && time.Since(w.began) > timeout {
+			return nil, fmt.Errorf("the task before the deployment is %s after %s, and goes on; nothing was deployed; `%s` stops it", tasks[0].LastStatus, timeout, t.flags.line("stop", shortID(arn)))
 		}
 		_ = pause(ctx, pollEvery(time.Since(w.began))) // its end is seen above
 	}

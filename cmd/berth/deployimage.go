@@ -61,6 +61,8 @@ func replaceImage(in *ecs.RegisterTaskDefinitionRequest, given string) error {
 		switch {
 		case image == "":
 			return usagef("--image %s: the image's name is missing", given)
+		case name == "":
+			return usagef("--image %s: the container's name is missing", given)
 		case c == nil:
 			return noContainer(in, name)
 		}

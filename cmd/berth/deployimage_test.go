@@ -38,6 +38,7 @@ func TestReplacedImages(t *testing.T) {
 		{"two of the same repository", "shop/web:v2", defined("web", "shop/web:v1", "worker", "shop/web:v1"), "--image CONTAINER=shop/web:v2"},
 		{"a container that is not there", "db=new:1", defined("web", "shop/web:v1"), "has no container db, only web"},
 		{"no image", "web=", defined("web", "shop/web:v1"), "the image's name is missing"},
+		{"no container", "=new:1", defined("web", "shop/web:v1"), "the container's name is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := replaceImage(c.in, c.given)
@@ -69,7 +70,7 @@ func TestImageDefinitions(t *testing.T) {
 }
 
 func TestCommandsBeforeADeployment(t *testing.T) {
-	definition := &ecs.TaskDefinition{ContainerDefinitions: []ecs.ContainerDefinition{{Name: "init", Essential: new(false)}, {Name: "app"}, {Name: "db"}}}
+	definition := &ecs.RegisterTaskDefinitionRequest{ContainerDefinitions: []ecs.ContainerDefinition{{Name: "init", Essential: new(false)}, {Name: "app"}, {Name: "db"}}}
 	for _, c := range []struct{ name, given, want string }{
 		{"in the first essential container", "bin/migrate up --to 3", "app bin/migrate up --to 3"},
 		{"in a container that is named", "init=migrate", "init migrate"},
@@ -79,9 +80,15 @@ func TestCommandsBeforeADeployment(t *testing.T) {
 		{"with a quote too few", `sh -c "a`, "--before"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			container, words, err := commandIn(definition, c.given)
-			if got := container + " " + strings.Join(words, " "); err == nil && got != c.want || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%s, %v; want %s", got, err, c.want)
+			first, err := taskBefore(definition, c.given)
+			if err != nil {
+				if !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v; want %s", err, c.want)
+				}
+				return
+			}
+			if got := first.container + " " + strings.Join(first.command, " "); got != c.want {
+				t.Errorf("%s; want %s", got, c.want)
 			}
 		})
 	}

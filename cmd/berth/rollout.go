@@ -30,6 +30,8 @@ type rollout struct {
 	failure    string          // what the last of them stopped of
 	reason     string          // the same without the task
 	lastEvent  string
+	ordered    ecs.ServiceDeploymentStatus // the status that it had first
+	unchecked  bool                        // nothing checks the health of its tasks, and they take AWS's time to count as healthy
 }
 
 // follow finds the deployment that has just been ordered. before is the service as it was then, whose events are old news.
@@ -49,7 +51,14 @@ func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io
 	case len(newest.ServiceDeployments) == 0:
 		return nil, fmt.Errorf("service %s has no deployment", now.ServiceName)
 	}
-	r.deployment = newest.ServiceDeployments[0].ServiceDeploymentArn
+	r.deployment, r.ordered = newest.ServiceDeployments[0].ServiceDeploymentArn, newest.ServiceDeployments[0].Status
+	if !t.fast && len(now.LoadBalancers) == 0 && now.TaskDefinition != "" {
+		answer, err := client.Call(ctx, t.client, ecs.DescribeTaskDefinition, &ecs.DescribeTaskDefinitionRequest{TaskDefinition: now.TaskDefinition})
+		if err != nil {
+			return nil, err
+		}
+		r.unchecked = !slices.ContainsFunc(answer.TaskDefinition.ContainerDefinitions, func(c ecs.ContainerDefinition) bool { return c.HealthCheck != nil })
+	}
 	return r, nil
 }
 
@@ -109,6 +118,9 @@ func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
 	}
 	if slices.ContainsFunc(d.LifecycleHookDetails, awaits) {
 		parts = append(parts, fmt.Sprintf("waits at %s to be continued", d.LifecycleStage))
+	}
+	if own := r.own(); r.unchecked && own != nil && own.DesiredCount > 0 && own.RunningCount >= own.DesiredCount {
+		parts = append(parts, "healthy 40 s after they run, as nothing checks them (`berth dev --fast`: 1 s)")
 	}
 	r.progress.State("%6.2fs  %s", time.Since(r.began).Seconds(), strings.Join(parts, "; "))
 	return d, nil

@@ -85,7 +85,7 @@ func (r *rollout) evidence() string {
 // end waits for the deployment unless that is not wanted, and prints what it has come to.
 func (r *rollout) end(ctx context.Context, o waitOptions, out io.Writer) error {
 	if o.detach {
-		d := &deployed{Service: r.service.ServiceName, ARN: r.service.ServiceArn, Deployment: r.deployment, Definition: r.definition, Status: ecs.ServiceDeploymentStatusPending, Running: r.service.RunningCount}
+		d := &deployed{Service: r.service.ServiceName, ARN: r.service.ServiceArn, Deployment: r.deployment, Definition: r.definition, Status: r.ordered, Running: r.service.RunningCount}
 		return r.t.flags.say(out, d, "%s is being deployed to %s", d.Definition, d.Service)
 	}
 	d, err := r.wait(ctx, o.timeout)

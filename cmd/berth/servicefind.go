@@ -77,7 +77,10 @@ func (t *target) sameService(ctx context.Context, s *ecs.Service) (*ecs.Service,
 // noService says what is not there, and which services are.
 func (t *target) noService(ctx context.Context, missing string) error {
 	others, err := t.services(ctx)
-	if err != nil || len(others) == 0 {
+	if err != nil {
+		return err
+	}
+	if len(others) == 0 {
 		return fmt.Errorf("%s: there is none at all", missing)
 	}
 	var names []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,10 @@ func (t *target) scale(ctx context.Context, name string, to int32, o waitOptions
 	defer p.Done()
 	for !o.detach && (s.RunningCount != to || s.PendingCount != 0) {
 		if o.timeout > 0 && time.Since(began) > o.timeout {
-			return fmt.Errorf("service %s has %s after %s, not %d; newest event: %s; `%s` explains it", s.ServiceName, count(int(s.RunningCount), "task"), o.timeout, to, last, t.flags.line("why", s.ServiceName))
+			if last != "" {
+				last = "newest event: " + strings.TrimSuffix(last, ".") + "; "
+			}
+			return fmt.Errorf("service %s has %s after %s, not %d; %s`%s` explains it", s.ServiceName, count(int(s.RunningCount), "task"), o.timeout, to, last, t.flags.line("why", s.ServiceName))
 		}
 		p.State("%6.2fs  %d of %d run, %d pending", time.Since(began).Seconds(), s.RunningCount, to, s.PendingCount)
 		if pause(ctx, pollEvery(time.Since(began))) == nil {
@@ -66,6 +70,8 @@ func (t *target) scale(ctx context.Context, name string, to int32, o waitOptions
 			return leftBehind(fmt.Sprintf("the service goes on to %s; `%s` shows how far it is", count(int(to), "task"), t.flags.line("service", "show", name)))
 		case err != nil:
 			return err
+		case s.Status != "ACTIVE":
+			return fmt.Errorf("service %s was deleted meanwhile", s.ServiceName)
 		case s.DesiredCount != to:
 			return fmt.Errorf("service %s was scaled to %d meanwhile, by somebody else", s.ServiceName, s.DesiredCount)
 		}

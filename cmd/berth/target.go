@@ -21,6 +21,7 @@ type target struct {
 	cluster  string
 	endpoint string
 	region   string
+	fast     bool // it deploys services faster than AWS
 	keys     iam.Key
 	client   *client.Client
 	operator *operator.Client
@@ -74,7 +75,7 @@ func (g *globals) connectTo(in *instance.Instance) (*target, error) {
 	keys := master.Dev()
 	c := client.New(announced.Endpoint, client.Static(keys.ID, keys.Secret, ""), announced.Region)
 	return &target{
-		flags: g, cluster: g.cluster, endpoint: announced.Endpoint, region: announced.Region, keys: keys,
+		flags: g, cluster: g.cluster, endpoint: announced.Endpoint, region: announced.Region, fast: announced.Fast, keys: keys,
 		client: c, operator: operator.NewClient(c),
 	}, nil
 }

@@ -50,7 +50,7 @@ func (s *Server) Why(ctx context.Context, cluster, name string) (why.Explanation
 	case task == nil && name == "":
 		return why.Explanation{}, fmt.Errorf("%w: in cluster %s no task has stopped, and none was refused room since Berth started", operator.ErrNotFound, cluster)
 	case task == nil:
-		return why.Explanation{}, fmt.Errorf("%w: no task, family or group is named %q in cluster %s, nor is a service, nor did a launch of one find no room", operator.ErrNotFound, name, cluster)
+		return why.Explanation{}, fmt.Errorf("%w: no task, family or group is named %q in cluster %s, nor is a service or a deployment, nor did a launch find no room", operator.ErrNotFound, name, cluster)
 	}
 	return s.explainTask(ctx, scope, task), nil
 }
