@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/network"
 	"github.com/berth-dev/berth/internal/elb/accesslog"
@@ -46,6 +48,11 @@ func (m *machine) openBalancing() error {
 		protocols.Log = logs.Keep
 	}
 	config := node.Config{Ground: m.ground, Serve: protocols.Serve, Loopback: loopback, Fast: m.o.fast, Log: m.log}
+	ports := publishedPorts(m.in.Path("published-ports.json"))
+	if config.Before, err = ports.read(); err != nil {
+		m.log.Warn("load balancers may be published at other ports than before", "error", err)
+	}
+	config.Keep = ports.write
 	if !m.o.noHosts && os.Getuid() == 0 {
 		names := &hostNames{file: hostsFile(m.in)}
 		config.Hosts = names
@@ -70,6 +77,28 @@ func stickyKey(path string) ([]byte, error) {
 	key = make([]byte, size)
 	_, _ = rand.Read(key) // never fails
 	return key, instance.WriteFile(path, key, 0o600)
+}
+
+// publishedPorts is the file that has load balancers be published at the same ports after a restart.
+type publishedPorts string
+
+func (p publishedPorts) read() (ports map[string]uint16, err error) {
+	text, err := os.ReadFile(string(p))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &ports)
+	}
+	return ports, err
+}
+
+func (p publishedPorts) write(ports map[string]uint16) error {
+	text, err := json.Marshal(ports, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	return instance.WriteFile(string(p), text, 0o600)
 }
 
 // yield leaves a port of this machine, at which load balancers may be published, to a task that names it.

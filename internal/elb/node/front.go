@@ -133,6 +133,7 @@ type fronts struct {
 
 	mu      sync.Mutex
 	shared  map[sharedPort]*front
+	places  *places
 	yielded map[uint16]bool // ports that a task has asked for
 }
 
@@ -142,8 +143,24 @@ type sharedPort struct {
 	port uint16
 }
 
-func newFronts(addrs []netip.Addr) *fronts {
-	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}, yielded: map[uint16]bool{}}
+// name is the front's, among places.
+func (s sharedPort) name() string {
+	if s.tls {
+		return fmt.Sprintf("https/%d", s.port)
+	}
+	return fmt.Sprintf("http/%d", s.port)
+}
+
+// newFronts makes those of a process. before is what ports said in the process before it.
+func newFronts(addrs []netip.Addr, before map[string]uint16) *fronts {
+	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}, places: newPlaces(before), yielded: map[uint16]bool{}}
+}
+
+// ports are where everybody is published, by names that are the same after a restart.
+func (f *fronts) ports() map[string]uint16 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.places.all()
 }
 
 // yield has a port not be taken any more.
@@ -153,12 +170,26 @@ func (f *fronts) yield(port uint16) {
 	f.yielded[port] = true
 }
 
-// unless fails, as if the port were another's, where it was yielded. It is called with mu held.
-func (f *fronts) unless(port uint16) error {
-	if f.yielded[port] {
-		return fmt.Errorf("port %d is a task's: %w", port, syscall.EADDRINUSE)
+// place takes the port that is wanted, that at which the name was published before, or the next free one; see firstFree. It is
+// called with mu held.
+func (f *fronts) place(name string, wanted uint16, take func(port uint16) error) (uint16, error) {
+	before := f.places.before[name]
+	if before == wanted {
+		before = 0
 	}
-	return nil
+	port, err := firstFree(wanted, before, func(port uint16) error {
+		switch {
+		case f.yielded[port]:
+			return fmt.Errorf("port %d is a task's: %w", port, syscall.EADDRINUSE)
+		case f.places.others(name, port):
+			return fmt.Errorf("port %d is another load balancer's: %w", port, syscall.EADDRINUSE)
+		}
+		return f.places.again(name, port, take)
+	})
+	if err == nil {
+		f.places.now[name] = port
+	}
+	return port, err
 }
 
 // share publishes an HTTP or HTTPS listener, at the port that it shares with all that have the same. url makes the guest's
@@ -170,10 +201,7 @@ func (f *fronts) share(tls bool, wanted uint16, g *guest, url func(port uint16) 
 	at := f.shared[key]
 	if at == nil || f.yielded[at.port] { // who is still there is about to leave
 		at = &front{tls: tls}
-		if at.port, err = firstFree(wanted, func(port uint16) (err error) {
-			if err := f.unless(port); err != nil {
-				return err
-			}
+		if at.port, err = f.place(key.name(), wanted, func(port uint16) (err error) {
 			at.listeners, err = listenAll(f.addrs, port)
 			return err
 		}); err != nil {
@@ -196,19 +224,17 @@ func (f *fronts) leave(key sharedPort, at *front, g *guest) {
 	if at.remove(g) {
 		if f.shared[key] == at {
 			delete(f.shared, key)
+			delete(f.places.now, key.name())
 		}
 		at.close()
 	}
 }
 
-// own takes a port for one listener alone: its TCP sockets, its UDP sockets, or both at the same port.
-func (f *fronts) own(wanted uint16, tcp, udp bool) (port uint16, listeners []net.Listener, packets []net.PacketConn, err error) {
+// own takes a port for one listener alone, until disown: its TCP sockets, its UDP sockets, or both at the same port.
+func (f *fronts) own(name string, wanted uint16, tcp, udp bool) (port uint16, listeners []net.Listener, packets []net.PacketConn, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	port, err = firstFree(wanted, func(port uint16) (err error) {
-		if err := f.unless(port); err != nil {
-			return err
-		}
+	port, err = f.place(name, wanted, func(port uint16) (err error) {
 		if tcp {
 			if listeners, err = listenAll(f.addrs, port); err != nil {
 				return err
@@ -224,6 +250,13 @@ func (f *fronts) own(wanted uint16, tcp, udp bool) (port uint16, listeners []net
 	return port, listeners, packets, err
 }
 
+// disown gives the port of a listener back, whose sockets are closed.
+func (f *fronts) disown(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.places.now, name)
+}
+
 const (
 	// privileged ports are another user's than root's to take only by leave.
 	privileged = 1024
@@ -233,13 +266,16 @@ const (
 	tries = 100
 )
 
-// firstFree calls take with the port that is wanted and, while those are taken, with the next ones.
-func firstFree(wanted uint16, take func(port uint16) error) (uint16, error) {
+// firstFree calls take with the port that is wanted and, while those are taken, with second, unless it is 0, and the next ones.
+func firstFree(wanted, second uint16, take func(port uint16) error) (uint16, error) {
 	base := int(wanted)
 	if wanted < privileged {
 		base += above - 1
 	}
 	err := take(wanted)
+	if err != nil && second != 0 && take(second) == nil {
+		return second, nil
+	}
 	for i := 1; err != nil && i <= tries && base+i < 1<<16; i++ {
 		if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
 			return 0, err

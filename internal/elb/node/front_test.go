@@ -88,7 +88,7 @@ func ask(t *testing.T, address string, pieces ...string) (int, string) {
 }
 
 func TestListenersShareAPortByTheirHostNames(t *testing.T) {
-	f, port := newFronts(loopbacks), freePort(t)
+	f, port := newFronts(loopbacks, nil), freePort(t)
 	at := fmt.Sprintf("127.0.0.1:%d", port)
 	leave := share(t, f, false, port, answering("one.test"))
 	if _, body := ask(t, at, "GET /any HTTP/1.1\r\nHost: whoever\r\n\r\n"); body != "one.test/any" {
@@ -123,7 +123,7 @@ func TestListenersShareAPortByTheirHostNames(t *testing.T) {
 }
 
 func TestTheLastToLeaveAPortFreesIt(t *testing.T) {
-	f, port := newFronts(loopbacks), freePort(t)
+	f, port := newFronts(loopbacks, nil), freePort(t)
 	one, two := share(t, f, false, port, answering("one.test")), share(t, f, false, port, answering("two.test"))
 	one()
 	two()
@@ -139,7 +139,7 @@ func TestTheLastToLeaveAPortFreesIt(t *testing.T) {
 }
 
 func TestATakenPortIsTheNextOne(t *testing.T) {
-	f := newFronts(loopbacks)
+	f := newFronts(loopbacks, nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestATakenPortIsTheNextOne(t *testing.T) {
 	if g.url == fmt.Sprint("port ", taken) || !strings.HasPrefix(g.url, "port ") {
 		t.Errorf("beside port %d it is at %q", taken, g.url)
 	}
-	port, listeners, packets, err := f.own(taken, true, true)
+	port, listeners, packets, err := f.own("one", taken, true, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestATakenPortIsTheNextOne(t *testing.T) {
 func TestPortsThatAreTried(t *testing.T) {
 	for wanted, want := range map[uint16][]uint16{80: {80, 8080, 8081}, 443: {443, 8443, 8444}, 3000: {3000, 3001, 3002}, 65535: {65535}} {
 		var tried []uint16
-		_, err := firstFree(wanted, func(port uint16) error {
+		_, err := firstFree(wanted, 0, func(port uint16) error {
 			tried = append(tried, port)
 			if len(tried) < 3 {
 				return syscall.EADDRINUSE
@@ -175,6 +175,41 @@ func TestPortsThatAreTried(t *testing.T) {
 		if fmt.Sprint(tried) != fmt.Sprint(want) || (err != nil) != (len(want) < 3) {
 			t.Errorf("for %d: %v, %v; want %v", wanted, tried, err, want)
 		}
+	}
+}
+
+func TestAPortIsKeptForWhoHadItBefore(t *testing.T) {
+	port := freePort(t)
+	f := newFronts(loopbacks, map[string]uint16{"one": port, "two": port + 1, "gone": port + 2, "three": port + 3})
+	var taken []io.Closer
+	defer func() { closeAll(taken) }()
+	own := func(name string) uint16 {
+		t.Helper()
+		at, listeners, _, err := f.own(name, port, true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range listeners {
+			taken = append(taken, l)
+		}
+		return at
+	}
+	if a, b, c := own("three"), own("two"), own("one"); a != port+3 || b != port+1 || c != port {
+		t.Errorf("of %d they are at %d, %d and %d", port, a, b, c)
+	}
+	if at := own("new"); at != port+4 {
+		t.Errorf("a new one has %d of another, from %d on", at, port)
+	}
+	if got := f.ports(); got["gone"] != port+2 || got["new"] != port+4 || got["one"] != port {
+		t.Errorf("the next process is told %v", got)
+	}
+	f.disown("new")
+	f.places.until = time.Time{}
+	if at := own("late"); at != port+2 {
+		t.Errorf("who has not come back keeps its port: a new one has %d, from %d on", at, port)
+	}
+	if got := f.ports(); len(got) != 4 || got["gone"] != 0 || got["new"] != 0 {
+		t.Errorf("the next process is told %v", got)
 	}
 }
 
@@ -198,7 +233,7 @@ func certificate(t *testing.T, names ...string) tls.Certificate {
 }
 
 func TestEncryptedListenersShareAPortByServerName(t *testing.T) {
-	f, port := newFronts(loopbacks), freePort(t)
+	f, port := newFronts(loopbacks, nil), freePort(t)
 	for _, name := range []string{"one.test", "two.test"} {
 		own, g := certificate(t, name), answering(name)
 		plain := g.serve

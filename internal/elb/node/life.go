@@ -153,6 +153,7 @@ func (l *life) run() {
 	for {
 		b := l.wanted()
 		err := l.make(ctx, b)
+		l.node.remember()
 		l.node.nameOnHost()
 		if err == nil && b == nil {
 			l.closing.Wait()

@@ -164,7 +164,7 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 		g.withdraw, g.published.URL = leave, has.url
 		return nil
 	}
-	port, listeners, packets, err := l.node.fronts.own(g.port, ofTCP(g.protocol), ofUDP(g.protocol))
+	port, listeners, packets, err := l.node.fronts.own(wanted.ARN, g.port, ofTCP(g.protocol), ofUDP(g.protocol))
 	if err != nil {
 		return err
 	}
@@ -177,6 +177,7 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 	g.withdraw = func() {
 		closeAll(listeners)
 		closeAll(packets)
+		l.node.fronts.disown(wanted.ARN)
 	}
 	g.host, g.published.URL = port, urlOf(b, g.protocol, port)
 	return nil

@@ -20,6 +20,10 @@ type Config struct {
 	Serve Serving
 	// Loopback are the addresses of this machine that load balancers are published at; none: they are not.
 	Loopback []netip.Addr
+	// Before is what Keep was handed last by the process before this one: listeners are published at the same ports again. Keep
+	// is handed the ports whenever they change; nil: they are not kept.
+	Before map[string]uint16
+	Keep   func(ports map[string]uint16) error
 	// Hosts makes names known to this machine's programs; nil: they find them by themselves.
 	Hosts Hosts
 	// Fast ends draining as soon as a target has nothing open.
@@ -40,10 +44,11 @@ type Node struct {
 	fronts   *fronts
 	groups   *groups
 	watchers watchers
+	memory   memory
 
 	mu     sync.Mutex
 	lives  map[string]*life // load balancers, by ARN
-	ending sync.WaitGroup   // of load balancers that were removed
+	ending map[*life]bool   // load balancers that were removed and are not gone yet
 	closed bool
 
 	naming sync.Mutex // one change of the names that the machine knows at a time
@@ -51,7 +56,8 @@ type Node struct {
 
 // New makes a node that holds nothing yet.
 func New(config Config) *Node {
-	n := &Node{config: config, log: config.Log, fronts: newFronts(config.Loopback), lives: map[string]*life{}}
+	n := &Node{config: config, log: config.Log, fronts: newFronts(config.Loopback, config.Before), lives: map[string]*life{}, ending: map[*life]bool{},
+		memory: memory{keep: config.Keep}}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -78,19 +84,20 @@ func (n *Node) SetBalancer(b *balancer.Balancer) {
 // RemoveBalancer ends a load balancer. One that is not there is no error.
 func (n *Node) RemoveBalancer(arn string) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	l := n.lives[arn]
+	if l == nil || n.closed {
+		return
+	}
 	delete(n.lives, arn)
-	if l != nil {
-		n.ending.Add(1)
-	}
-	n.mu.Unlock()
-	if l != nil {
-		l.set(nil)
-		go func() {
-			defer n.ending.Done()
-			<-l.ended
-		}()
-	}
+	n.ending[l] = true
+	l.set(nil)
+	go func() {
+		<-l.ended
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.ending, l)
+	}()
 }
 
 // SetGroup has a target group be as described from now on.
@@ -167,6 +174,13 @@ func (n *Node) Yield(port uint16) (had bool) {
 	return had
 }
 
+// remember has the ports at which listeners are published be the same after a restart.
+func (n *Node) remember() {
+	if err := n.memory.note(n.fronts.ports); err != nil {
+		n.log.Warn("after a restart load balancers may be published at other ports", "error", err)
+	}
+}
+
 // nameOnHost makes the names of the load balancers known to this machine's programs.
 func (n *Node) nameOnHost() {
 	if n.config.Hosts == nil {
@@ -195,15 +209,15 @@ func (n *Node) names() (names []string) {
 func (n *Node) Close() error {
 	n.mu.Lock()
 	n.closed = true
-	lives := slices.Collect(maps.Values(n.lives))
+	lives := slices.AppendSeq(slices.Collect(maps.Values(n.lives)), maps.Keys(n.ending))
 	n.mu.Unlock()
+	n.memory.end()
 	for _, l := range lives {
 		l.halt()
 	}
 	for _, l := range lives {
 		<-l.ended
 	}
-	n.ending.Wait()
 	n.groups.close()
 	return nil
 }

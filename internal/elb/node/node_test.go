@@ -471,3 +471,50 @@ func TestAPortIsLeftToATaskThatAsksForIt(t *testing.T) {
 		})
 	}
 }
+
+func TestPublishedPortsAreTheSameAfterARestart(t *testing.T) {
+	port := freePort(t)
+	one, two := web(1, port, ""), web(2, port, "")
+	one.Listeners[0].Protocol, two.Listeners[0].Protocol = balancer.TCP, balancer.TCP
+	var mu sync.Mutex
+	var kept map[string]uint16
+	urls := func(order ...*balancer.Balancer) string {
+		n := New(Config{Ground: newGround(), Serve: serveHello, Loopback: loopbacks, Before: kept, Keep: func(ports map[string]uint16) error {
+			mu.Lock()
+			defer mu.Unlock()
+			kept = ports
+			return nil
+		}})
+		defer n.Close()
+		for _, b := range order {
+			n.SetBalancer(b)
+			eventually(t, "active", n.active(b.ARN))
+		}
+		eventually(t, "both are kept", func() bool { mu.Lock(); defer mu.Unlock(); return len(kept) == 2 })
+		return n.Published(one.ARN)[0].URL + " " + n.Published(two.ARN)[0].URL
+	}
+	if was, is := urls(one, two), urls(two, one); was != is {
+		t.Errorf("they were at %s, and are at %s", was, is)
+	}
+}
+
+func TestTheEndOfTheProcessDoesNotWaitForARemovedLoadBalancer(t *testing.T) {
+	g := newGround()
+	n := made(t, g, nil)
+	one := web(1, freePort(t), "hello")
+	n.SetBalancer(one)
+	eventually(t, "active", n.active(one.ARN))
+	g.fail(errors.New("the ground is away"))
+	n.RemoveBalancer(one.ARN)
+	closed := make(chan error, 1)
+	go func() { closed <- n.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		g.fail(nil)
+		t.Fatal("it waits")
+	}
+}
