@@ -41,7 +41,7 @@ type Bridged struct {
 	Gateway netip.Addr `json:",omitzero"`
 	Bits    int        `json:",omitzero"` // of the bridge's prefix
 	MAC     string     `json:",omitzero"`
-	// Resolver answers on the bridge for those resolvers of the host that a container cannot reach; see ResolvConf.
+	// Resolver answers on the bridge for the host's resolvers, and by names of load balancers; see ResolvConf.
 	Resolver netip.Addr  `json:",omitzero"`
 	Ports    []Published `json:",omitzero"` // as ContainerNet's, in their order
 }
@@ -90,33 +90,20 @@ func (c ContainerNet) validate() error {
 
 const maxPort = 1<<16 - 1
 
-// ResolvConf is what a container on the bridge sees as /etc/resolv.conf, made of the host's: a resolver on the host's own
-// loopback interface, or one that is link-local, is replaced by the bridge's.
+// ResolvConf is what a container on the bridge sees as /etc/resolv.conf, made of the host's: its resolvers are replaced by the
+// bridge's, which asks them and knows the names of load balancers. It is the only one: some programs ask all at once, and
+// believe the first that has never heard of a name.
 func (b Bridged) ResolvConf(host []byte) []byte {
-	var out strings.Builder
-	servers, replaced := 0, false
+	if !b.Resolver.IsValid() {
+		return host
+	}
+	out := "nameserver " + b.Resolver.String() + "\n"
 	for line := range strings.Lines(string(host)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || fields[0] != "nameserver" {
-			out.WriteString(strings.TrimRight(line, "\n") + "\n")
-			continue
+		if fields := strings.Fields(line); len(fields) == 0 || fields[0] != "nameserver" {
+			out += strings.TrimRight(line, "\n") + "\n"
 		}
-		if addr, err := netip.ParseAddr(fields[1]); err != nil || !reachable(addr) {
-			replaced = true
-			continue
-		}
-		servers++
-		out.WriteString("nameserver " + fields[1] + "\n")
 	}
-	if (servers == 0 || replaced) && b.Resolver.IsValid() {
-		return []byte("nameserver " + b.Resolver.String() + "\n" + out.String())
-	}
-	return []byte(out.String())
-}
-
-// reachable tells whether a container on the bridge, which has IPv4 alone, reaches a resolver of the host's.
-func reachable(resolver netip.Addr) bool {
-	return resolver.Is4() && !resolver.IsLoopback() && !resolver.IsLinkLocalUnicast() && !resolver.IsUnspecified()
+	return []byte(out)
 }
 
 // Hosts is what the container sees as /etc/hosts, with its own names and whatever lines follow.
