@@ -18,7 +18,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/network"
 	"github.com/berth-dev/berth/internal/elb/accesslog"
 	"github.com/berth-dev/berth/internal/elb/balancer"
@@ -103,24 +102,6 @@ func (p publishedPorts) write(ports map[string]uint16) error {
 
 // yield leaves a port of this machine, at which load balancers may be published, to a task that names it.
 func (m *machine) yield(port uint16) bool { return m.balancing != nil && m.balancing.Yield(port) }
-
-// yielding is an engine that publishes containers' ports by itself, to which those are left that containers name.
-type yielding struct {
-	engine.Engine
-	yield func(port uint16) bool
-}
-
-// CreateContainer creates as the engine does.
-func (y yielding) CreateContainer(ctx context.Context, task string, spec engine.ContainerSpec) error {
-	for _, bindings := range spec.Host.PortBindings {
-		for _, b := range bindings {
-			if port, err := strconv.ParseUint(b.HostPort, 10, 16); err == nil && port > 0 {
-				y.yield(uint16(port))
-			}
-		}
-	}
-	return y.Engine.CreateContainer(ctx, task, spec)
-}
 
 // Published lists where load balancers are found on this machine.
 func (m *machine) Published(context.Context) []operator.Published {

@@ -35,7 +35,7 @@ func (m *machine) openNative(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the engine: %w", err)
 	}
-	m.engine = watchPulls(containers, m.disk.Room)
+	m.engine = watchPulls(yielding{containers, m.yield}, m.disk.Room)
 	m.closeLater(m.engine.Close)
 	net, err := network.New(network.Config{Instance: m.in.ID, RunDir: m.in.RunDir(), Yield: m.yield, Log: m.log})
 	if err != nil {

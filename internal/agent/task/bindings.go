@@ -106,3 +106,12 @@ func bindPorts(c *acs.Container, spec *engine.ContainerSpec) error {
 	spec.Config.ExposedPorts, spec.Host.PortBindings = exposed, bound
 	return nil
 }
+
+// exposePorts has the engine know which ports of the host a container on the host's network is to open.
+func exposePorts(c *acs.Container, spec *engine.ContainerSpec) error {
+	if err := bindPorts(c, spec); err != nil {
+		return err
+	}
+	spec.Host.PortBindings = nil // nobody publishes them
+	return nil
+}

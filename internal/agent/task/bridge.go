@@ -216,9 +216,13 @@ func (t *task) joinNetwork(c *acs.Container, spec *engine.ContainerSpec) error {
 		spec.NetNS, spec.ResolvConf, spec.Hosts, spec.Config.Hostname = n.NetNS, n.resolvConf, n.hosts, n.hostname
 		return nil
 	}
-	if !t.engineBridges || t.payload.NetworkMode != "bridge" || spec.Config.NetworkDisabled {
-		return nil
+	switch {
+	case spec.Config.NetworkDisabled:
+	case t.payload.NetworkMode == "host":
+		return exposePorts(c, spec)
+	case t.payload.NetworkMode == "bridge" && t.engineBridges:
+		spec.Host.Links = c.Links
+		return bindPorts(c, spec)
 	}
-	spec.Host.Links = c.Links
-	return bindPorts(c, spec)
+	return nil
 }

@@ -142,6 +142,9 @@ func TestATaskInHostModeHasItsEndpointOnTheLoopback(t *testing.T) {
 		if len(c.NetworkBindings) != 1 || *c.NetworkBindings[0].HostPort != 8080 || c.NetworkBindings[0].BindIP != "0.0.0.0" {
 			t.Errorf("the bindings are %+v", c.NetworkBindings)
 		}
+		if len(web.Config.ExposedPorts) != 1 || web.Host.PortBindings != nil {
+			t.Errorf("the engine is told of %v, and to publish %v", web.Config.ExposedPorts, web.Host.PortBindings)
+		}
 	})
 }
 
