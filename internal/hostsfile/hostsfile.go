@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // File is a hosts file as one instance writes it.
@@ -35,12 +36,13 @@ func (f File) Set(names []string) (err error) {
 	}
 	is := f.edit(was, names)
 	if bytes.Equal(is, was) {
-		return nil
+		return f.forget()
 	}
-	return replace(f.Path, is)
+	return f.replace(is)
 }
 
-// edit is the text with this instance's names.
+// edit is the text with this instance's names. Without the second mark, what was theirs ends with the first line that Set cannot
+// have written.
 func (f File) edit(text []byte, names []string) []byte {
 	begin, end := f.marks()
 	var kept []string
@@ -51,7 +53,9 @@ func (f File) edit(text []byte, names []string) []byte {
 			inside = true
 		case bare == end && inside:
 			inside = false
-		case !inside:
+		case inside && ours(bare):
+		default:
+			inside = false
 			kept = append(kept, line)
 		}
 	}
@@ -69,9 +73,18 @@ func (f File) edit(text []byte, names []string) []byte {
 	return []byte(out + end + "\n")
 }
 
+// ours tells whether a line is like those between the marks.
+func ours(line string) bool {
+	fields := strings.Fields(line)
+	return len(fields) == 2 && (fields[0] == "127.0.0.1" || fields[0] == "::1")
+}
+
 func (f File) marks() (begin, end string) {
 	return fmt.Sprintf("# berth %s: begin", f.Instance), fmt.Sprintf("# berth %s: end", f.Instance)
 }
+
+// patience bounds the wait for a turn: any user who can read the directory can lock it.
+const patience = 2 * time.Second
 
 // lock has the Berths of a machine take turns. Locking the directory leaves nothing behind.
 func (f File) lock() (unlock func(), err error) {
@@ -79,24 +92,15 @@ func (f File) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir.Name(), err), dir.Close())
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { dir.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || time.Now().After(end) {
+			return nil, errors.Join(fmt.Errorf("lock %s, so that nobody else writes %s: %w", dir.Name(), f.Path, err), dir.Close())
+		}
 	}
-	return func() { dir.Close() }, nil
-}
-
-// replace writes a file anew in its place: another file by that name would be lost on those who have this one mounted, as
-// containers do. At no time is it shorter than both texts, or empty.
-func replace(path string, text []byte) (err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.WriteAt(text, 0); err != nil {
-		return err
-	}
-	return file.Truncate(int64(len(text)))
 }
 
 func ignore(err, what error) error {

@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ func TestNamesComeAndGo(t *testing.T) {
 	if info, err := os.Stat(f.Path); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if left, err := filepath.Glob(f.Path + ".*"); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(f.Path), ".*")); err != nil || len(left) > 0 {
 		t.Errorf("beside it there is %v", left)
 	}
 }
@@ -110,4 +111,80 @@ func TestOnlyWhatIsBetweenTheMarksIsTouched(t *testing.T) {
 			t.Fatalf("%q became %q", others, got)
 		}
 	})
+}
+
+// TestNobodyReadsHalfAFile has names change under the eyes of a reader.
+func TestNobodyReadsHalfAFile(t *testing.T) {
+	f := file(t, "aaaa0001", "127.0.0.1 localhost\n")
+	other := f
+	other.Instance = "bbbb0002"
+	one, two := []string{strings.Repeat("a", 60) + ".test"}, []string{"b.test", "c.test", strings.Repeat("d", 5000) + ".test"}
+	_, end := f.marks()
+	set(t, f, one...)
+	set(t, other, "z.test")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 100 {
+			if err := f.Set([][]string{one, two}[i%2]); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		text, err := os.ReadFile(f.Path)
+		if err != nil || strings.Count(string(text), end+"\n") != 1 || strings.Count(string(text), "::1 z.test\n") != 1 ||
+			string(f.edit(text, nil)) != "127.0.0.1 localhost\n# berth bbbb0002: begin\n127.0.0.1 z.test\n::1 z.test\n# berth bbbb0002: end\n" {
+			t.Fatalf("somebody reads %q, %v", text, err)
+		}
+	}
+}
+
+func TestLinesAfterAnUnfinishedBlockAreKept(t *testing.T) {
+	f := file(t, "aaaa0001", "127.0.0.1 localhost\n# berth aaaa0001: begin\n127.0.0.1 a.test\n10.0.0.1 db\n127.0.0.1 mine\n")
+	if got := set(t, f); got != "127.0.0.1 localhost\n10.0.0.1 db\n127.0.0.1 mine\n" {
+		t.Errorf("it is %q", got)
+	}
+}
+
+func TestALinkStaysOne(t *testing.T) {
+	f := file(t, "aaaa0001", "127.0.0.1 localhost\n")
+	target := filepath.Join(t.TempDir(), "hosts")
+	if err := errors.Join(os.Rename(f.Path, target), os.Symlink(target, f.Path)); err != nil {
+		t.Fatal(err)
+	}
+	if got := set(t, f, "a.test"); !strings.Contains(got, "a.test") {
+		t.Errorf("it is %q", got)
+	}
+	if to, err := os.Readlink(f.Path); err != nil || to != target {
+		t.Errorf("the link is to %q, %v", to, err)
+	}
+}
+
+func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+	f := file(t, "aaaa0001", "127.0.0.1 localhost\n")
+	if err := os.WriteFile(f.next(f.Path), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set(t, f)
+	if _, err := os.Stat(f.next(f.Path)); err == nil {
+		t.Error("it is there")
+	}
+}
+
+func TestALockThatSomebodyKeepsIsTold(t *testing.T) {
+	f := file(t, "aaaa0001", "127.0.0.1 localhost\n")
+	unlock, err := f.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if err := f.Set([]string{"a.test"}); err == nil || !strings.Contains(err.Error(), f.Path) {
+		t.Errorf("it is told %v", err)
+	}
 }
