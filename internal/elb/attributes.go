@@ -79,6 +79,16 @@ func (as attributes) find(key string) (attribute, bool) {
 	return as[at], true
 }
 
+// among are those of the attributes that were set that a thing has.
+func (as attributes) among(set map[string]string) map[string]string {
+	has := maps.Clone(set)
+	maps.DeleteFunc(has, func(key, _ string) bool {
+		_, ok := as.find(key)
+		return !ok
+	})
+	return has
+}
+
 // pair is an attribute with a value, as requests and answers have it.
 type pair struct{ key, value string }
 

@@ -3,6 +3,7 @@ package elb
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	api "github.com/berth-dev/berth/api/elbv2"
 	"github.com/berth-dev/berth/internal/store"
@@ -18,17 +19,17 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *api.AddListen
 			return err
 		}
 		out.Certificates = []api.Certificate{}
-		certificates := slices.Clone(l.Certificates)
+		more := slices.Clone(l.more())
 		for _, c := range in.Certificates {
 			if err := s.checkCertificate(tx, scope, c.CertificateArn); err != nil {
 				return err
 			}
-			if !slices.Contains(certificates, c.CertificateArn) {
-				certificates = append(certificates, c.CertificateArn)
+			if !slices.Contains(more, c.CertificateArn) {
+				more = append(more, c.CertificateArn)
 			}
-			out.Certificates = append(out.Certificates, api.Certificate{CertificateArn: c.CertificateArn, IsDefault: ptr(c.CertificateArn == l.Certificates[0])})
+			out.Certificates = append(out.Certificates, api.Certificate{CertificateArn: c.CertificateArn, IsDefault: ptr(false)})
 		}
-		l.Certificates = certificates
+		l.Certificates = append([]string{l.Certificates[0]}, more...)
 		if s.moreCertificates(tx, scope, l) > maxCertificates {
 			return wire.Errorf(api.TooManyCertificatesException, "The maximum number of certificates per load balancer has been reached: %d", maxCertificates)
 		}
@@ -40,12 +41,20 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *api.AddListen
 	return out, nil
 }
 
+// more are the certificates of a listener beside the default one, which may be among them again: that it is the default ends one day.
+func (l *listener) more() []string {
+	if len(l.Certificates) == 0 {
+		return nil
+	}
+	return l.Certificates[1:]
+}
+
 // moreCertificates is how many certificates the load balancer of a listener has beside the default ones.
 func (s *Service) moreCertificates(tx *store.Tx, scope store.Scope, changed *listener) (n int) {
-	n = len(changed.Certificates) - 1
+	n = len(changed.more())
 	for _, row := range s.tables.listeners.FindTx(tx, scope, byBalancer, changed.Balancer) {
 		if row.ID != changed.ID {
-			n += max(0, len(row.Value.Certificates)-1)
+			n += len(row.Value.more())
 		}
 	}
 	return n
@@ -69,20 +78,20 @@ func (s *Service) RemoveListenerCertificates(ctx context.Context, in *api.Remove
 		if err := l.checkSecure(in.Certificates); err != nil {
 			return err
 		}
-		certificates := slices.Clone(l.Certificates)
+		more := slices.Clone(l.more())
 		for _, c := range in.Certificates {
-			if c.CertificateArn == l.Certificates[0] {
+			if c.CertificateArn == l.Certificates[0] && !slices.Contains(l.more(), c.CertificateArn) {
 				return wire.Errorf(api.OperationNotPermittedException, "Default certificate '%s' cannot be removed", c.CertificateArn)
 			}
-			certificates = slices.DeleteFunc(certificates, func(arn string) bool { return arn == c.CertificateArn })
+			more = slices.DeleteFunc(more, func(arn string) bool { return arn == c.CertificateArn })
 		}
-		l.Certificates = certificates
+		l.Certificates = append([]string{l.Certificates[0]}, more...)
 		return nil
 	})
 	return nil, err
 }
 
-// DescribeListenerCertificates lists the certificates of a listener.
+// DescribeListenerCertificates lists the certificates of a listener, the default one first.
 func (s *Service) DescribeListenerCertificates(ctx context.Context, in *api.DescribeListenerCertificatesInput) (*api.DescribeListenerCertificatesOutput, error) {
 	l, err := s.listeners().get(scopeOf(ctx), in.ListenerArn)
 	if err != nil {
@@ -92,7 +101,7 @@ func (s *Service) DescribeListenerCertificates(ctx context.Context, in *api.Desc
 	for i, arn := range l.Certificates {
 		out.Certificates = append(out.Certificates, api.Certificate{CertificateArn: arn, IsDefault: ptr(i == 0)})
 	}
-	out.Certificates, out.NextMarker, err = page(out.Certificates, func(c api.Certificate) string { return c.CertificateArn }, in.Marker, in.PageSize,
+	out.Certificates, out.NextMarker, err = page(out.Certificates, func(c api.Certificate) string { return strconv.FormatBool(!*c.IsDefault) + c.CertificateArn }, in.Marker, in.PageSize,
 		"DescribeListenerCertificates", in.ListenerArn)
 	return out, err
 }

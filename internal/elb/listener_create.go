@@ -71,7 +71,8 @@ func (s *Service) ModifyListener(ctx context.Context, in *api.ModifyListenerInpu
 		}
 		l := *old
 		if in.Protocol != "" && in.Protocol != l.Protocol {
-			l.Protocol, l.Attributes = in.Protocol, nil
+			l.Protocol = in.Protocol
+			l.Attributes = l.attributes().among(l.Attributes)
 			if !l.secure() {
 				l.Policy, l.Certificates, l.ALPN, l.Mutual = "", nil, "", ""
 			}

@@ -135,11 +135,6 @@ func (s *Service) changeCertificates(tx *store.Tx, scope store.Scope, l *listene
 	if err := s.checkCertificate(tx, scope, arn); err != nil {
 		return err
 	}
-	if len(l.Certificates) == 0 {
-		l.Certificates = []string{arn}
-		return nil
-	}
-	others := slices.DeleteFunc(slices.Clone(l.Certificates[1:]), func(other string) bool { return other == arn })
-	l.Certificates = append([]string{arn}, others...)
+	l.Certificates = append([]string{arn}, l.more()...)
 	return nil
 }

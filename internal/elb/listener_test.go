@@ -196,8 +196,38 @@ func TestCertificatesOfAListener(t *testing.T) {
 	f.must(err)
 	described, err = f.DescribeListenerCertificates(t.Context(), &sdk.DescribeListenerCertificatesInput{ListenerArn: &listener})
 	f.must(err)
-	if cs := described.Certificates; len(cs) != 1 || !*cs[0].IsDefault || *cs[0].CertificateArn != *arn(3).CertificateArn {
+	if cs := described.Certificates; len(cs) != 2 || !*cs[0].IsDefault || *cs[1].IsDefault || *cs[0].CertificateArn != *arn(3).CertificateArn || *cs[1].CertificateArn != *arn(3).CertificateArn {
+		t.Errorf("the default certificate is to be one of the others still: %+v", cs)
+	}
+	eventually(t, "the data path has it once", func() bool {
+		b := f.plane.balancer(lb)
+		return b != nil && len(b.Listeners[0].TLS.Certificates) == 1
+	})
+	_, err = f.RemoveListenerCertificates(t.Context(), &sdk.RemoveListenerCertificatesInput{ListenerArn: &listener, Certificates: []types.Certificate{arn(3)}})
+	f.must(err)
+	_, err = f.RemoveListenerCertificates(t.Context(), &sdk.RemoveListenerCertificatesInput{ListenerArn: &listener, Certificates: []types.Certificate{arn(3)}})
+	wantError(t, err, "OperationNotPermitted", "Default certificate '"+*arn(3).CertificateArn+"' cannot be removed")
+	added, err := f.AddListenerCertificates(t.Context(), &sdk.AddListenerCertificatesInput{ListenerArn: &listener, Certificates: []types.Certificate{arn(3)}})
+	f.must(err)
+	if cs := added.Certificates; len(cs) != 1 || *cs[0].IsDefault {
 		t.Errorf("%+v", cs)
+	}
+}
+
+func TestAListenerKeepsItsHeadersUnderAnotherProtocol(t *testing.T) {
+	f := newFixture(t)
+	lb, group := f.application("web"), f.targets("web", types.ProtocolEnumHttp)
+	listener, frames := f.listen(lb, group, 80), aws.String("routing.http.response.x_frame_options.header_value")
+	_, err := f.ModifyListenerAttributes(t.Context(), &sdk.ModifyListenerAttributesInput{ListenerArn: &listener,
+		Attributes: []types.ListenerAttribute{{Key: frames, Value: aws.String("DENY")}}})
+	f.must(err)
+	_, err = f.ModifyListener(t.Context(), &sdk.ModifyListenerInput{ListenerArn: &listener, Protocol: types.ProtocolEnumHttps,
+		Certificates: []types.Certificate{{CertificateArn: aws.String(certificate1)}}})
+	f.must(err)
+	described, err := f.DescribeListenerAttributes(t.Context(), &sdk.DescribeListenerAttributesInput{ListenerArn: &listener})
+	f.must(err)
+	if !slices.ContainsFunc(described.Attributes, func(a types.ListenerAttribute) bool { return *a.Key == *frames && *a.Value == "DENY" }) {
+		t.Errorf("%+v", described.Attributes)
 	}
 }
 

@@ -87,7 +87,10 @@ func (s *Service) plainTLS(scope store.Scope, l *listener) *balancer.TLSSettings
 		return nil
 	}
 	settings := &balancer.TLSSettings{Policy: l.Policy, ALPN: alpnProtocols[l.ALPN], Mutual: cmp.Or(l.Mutual, mutualOff)}
-	for _, arn := range l.Certificates {
+	for i, arn := range l.Certificates {
+		if slices.Contains(l.Certificates[:i], arn) {
+			continue
+		}
 		certificate, err := s.config.Certificates.Certificate(scope, arn)
 		if err != nil {
 			s.log.Warn("a listener is without a certificate of its own", "listener", l.ID, "certificate", arn, "error", err)

@@ -67,7 +67,7 @@ type listener struct {
 	Balancer string           `json:"balancer"` // id
 	Port     uint16           `json:"port"`
 	Protocol api.ProtocolEnum `json:"protocol"`
-	// Policy and Certificates are there for HTTPS and TLS, the default certificate first.
+	// Policy and Certificates are there for HTTPS and TLS, the default certificate first, and again when it is one of the others too.
 	Policy       string   `json:"policy,omitzero"`
 	Certificates []string `json:"certificates,omitzero"` // ARNs
 	ALPN         string   `json:"alpn,omitzero"`         // policy: "HTTP2Preferred"
