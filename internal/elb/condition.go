@@ -63,6 +63,15 @@ func checkCondition(c api.RuleCondition) (api.RuleCondition, error) {
 	if !slices.Contains(conditionFields, c.Field) {
 		return c, invalid("Condition field '%s' must be one of '[%s]'", c.Field, strings.Join(conditionFields, ", "))
 	}
+	configured := map[string]bool{
+		hostHeader: c.HostHeaderConfig != nil, pathPattern: c.PathPatternConfig != nil, httpHeader: c.HttpHeaderConfig != nil,
+		requestMethod: c.HttpRequestMethodConfig != nil, queryString: c.QueryStringConfig != nil, sourceIP: c.SourceIpConfig != nil,
+	}
+	for _, field := range conditionFields {
+		if configured[field] && field != c.Field {
+			return c, invalid("You cannot specify the configuration of a '%s' condition for the condition field '%s'", field, c.Field)
+		}
+	}
 	kept := api.RuleCondition{Field: c.Field}
 	switch c.Field {
 	case hostHeader:

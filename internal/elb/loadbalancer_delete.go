@@ -20,8 +20,8 @@ func (s *Service) DeleteLoadBalancer(ctx context.Context, in *api.DeleteLoadBala
 	if !ok {
 		return nil, nil
 	}
-	if row.Value.is(deletionProtection) {
-		return nil, wire.Errorf(api.OperationNotPermittedException, "Load balancer '%s' cannot be deleted because deletion protection is enabled", in.LoadBalancerArn)
+	if err := row.Value.checkUnprotected(scope); err != nil {
+		return nil, err
 	}
 	// A load balancer may have more rules than one transaction may write.
 	rules := slices.Collect(s.tables.rules.Find(scope, byBalancer, id))
@@ -38,6 +38,13 @@ func (s *Service) DeleteLoadBalancer(ctx context.Context, in *api.DeleteLoadBala
 	return nil, s.db.Update(ctx, func(tx *store.Tx) error { return s.deleteBalancer(tx, scope, id) })
 }
 
+func (b *loadBalancer) checkUnprotected(scope store.Scope) error {
+	if b.is(deletionProtection) {
+		return wire.Errorf(api.OperationNotPermittedException, "Load balancer '%s' cannot be deleted because deletion protection is enabled", arnOf(scope, kindBalancer, b.ID))
+	}
+	return nil
+}
+
 func (s *Service) deleteRow(tx *store.Tx, scope store.Scope, rule string) error {
 	if _, ok := s.tables.rules.GetTx(tx, scope, rule); !ok {
 		return nil
@@ -49,6 +56,9 @@ func (s *Service) deleteBalancer(tx *store.Tx, scope store.Scope, id string) err
 	b, ok := s.tables.balancers.GetTx(tx, scope, id)
 	if !ok {
 		return nil
+	}
+	if err := b.checkUnprotected(scope); err != nil { // it may have become so meanwhile
+		return err
 	}
 	for _, row := range s.tables.rules.FindTx(tx, scope, byBalancer, id) {
 		if err := s.tables.rules.Delete(tx, scope, row.ID); err != nil {

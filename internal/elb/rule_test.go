@@ -106,6 +106,8 @@ func TestRulesThatCannotBe(t *testing.T) {
 			"ValidationError", "The condition value 'get' contains a character that is not valid"},
 		{"the header Host", condition(types.RuleCondition{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String("Host"), Values: []string{"a"}}}),
 			"ValidationError", "The HTTP header name 'Host' is not valid"},
+		{"another field's configuration", condition(types.RuleCondition{Field: aws.String("path-pattern"), Values: []string{"/a"}, HostHeaderConfig: &types.HostHeaderConditionConfig{Values: []string{"a"}}}),
+			"ValidationError", "You cannot specify the configuration of a 'host-header' condition for the condition field 'path-pattern'"},
 		{"both ways", condition(types.RuleCondition{Field: aws.String("path-pattern"), Values: []string{"/a"}, PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{"/a"}}}),
 			"ValidationError", "You cannot specify both the values of a 'path-pattern' condition and its configuration"},
 		{"a regular expression", condition(types.RuleCondition{Field: aws.String("path-pattern"), RegexValues: []string{"^/a"}}), "ValidationError",
