@@ -19,8 +19,8 @@ func (o *Order) balance() map[string]int {
 	return o.Zones
 }
 
-// inZones reserves room for tasks in the zones that have the fewest, as far as there is room in them. It returns the ids of those
-// that are left.
+// inZones reserves room for tasks in the zones that have the fewest, as far as there is room in them: what one has no room for goes to
+// the others in the same way. It returns the ids of those that are left.
 func (p *placer) inZones(sh *share, r placement.Request, ids []string) []string {
 	zones := r.Zones
 	if len(zones) == 0 {
@@ -29,13 +29,21 @@ func (p *placer) inZones(sh *share, r placement.Request, ids []string) []string 
 	if sh.zones == nil || len(zones) < 2 && len(r.Zones) == 0 {
 		return ids
 	}
-	for zone, n := range parts(zones, sh.zones, len(ids)) {
-		r.Zones = []string{zone}
-		for _, c := range p.ledger.Place(r, ids[:n]) {
-			if c.Instance.Zone == "" { // it is in all of them: this is where its network interface will be
-				c.Instance.Zone = zone
+	zones, has := slices.Clone(zones), maps.Clone(sh.zones)
+	for len(ids) > 0 && len(zones) > 0 {
+		for zone, n := range parts(zones, has, len(ids)) {
+			r.Zones = []string{zone}
+			chosen := p.ledger.Place(r, ids[:n])
+			for _, c := range chosen {
+				if c.Instance.Zone == "" { // it is in all of them: this is where its network interface will be
+					c.Instance.Zone = zone
+				}
+				sh.chosen = append(sh.chosen, c)
 			}
-			sh.chosen, ids = append(sh.chosen, c), ids[1:]
+			has[zone] += len(chosen)
+			if ids = ids[len(chosen):]; len(chosen) < n {
+				zones = slices.DeleteFunc(zones, func(z string) bool { return z == zone })
+			}
 		}
 	}
 	return ids
