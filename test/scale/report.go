@@ -109,7 +109,8 @@ func (r *report) write(out io.Writer, format string) error {
 func (s *services) write(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\nservices, on %d instances\t\tGOAL\n", s.Instances)
-	fmt.Fprintf(w, "%d idle ones, share of a processor / without them\t%.2f %% / %.2f %%\t< 2 %%\n", s.Idle, 100*s.WithShare, 100*s.WithoutShare)
+	fmt.Fprintf(w, "of a processor, %d idle ones take\t%.2f %%\t< 2 %%\n", s.Idle, 100*(s.WithShare-s.WithoutShare))
+	fmt.Fprintf(w, "  the control plane with / without them\t%.2f %% / %.2f %%\t\n", 100*s.WithShare, 100*s.WithoutShare)
 	fmt.Fprintf(w, "one of %d tasks: filled / rolled / removed, s\t%.1f / %.1f / %.1f\t\n", s.Tasks, s.FillSeconds, s.RollSeconds, s.RemoveSeconds)
 	return w.Flush()
 }
