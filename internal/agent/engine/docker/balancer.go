@@ -206,19 +206,14 @@ func (f *footing) session(ctx context.Context) (*carrier.Inlet, error) {
 	return f.inlet, nil
 }
 
-// start has the container run. One of an earlier version's program gives way.
+// start has the container run.
 func (f *footing) start(ctx context.Context) error {
 	image, err := f.pause.ready(ctx, f.Engine)
 	if err != nil {
 		return err
 	}
-	has, err := f.inspect(ctx, f.container())
-	if err == nil && has.Config.Image != image {
-		if err := removeContainer(ctx, f.api, f.container()); err != nil && !errdefs.IsNotFound(err) {
-			return err
-		}
-	}
-	if errors.Is(err, engine.ErrNotFound) || err == nil && has.Config.Image != image {
+	_, err = f.inspect(ctx, f.container())
+	if errors.Is(err, engine.ErrNotFound) {
 		err = f.make(ctx, image)
 	}
 	if err != nil {

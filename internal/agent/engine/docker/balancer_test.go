@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/berth-dev/berth/internal/agent/engine"
 	"github.com/berth-dev/berth/internal/agent/engine/enginetest"
 	"github.com/berth-dev/berth/internal/agent/network"
 )
@@ -170,5 +171,19 @@ func TestAFootingIsTakenOver(t *testing.T) {
 	}
 	if got := b.run(task.Task, "app", "get", "http://"+one.Address.String()+"/"); got != "second" {
 		t.Errorf("the load balancer says %q", got)
+	}
+}
+
+// An agent that died may not have left addresses of load balancers that are deleted by now.
+func TestFootingsOfAnEarlierAgentEnd(t *testing.T) {
+	b := newBench(t)
+	vpc := "vpc-" + b.instance
+	first := b.Engine.Network()
+	must(t, first.Stand(b.ctx, balancerAt(vpc, 200)))
+	left := first.footings[vpc].container()
+	must(t, b.Engine.Close())
+	b.Engine = b.machine.open(t)
+	if _, err := b.inspect(b.ctx, left); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("after the next agent's start, asking for the container where nobody stands says: %v", err)
 	}
 }

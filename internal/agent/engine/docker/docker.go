@@ -114,7 +114,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e.cgroup = findGroups(config.Instance, e.info)
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
-	if err := e.adopt(ctx); err != nil {
+	if err := errors.Join(e.endFootings(ctx), e.adopt(ctx)); err != nil {
 		e.Close()
 		return nil, err
 	}
