@@ -55,7 +55,7 @@ func open(c carrier.Config) (*carrier.Outlet, error) {
 	if err := configure(c); err != nil {
 		return nil, err
 	}
-	outlet := carrier.Outlet{Address: address}
+	outlet := carrier.Outlet{Address: address, Signs: put}
 	var err error
 	if c.Listen != "" {
 		if outlet.Listener, err = net.Listen("tcp", c.Listen); err != nil {

@@ -202,6 +202,9 @@ func (b *box) start(ctx context.Context, run int) error {
 		if err := b.startPause(ctx, b.pauseOf(b.id, b.record.Name)); err != nil {
 			return err
 		}
+		if err := b.awaitGuided(ctx); err != nil {
+			return err
+		}
 	}
 	err = b.ask(ctx, makeTime, "start container "+b.record.Name, func(ctx context.Context) error {
 		_, err := b.api.ContainerStart(ctx, b.record.ID, client.ContainerStartOptions{})

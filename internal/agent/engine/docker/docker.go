@@ -65,6 +65,7 @@ type Engine struct {
 	info   system.Info
 	cgroup *groups // nil where tasks' limits can't be set on what is above their containers
 	pause  pauseImage
+	guide  *guide
 	hello  struct {
 		mu   sync.Mutex
 		done bool // the image is of this build of berth
@@ -99,7 +100,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: config, api: config.Client, tasks: map[string]*task{}, nets: map[string]*vpc{}, footings: map[string]*footing{}, pulls: map[string]*pull{},
+	e := &Engine{config: config, api: config.Client, guide: newGuide(), tasks: map[string]*task{}, nets: map[string]*vpc{}, footings: map[string]*footing{}, pulls: map[string]*pull{},
 		holds: map[string][]string{}}
 	err := e.ask(ctx, startTime, "ask Docker what it is", func(ctx context.Context) error {
 		answer, err := e.api.Info(ctx, client.InfoOptions{})

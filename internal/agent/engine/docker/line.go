@@ -22,6 +22,7 @@ import (
 type line struct {
 	*task
 	container string // the pause container's name
+	bridged   bool   // its namespace is on Docker's bridge
 
 	life context.Context // the task's, or until the pause container has ended
 	end  context.CancelFunc
@@ -29,6 +30,7 @@ type line struct {
 	mu      sync.Mutex // guards what follows
 	inlet   *carrier.Inlet
 	address string        // of the namespace's listener; empty until the Outlet has told it
+	told    bool          // of the load balancers that there are
 	changed chan struct{} // closed and replaced when they change
 }
 
@@ -43,7 +45,7 @@ func (t *task) connect(pauses map[string]container.Summary) {
 		l := t.lines[name]
 		switch {
 		case p.State == container.StateRunning && l == nil:
-			l = &line{task: t, container: t.pauseOf(t.id, name), changed: make(chan struct{})}
+			l = &line{task: t, container: t.pauseOf(t.id, name), bridged: name != "", changed: make(chan struct{})}
 			l.life, l.end = context.WithCancel(t.life)
 			t.lines[name] = l
 			t.work.Go(l.keep)
@@ -96,6 +98,11 @@ func (l *line) attach() error {
 	defer l.change(func() { l.inlet, l.address = nil, "" })
 	if l.record.Spec.Listen != "" {
 		l.work.Go(func() { l.offer(inlet) })
+	}
+	if l.bridged {
+		ended := make(chan struct{})
+		defer close(ended)
+		l.work.Go(func() { l.guided(inlet, ended) })
 	}
 	return inlet.Serve(carrier.Handler{
 		Conn:     func(o carrier.Offer) { l.accept.offer(o) },

@@ -152,13 +152,14 @@ func (p *packets) SetWriteDeadline(t time.Time) error { return p.stream.SetWrite
 func (o *Outlet) balance(session *yamux.Session, stream *yamux.Stream, what byte) bool {
 	do, wants := map[byte]func(*yamux.Session, *yamux.Stream, []string) error{
 		streamStand: o.stand, streamBind: o.bind, streamFrom: dialFrom, streamSender: send, streamPacket: carryPackets,
+		streamGuide: o.guide,
 	}[what]
 	if !wants {
 		return false
 	}
 	defer conn{stream}.Close()
 	var about []string
-	for range map[byte]int{streamStand: 1, streamBind: 1, streamFrom: 2, streamSender: 2, streamPacket: 1}[what] {
+	for range map[byte]int{streamStand: 1, streamBind: 1, streamFrom: 2, streamSender: 2, streamPacket: 1, streamGuide: 1}[what] {
 		text, err := readText(stream)
 		if err != nil {
 			return true

@@ -20,6 +20,8 @@ type Outlet struct {
 	Packets  net.PacketConn // of Config.Resolver
 	// Address gives the namespace a further address, or takes it off again. Nil: it takes none.
 	Address func(a netip.Addr, add bool) error
+	// Signs has load balancers found in the namespace, and no others. Nil: it finds none.
+	Signs func([]Sign) error
 
 	mu        sync.Mutex // guards what follows
 	session   *yamux.Session
