@@ -149,7 +149,7 @@ func (c *container) begin() error {
 		s.ExitCode, s.ExitKnown, s.OOMKilled, s.FinishedAt = 0, false, false, time.Time{}
 	})
 	go c.wait(c.latest, process)
-	go c.filter.learn()
+	c.filter.learn()
 	return nil
 }
 
@@ -362,6 +362,9 @@ func (c *container) stop(ctx context.Context, grace time.Duration) error {
 
 // remove undoes create, after the container has stopped.
 func (c *container) remove() error {
+	if c.filter != nil {
+		c.filter.close()
+	}
 	if c.log != nil {
 		c.log.Close()
 	}

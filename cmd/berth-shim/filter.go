@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -30,14 +31,20 @@ type filter struct {
 	described []byte // as JSON; nil: the container has no filter
 	path      string // where its program is kept, after its hash; named by what it is compiled from and by whom
 
+	learning sync.WaitGroup
+	life     context.Context // ends with close
+	end      context.CancelFunc
+
 	mu      sync.Mutex
 	program []byte // nil: it is not known yet
 }
 
 // newFilter returns the filter that a specification describes. dir is where the programs of all are kept.
 func newFilter(dir string, s *specs.LinuxSeccomp) (*filter, error) {
+	f := &filter{}
+	f.life, f.end = context.WithCancel(context.Background())
 	if s == nil {
-		return &filter{}, nil
+		return f, nil
 	}
 	described, err := json.Marshal(s)
 	if err != nil {
@@ -54,7 +61,8 @@ func newFilter(dir string, s *specs.LinuxSeccomp) (*filter, error) {
 	name := sha256.New()
 	fmt.Fprintln(name, path, compiler.Size(), compiler.ModTime().UnixNano())
 	name.Write(described)
-	return &filter{described: described, path: filepath.Join(dir, fmt.Sprintf("%x", name.Sum(nil)))}, nil
+	f.described, f.path = described, filepath.Join(dir, fmt.Sprintf("%x", name.Sum(nil)))
+	return f, nil
 }
 
 // open returns the file for filterFD: the program, which nobody can change, or one that is empty, for the process to
@@ -94,14 +102,22 @@ func (f *filter) known() []byte {
 	return f.program
 }
 
-// learn has the filter compiled for the processes to come, unless it is known or another shim is about it.
+// learn begins to have the filter compiled for the processes to come, unless it is known or another shim is about it.
 func (f *filter) learn() {
-	if f.described == nil || f.known() != nil {
-		return
-	}
-	if err := f.compile(); err != nil {
-		fmt.Fprintln(os.Stderr, "berth-shim: compile a system call filter:", err)
-	}
+	f.learning.Go(func() {
+		if f.described == nil || f.known() != nil {
+			return
+		}
+		if err := f.compile(); err != nil && f.life.Err() == nil {
+			fmt.Fprintln(os.Stderr, "berth-shim: compile a system call filter:", err)
+		}
+	})
+}
+
+// close returns once nothing compiles the filter any more.
+func (f *filter) close() {
+	f.end()
+	f.learning.Wait()
 }
 
 func (f *filter) compile() error {
@@ -118,7 +134,7 @@ func (f *filter) compile() error {
 	} else if err != nil {
 		return err
 	}
-	cmd := exec.Command("/proc/self/exe", filterArg)
+	cmd := exec.CommandContext(f.life, "/proc/self/exe", filterArg)
 	cmd.Stdin, cmd.Env = bytes.NewReader(f.described), []string{"GOMAXPROCS=1"}
 	program, err := cmd.Output()
 	if err != nil {
