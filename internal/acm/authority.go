@@ -1,6 +1,7 @@
 package acm
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -40,8 +41,9 @@ type signer struct {
 }
 
 // Start sees that there is an authority whose key opens and that lasts longer than what it issues, and makes one otherwise. The
-// DB has started, and the sealer's key is kept.
+// DB has started, and the sealer's key is kept. Of servers that start at once on one state, one makes it.
 func (s *Service) Start(ctx context.Context) error {
+	seen, _ := s.authorities.Get(store.Scope{}, authorityID)
 	current, err := s.signer()
 	switch {
 	case err == nil && current.root.NotAfter.After(s.now().AddDate(0, 0, validity)):
@@ -55,7 +57,18 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the certificate authority: %w", err)
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error { return s.authorities.Put(tx, store.Scope{}, authorityID, made) })
+	overtaken := false
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		now, ok := s.authorities.GetTx(tx, store.Scope{}, authorityID)
+		if overtaken = ok && (seen.Value == nil || !bytes.Equal(now.Root, seen.Value.Root)); overtaken {
+			return nil
+		}
+		return s.authorities.Put(tx, store.Scope{}, authorityID, made)
+	})
+	if err == nil && overtaken {
+		return s.Start(ctx) // what the other has made may not open here
+	}
+	return err
 }
 
 func (s *Service) newAuthority() (*authority, error) {
