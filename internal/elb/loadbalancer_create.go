@@ -41,32 +41,33 @@ func (s *Service) CreateLoadBalancer(ctx context.Context, in *api.CreateLoadBala
 	if err := s.checkSecurityGroups(scope, b); err != nil {
 		return nil, err
 	}
-	if s.count(scope, b.Type) >= maxBalancers {
-		return nil, wire.Errorf(api.TooManyLoadBalancersException, "The maximum number of load balancers has been reached")
-	}
-	if _, exists := s.tables.balancers.FindOne(scope, byName, b.Name); exists {
-		err = store.ErrExists
-	} else {
-		err = s.createBalancer(ctx, scope, b, stands)
-	}
-	if errors.Is(err, store.ErrExists) {
-		b, err = s.same(scope, b, stands)
-	}
-	if err != nil {
+	if b, err = s.createBalancer(ctx, scope, b, stands); err != nil {
 		return nil, err
 	}
 	return &api.CreateLoadBalancerOutput{LoadBalancers: []api.LoadBalancer{s.describeBalancer(scope, b)}}, nil
 }
 
-func (s *Service) createBalancer(ctx context.Context, scope store.Scope, b *loadBalancer, stands []stand) error {
-	return s.db.Update(ctx, func(tx *store.Tx) error {
+// createBalancer makes the load balancer, or answers the one of its name that is as it.
+func (s *Service) createBalancer(ctx context.Context, scope store.Scope, b *loadBalancer, stands []stand) (is *loadBalancer, err error) {
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		// From here on a load balancer that somebody else makes has the transaction run again: what is counted below holds.
+		if named := s.tables.balancers.FindTx(tx, scope, byName, b.Name); len(named) > 0 {
+			if is = named[0].Value; !is.same(b, stands) {
+				return wire.Errorf(api.DuplicateLoadBalancerNameException, "A load balancer with the same name '%s' exists, but with different settings", b.Name)
+			}
+			return nil
+		}
+		if s.count(scope, b.Type) >= maxBalancers {
+			return wire.Errorf(api.TooManyLoadBalancersException, "The maximum number of load balancers has been reached")
+		}
 		made := *b
-		if err := s.standOn(tx, scope, &made, stands); err != nil {
+		is = &made
+		if err := s.standOn(tx, scope, is, stands); err != nil {
 			return err
 		}
-		*b = made
-		return s.tables.balancers.Create(tx, scope, b.ID, &made)
+		return s.tables.balancers.Create(tx, scope, is.ID, is)
 	})
+	return is, err
 }
 
 var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
@@ -98,23 +99,16 @@ func dnsName(b *loadBalancer, scope store.Scope) string {
 	return name + "." + scope.Region + ".elb.localhost"
 }
 
-// same is the load balancer of that name if it is as the one that was to be made.
-func (s *Service) same(scope store.Scope, b *loadBalancer, stands []stand) (*loadBalancer, error) {
-	row, ok := s.tables.balancers.FindOne(scope, byName, b.Name)
-	if ok {
-		is := row.Value
-		var had, wanted []string
-		for _, at := range is.Addresses {
-			had = append(had, at.Subnet)
-		}
-		for _, at := range stands {
-			wanted = append(wanted, at.subnet.ID)
-		}
-		if is.Type == b.Type && is.Scheme == b.Scheme && sameSet(had, wanted) && sameSet(is.SecurityGroups, b.SecurityGroups) {
-			return is, nil
-		}
+// same tells whether a load balancer is as the one that was to be made at those stands.
+func (b *loadBalancer) same(as *loadBalancer, stands []stand) bool {
+	var had, wanted []string
+	for _, at := range b.Addresses {
+		had = append(had, at.Subnet)
 	}
-	return nil, wire.Errorf(api.DuplicateLoadBalancerNameException, "A load balancer with the same name '%s' exists, but with different settings", b.Name)
+	for _, at := range stands {
+		wanted = append(wanted, at.subnet.ID)
+	}
+	return b.Type == as.Type && b.Scheme == as.Scheme && sameSet(had, wanted) && sameSet(b.SecurityGroups, as.SecurityGroups)
 }
 
 func sameSet(a, b []string) bool {

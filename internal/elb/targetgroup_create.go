@@ -24,21 +24,29 @@ func (s *Service) CreateTargetGroup(ctx context.Context, in *api.CreateTargetGro
 	if err != nil {
 		return nil, err
 	}
-	if s.tables.groups.Len(scope) >= maxGroups {
-		return nil, wire.Errorf(api.TooManyTargetGroupsException, "The maximum number of target groups has been reached")
-	}
-	err = s.db.Update(ctx, func(tx *store.Tx) error { return s.tables.groups.Create(tx, scope, g.ID, g) })
-	if errors.Is(err, store.ErrExists) {
-		row, ok := s.tables.groups.FindOne(scope, byName, in.Name)
-		if !ok || !row.Value.same(g) {
-			return nil, wire.Errorf(api.DuplicateTargetGroupNameException, "A target group with the same name '%s' exists, but with different settings", in.Name)
-		}
-		g, err = row.Value, nil
-	}
-	if err != nil {
+	if g, err = s.createGroup(ctx, scope, g); err != nil {
 		return nil, err
 	}
 	return &api.CreateTargetGroupOutput{TargetGroups: []api.TargetGroup{s.describeGroup(scope, g)}}, nil
+}
+
+// createGroup makes the group, or answers the one of its name that is as it.
+func (s *Service) createGroup(ctx context.Context, scope store.Scope, g *targetGroup) (is *targetGroup, err error) {
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		// From here on a group that somebody else makes has the transaction run again: what is counted below holds.
+		if named := s.tables.groups.FindTx(tx, scope, byName, g.Name); len(named) > 0 {
+			if is = named[0].Value; !is.same(g) {
+				return wire.Errorf(api.DuplicateTargetGroupNameException, "A target group with the same name '%s' exists, but with different settings", g.Name)
+			}
+			return nil
+		}
+		if s.tables.groups.Len(scope) >= maxGroups {
+			return wire.Errorf(api.TooManyTargetGroupsException, "The maximum number of target groups has been reached")
+		}
+		is = g
+		return s.tables.groups.Create(tx, scope, g.ID, g)
+	})
+	return is, err
 }
 
 func checkGroupName(name string) error {
