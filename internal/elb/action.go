@@ -123,12 +123,10 @@ func (s *Service) checkGroup(tx *store.Tx, scope store.Scope, b *loadBalancer, l
 	case g.Version == balancer.GRPC && l.Protocol != api.ProtocolEnumHttps:
 		return contradicts("Listener protocol '%s' is not supported with a target group with the protocol-version '%s'", l.Protocol, g.Version)
 	}
-	groups := map[string]bool{arn: true}
-	for _, row := range s.tables.rules.FindTx(tx, scope, byGroup, arn) {
-		if row.Value.Balancer != b.ID {
-			return wire.Errorf(api.TargetGroupAssociationLimitException, "The following target groups cannot be associated with more than one load balancer: %s", arn)
-		}
+	if err := s.checkAlone(tx, scope, b.ID, arn); err != nil {
+		return err
 	}
+	groups := map[string]bool{arn: true}
 	for _, row := range s.tables.rules.FindTx(tx, scope, byBalancer, b.ID) {
 		for _, used := range groupsOf(row.Value.Actions) {
 			groups[used] = true
@@ -136,6 +134,16 @@ func (s *Service) checkGroup(tx *store.Tx, scope store.Scope, b *loadBalancer, l
 	}
 	if len(groups) > maxBalancerGroups {
 		return wire.Errorf(api.TooManyUniqueTargetGroupsPerLoadBalancerException, "The maximum number of unique target groups per load balancer has been reached: %d", maxBalancerGroups)
+	}
+	return nil
+}
+
+// checkAlone refuses a group that another load balancer forwards to.
+func (s *Service) checkAlone(tx *store.Tx, scope store.Scope, balancer, arn string) error {
+	for _, row := range s.tables.rules.FindTx(tx, scope, byGroup, arn) {
+		if row.Value.Balancer != balancer {
+			return wire.Errorf(api.TargetGroupAssociationLimitException, "The following target groups cannot be associated with more than one load balancer: %s", arn)
+		}
 	}
 	return nil
 }

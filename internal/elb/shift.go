@@ -36,7 +36,7 @@ func weightOf(g api.TargetGroupTuple) int {
 }
 
 // SetWeights makes a listener rule forward to these groups, by ARN, by these weights, as part of the transaction. It keeps what the rule's
-// action says of stickiness. It wraps ErrNoRule and ErrNoGroup.
+// action says of stickiness. It wraps ErrNoRule and ErrNoGroup, and refuses a group that another load balancer forwards to.
 func (s *Service) SetWeights(tx *store.Tx, scope store.Scope, ruleARN string, weights map[string]int) error {
 	id := idIn(scope, kindRule, ruleARN)
 	row, ok := s.tables.rules.GetTx(tx, scope, id)
@@ -54,6 +54,9 @@ func (s *Service) SetWeights(tx *store.Tx, scope store.Scope, ruleARN string, we
 	for _, arn := range slices.Sorted(maps.Keys(weights)) {
 		if _, ok := s.tables.groups.GetTx(tx, scope, idIn(scope, kindGroup, arn)); !ok {
 			return fmt.Errorf("%s: %w", arn, ErrNoGroup)
+		}
+		if err := s.checkAlone(tx, scope, row.Balancer, arn); err != nil {
+			return err
 		}
 		weight := int32(weights[arn])
 		forward.ForwardConfig.TargetGroups = append(forward.ForwardConfig.TargetGroups, api.TargetGroupTuple{TargetGroupArn: arn, Weight: &weight})

@@ -3,6 +3,7 @@ package elb
 import (
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,6 +51,14 @@ func TestTrafficIsShiftedByWeights(t *testing.T) {
 	})
 	if !errors.Is(err, ErrNoGroup) {
 		t.Errorf("a group that is not there: %v", err)
+	}
+	elsewhere := f.targets("elsewhere", types.ProtocolEnumHttp)
+	f.listen(f.application("other"), elsewhere, 80)
+	err = f.service.db.Update(t.Context(), func(tx *store.Tx) error {
+		return f.service.SetWeights(tx, here, rule, map[string]int{blue: 95, elsewhere: 5})
+	})
+	if err == nil || !strings.Contains(err.Error(), "cannot be associated with more than one load balancer: "+elsewhere) {
+		t.Errorf("a group of another load balancer: %v", err)
 	}
 	if _, err := f.service.RuleGroups(here, lb); !errors.Is(err, ErrNoRule) {
 		t.Errorf("what is no rule: %v", err)
