@@ -58,14 +58,19 @@ var (
 
 func answers() (all attributes) {
 	for key, name := range answerHeaders {
-		is := text(key)
-		if only, ok := answerValues[name]; ok {
-			is.pattern, is.like = only.pattern, only.like
-		}
-		all = append(all, is)
+		all = append(all, answer(key, name))
 	}
 	all = append(all, boolean(serverHeader, "true"))
 	return all.sorted()
+}
+
+// answer is the attribute that adds a header of a name.
+func answer(key, name string) attribute {
+	is := text(key)
+	if only, ok := answerValues[name]; ok {
+		is.pattern, is.like = only.pattern, only.like
+	}
+	return is
 }
 
 func requests() (all attributes) {

@@ -2,6 +2,7 @@ package elb
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	api "github.com/berth-dev/berth/api/elbv2"
+	"github.com/berth-dev/berth/internal/store"
 )
 
 func TestListenersThatCannotBe(t *testing.T) {
@@ -229,6 +233,43 @@ func TestAListenerKeepsItsHeadersUnderAnotherProtocol(t *testing.T) {
 	if !slices.ContainsFunc(described.Attributes, func(a types.ListenerAttribute) bool { return *a.Key == *frames && *a.Value == "DENY" }) {
 		t.Errorf("%+v", described.Attributes)
 	}
+}
+
+func TestHeadersThatAReleaseBeforeStoredBreakNoAnswer(t *testing.T) {
+	f := newFixture(t)
+	lb, group := f.application("web"), f.targets("web", types.ProtocolEnumHttp)
+	arn := f.listen(lb, group, 80)
+	id := idIn(here, kindListener, arn)
+	f.tx(func(tx *store.Tx) error {
+		return f.service.tables.listeners.Modify(tx, here, id, func(l *listener) error {
+			l.Attributes = map[string]string{
+				"routing.http.response.x_frame_options.header_value":           "DENY\r\nSet-Cookie: a=b",
+				"routing.http.response.content_security_policy.header_value":   "default-src 'self'\r\n\r\n<script>",
+				"routing.http.response.strict_transport_security.header_value": "max-age=60",
+			}
+			return nil
+		})
+	})
+	f.tx(func(tx *store.Tx) error {
+		for _, row := range f.service.tables.rules.FindTx(tx, here, byListener, id) {
+			if err := f.service.tables.rules.Modify(tx, here, row.ID, func(r *rule) error {
+				r.Actions = []api.Action{{Type: api.ActionTypeEnumRedirect, RedirectConfig: &api.RedirectActionConfig{Protocol: "HTTPS", Port: "443", Host: "a\r\nX: b",
+					Path: "/a\nb", Query: "q=1", StatusCode: api.RedirectActionStatusCodeEnumHttp301}}}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	eventually(t, "the data path knows what can be in a header, and nothing else", func() bool {
+		b := f.plane.balancer(lb)
+		if b == nil || len(b.Listeners) != 1 || len(b.Listeners[0].Headers) == 0 || b.Listeners[0].Rules[0].Action.Redirect == nil {
+			return false
+		}
+		to := b.Listeners[0].Rules[0].Action.Redirect
+		return maps.Equal(b.Listeners[0].Headers, map[string]string{"Strict-Transport-Security": "max-age=60"}) && to.Host == "#{host}" && to.Path == "/#{path}" && to.Query == "q=1"
+	})
 }
 
 func TestDescribeSSLPolicies(t *testing.T) {

@@ -48,7 +48,8 @@ func (s *Service) plainListener(scope store.Scope, l *listener) balancer.Listene
 		plain.IdleTimeout = l.attributes().seconds(l.Attributes, tcpIdleTimeout)
 	}
 	for key, name := range answerHeaders {
-		if value := l.Attributes[key]; value != "" {
+		// What was stored by a release that took any text may not be a header's value.
+		if value, a := l.Attributes[key], answer(key, name); value != "" && a.check("Listener", value) == nil {
 			if plain.Headers == nil {
 				plain.Headers = map[string]string{}
 			}
@@ -124,13 +125,23 @@ func plainAction(a api.Action) (plain balancer.Action) {
 		}
 	case api.ActionTypeEnumRedirect:
 		to := a.RedirectConfig
-		plain.Redirect = &balancer.Redirect{Status: redirectStatus[to.StatusCode], Protocol: to.Protocol, Host: to.Host, Port: to.Port, Path: to.Path, Query: to.Query}
+		plain.Redirect = &balancer.Redirect{Status: redirectStatus[to.StatusCode], Protocol: to.Protocol, Port: to.Port,
+			Host: locationOr(to.Host, "#{host}"), Path: locationOr(to.Path, "/#{path}"), Query: locationOr(to.Query, "#{query}")}
 	case api.ActionTypeEnumFixedResponse:
 		answer := a.FixedResponseConfig
 		status, _ := strconv.Atoi(answer.StatusCode) // the model says that it is a number
 		plain.Fixed = &balancer.Fixed{Status: status, ContentType: cmp.Or(answer.ContentType, "text/plain"), Body: answer.MessageBody}
 	}
 	return plain
+}
+
+// locationOr is a part of a redirection, or the one that requests have where it can't be in a header: it was stored by a release that
+// took any.
+func locationOr(part, kept string) string {
+	if part == "" || locationPart.MatchString(part) {
+		return part
+	}
+	return kept
 }
 
 var redirectStatus = map[api.RedirectActionStatusCodeEnum]int{
