@@ -86,7 +86,6 @@ func (t *target) stopDeployment(ctx context.Context, s *ecs.Service, o waitOptio
 	if err != nil {
 		return err
 	}
-	r.deployment = s.CurrentServiceDeployment
 	if o.detach {
 		return r.end(ctx, o, out)
 	}

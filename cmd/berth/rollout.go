@@ -34,7 +34,8 @@ type rollout struct {
 	unchecked  bool                        // nothing checks the health of its tasks, and they take AWS's time to count as healthy
 }
 
-// follow finds the deployment that has just been ordered. before is the service as it was then, whose events are old news.
+// follow finds the deployment that has just been ordered: that of now, which is the order's answer. before is the service as it was then,
+// whose events are old news.
 func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io.Writer) (*rollout, error) {
 	r := &rollout{t: t, service: now, began: time.Now(), progress: progress.To(errOut), stopped: map[string]bool{}, hooks: map[string]bool{}, definition: afterSlash(now.TaskDefinition)}
 	if before == nil {
@@ -44,14 +45,18 @@ func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io
 	if p := primary(now); p != nil {
 		r.id = p.Id
 	}
-	newest, err := client.Call(ctx, t.client, ecs.ListServiceDeployments, &ecs.ListServiceDeploymentsRequest{Cluster: t.cluster, Service: now.ServiceName, MaxResults: new(int32(1))})
+	var err error
+	if r.deployment, err = t.ordered(ctx, now); err != nil {
+		return nil, err
+	}
+	answer, err := client.Call(ctx, t.client, ecs.DescribeServiceDeployments, &ecs.DescribeServiceDeploymentsRequest{ServiceDeploymentArns: []string{r.deployment}})
 	switch {
 	case err != nil:
 		return nil, err
-	case len(newest.ServiceDeployments) == 0:
-		return nil, fmt.Errorf("service %s has no deployment", now.ServiceName)
+	case len(answer.ServiceDeployments) == 0:
+		return nil, fmt.Errorf("the deployment %s is gone: was Berth reset?", r.deployment)
 	}
-	r.deployment, r.ordered = newest.ServiceDeployments[0].ServiceDeploymentArn, newest.ServiceDeployments[0].Status
+	r.ordered = answer.ServiceDeployments[0].Status
 	if !t.fast && len(now.LoadBalancers) == 0 && now.TaskDefinition != "" {
 		answer, err := client.Call(ctx, t.client, ecs.DescribeTaskDefinition, &ecs.DescribeTaskDefinitionRequest{TaskDefinition: now.TaskDefinition})
 		if err != nil {
@@ -60,6 +65,21 @@ func (t *target) follow(ctx context.Context, before, now *ecs.Service, errOut io
 		r.unchecked = !slices.ContainsFunc(answer.TaskDefinition.ContainerDefinitions, func(c ecs.ContainerDefinition) bool { return c.HealthCheck != nil })
 	}
 	return r, nil
+}
+
+// ordered is the ARN of the deployment that an order's answer tells of: its newest, where that has come to its end already.
+func (t *target) ordered(ctx context.Context, now *ecs.Service) (string, error) {
+	if now.CurrentServiceDeployment != "" {
+		return now.CurrentServiceDeployment, nil
+	}
+	newest, err := client.Call(ctx, t.client, ecs.ListServiceDeployments, &ecs.ListServiceDeploymentsRequest{Cluster: t.cluster, Service: now.ServiceName, MaxResults: new(int32(1))})
+	switch {
+	case err != nil:
+		return "", err
+	case len(newest.ServiceDeployments) == 0:
+		return "", fmt.Errorf("service %s has no deployment", now.ServiceName)
+	}
+	return newest.ServiceDeployments[0].ServiceDeploymentArn, nil
 }
 
 // wait waits until the deployment has come to its end, telling each step. The error says why it has failed.

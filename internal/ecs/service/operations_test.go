@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -295,6 +296,27 @@ func TestADeploymentIsStoppedOnce(t *testing.T) {
 	w.did("StopServiceDeployment", `{"serviceDeploymentArn": "`+arn+`", "stopType": "ABORT"}`)
 	if code, _ := w.failed("StopServiceDeployment", `{"serviceDeploymentArn": "`+arn+`", "stopType": "ABORT"}`); code != "ConflictException" {
 		t.Errorf("stopped twice: %s", code)
+	}
+}
+
+func TestEachOfManyUpdatesAtOnceIsToldOfItsOwnDeployment(t *testing.T) {
+	w := newWorld(t)
+	w.definitions()
+	w.create(`{"serviceName": "web", "taskDefinition": "bridged", "desiredCount": 0}`)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	told := map[string]bool{}
+	for range 16 {
+		all.Go(func() {
+			arn := w.update(`{"service": "web", "forceNewDeployment": true}`).CurrentServiceDeployment
+			mu.Lock()
+			defer mu.Unlock()
+			told[arn] = true
+		})
+	}
+	all.Wait()
+	if delete(told, ""); len(told) != 16 {
+		t.Errorf("16 updates were told of %d deployments", len(told))
 	}
 }
 

@@ -19,7 +19,8 @@ func (s *Scheduler) UpdateService(ctx context.Context, r *api.UpdateServiceReque
 	if err != nil {
 		return nil, err
 	}
-	for {
+	var written *Service
+	for written == nil {
 		row, _ := s.Services.Get(scope, key)
 		if row.Value == nil {
 			return nil, serviceNotFound()
@@ -28,35 +29,32 @@ func (s *Scheduler) UpdateService(ctx context.Context, r *api.UpdateServiceReque
 		if err != nil {
 			return nil, err
 		}
-		stale := false
 		err = s.db.Update(ctx, func(tx *store.Tx) error {
+			written = nil
 			v, err := s.activeTx(tx, scope, key)
-			if stale = err == nil && v != row.Value; err != nil || stale {
+			if err != nil || v != row.Value { // changed meanwhile: work it out again
 				return err
 			}
-			return s.change(tx, scope, changed)
+			written, err = s.change(tx, scope, changed)
+			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		if !stale {
-			break
-		}
 	}
-	row, _ := s.Services.Get(scope, key)
-	return &api.UpdateServiceResponse{Service: new(s.describe(scope, row.Value, true))}, nil
+	return &api.UpdateServiceResponse{Service: new(s.describe(scope, written, true))}, nil // not what others have made of it since
 }
 
-// change writes a changed service, with a deployment if the draft has a new revision.
-func (s *Scheduler) change(tx *store.Tx, scope store.Scope, d draft) error {
+// change writes a changed service, with a deployment if the draft has a new revision, and returns it.
+func (s *Scheduler) change(tx *store.Tx, scope store.Scope, d draft) (*Service, error) {
 	v := *d.service
 	now := time.Now().UTC()
 	if d.revision != nil {
 		if err := s.ecs.RunnableTx(tx, scope, d.revision.definition()); err != nil {
-			return err
+			return nil, err
 		}
 		if err := s.begin(tx, scope, &v, d.revision, now); err != nil {
-			return err
+			return nil, err
 		}
 	} else if p := slices.IndexFunc(v.Rollouts, func(o Rollout) bool { return o.Primary }); p >= 0 {
 		v.Rollouts = slices.Clone(v.Rollouts)
@@ -68,7 +66,7 @@ func (s *Scheduler) change(tx *store.Tx, scope store.Scope, d draft) error {
 		}
 	}
 	v.Request, v.Version = "", v.Version+1
-	return s.Services.Put(tx, scope, v.Key(), &v)
+	return &v, s.Services.Put(tx, scope, v.Key(), &v)
 }
 
 // changed checks a request and works out the service that it makes of what was. The draft has a revision when there is to be a
