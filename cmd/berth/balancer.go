@@ -68,7 +68,7 @@ func (v balancerView) healthText() string {
 func balancerShowCommand(flags *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show NAME",
-		Short:   "Show a load balancer's listeners and its targets with their health",
+		Short:   "Show a load balancer's listeners with their rules, and its targets with their health",
 		Example: "  berth lb show web\n  berth lb show web --output json",
 		Args:    exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,6 +102,12 @@ func (g *globals) showBalancer(cmd *cobra.Command, v balancerView) error {
 	}
 	if err := g.show(out, nil, listeners); err != nil {
 		return err
+	}
+	if rules := ruleTable(v.Listeners); len(rules.rows) > 0 {
+		fmt.Fprintln(out)
+		if err := g.show(out, nil, rules); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintln(out)
 	targets := table{header: []string{"GROUP", "TARGET", "ZONE", "STATE", "WHY"}}

@@ -26,12 +26,13 @@ type balancerView struct {
 
 // listenerView is a listener of it.
 type listenerView struct {
-	ARN      string `json:"listenerArn"`
-	Protocol string `json:"protocol"`
-	Port     int32  `json:"port"`
-	URL      string `json:"url,omitzero"`
-	Problem  string `json:"problem,omitzero"` // why there is no URL
-	Does     string `json:"default"`          // what becomes of what no rule is for
+	ARN      string     `json:"listenerArn"`
+	Protocol string     `json:"protocol"`
+	Port     int32      `json:"port"`
+	URL      string     `json:"url,omitzero"`
+	Problem  string     `json:"problem,omitzero"` // why there is no URL
+	Does     string     `json:"default"`          // what becomes of what no rule is for
+	Rules    []ruleView `json:"rules"`
 }
 
 // targetView is a target of a group that it forwards to.
@@ -94,7 +95,11 @@ func (t *target) balancer(ctx context.Context, b *elbv2.LoadBalancer, published 
 			return v, err
 		}
 		for _, l := range page.Listeners {
-			v.Listeners = append(v.Listeners, viewOfListener(l, published))
+			of := viewOfListener(l, published)
+			if of.Rules, err = t.rulesOf(ctx, of.ARN); err != nil {
+				return v, err
+			}
+			v.Listeners = append(v.Listeners, of)
 		}
 		if ask.Marker = page.NextMarker; ask.Marker == "" {
 			break
