@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -97,11 +98,26 @@ func (g *globals) alreadyRuns(dev *cobra.Command, in *instance.Instance, out io.
 	if err != nil {
 		return err
 	}
+	if ignored := notApplied(dev, announced); len(ignored) > 0 {
+		fmt.Fprintf(dev.ErrOrStderr(), "berth: it goes on as it was started, without what %s says here: `%s` ends it, and then it can be started so\n", joinWords(ignored), g.line("down"))
+	}
 	if g.output == "json" {
 		return g.welcome(out, announced, "")
 	}
 	_, err = fmt.Fprintf(out, "berth runs already, at %s\n", announced.Endpoint)
 	return err
+}
+
+// notApplied are the flags of a `berth dev` that found a Berth running, but for those that are known to be so there.
+func notApplied(dev *cobra.Command, running instance.Announcement) (flags []string) {
+	dev.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		so := map[string]string{"detach": "true", "fast": strconv.FormatBool(running.Fast), "region": running.Region, "account": running.Account,
+			"listen": strings.TrimPrefix(running.Endpoint, "http://")}[f.Name]
+		if f.Changed && f.Value.String() != so {
+			flags = append(flags, "--"+f.Name)
+		}
+	})
+	return flags
 }
 
 // warn tells what is wrong with a Berth that runs all the same.
