@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 )
 
@@ -31,7 +33,7 @@ func spotInterruptCommand(flags *globals) *cobra.Command {
 			}
 			done, err := t.operator.Interrupt(cmd.Context(), t.cluster, args[0])
 			if err != nil {
-				return err
+				return errors.New(flags.addressed(err.Error()))
 			}
 			return flags.show(cmd.OutOrStdout(), done, table{header: []string{"TASK", "REASON"}, rows: [][]string{{done.Task, done.Reason}}})
 		},

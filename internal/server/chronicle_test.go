@@ -64,6 +64,14 @@ func TestWhyFindsATaskByEveryName(t *testing.T) {
 	}
 }
 
+func TestWhoInterruptsAWrongNameIsToldWhereTheNamesAre(t *testing.T) {
+	w := start(t)
+	_, err := operator.NewClient(w.as(w.keys.Dev(), "")).Interrupt(t.Context(), "default", "nobody")
+	if err == nil || !strings.Contains(err.Error(), `no task or family is named "nobody" in cluster default; `+"`berth ps --cluster default` lists") {
+		t.Error(err)
+	}
+}
+
 func TestEventsAreReadFromANumberAndWaitedFor(t *testing.T) {
 	w := start(t)
 	ask := operator.NewClient(w.as(w.keys.Dev(), ""))

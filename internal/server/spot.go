@@ -15,7 +15,7 @@ func (s *Server) Interrupt(ctx context.Context, cluster, name string) (operator.
 	case err != nil:
 		return operator.Interrupted{}, fmt.Errorf("%w: %w", operator.ErrNotFound, err)
 	case task == nil:
-		return operator.Interrupted{}, fmt.Errorf("%w: no task is named %q in cluster %s", operator.ErrNotFound, name, cluster)
+		return operator.Interrupted{}, fmt.Errorf("%w: no task or family is named %q in cluster %s; `berth ps --cluster %[3]s` lists those that run", operator.ErrNotFound, name, cluster)
 	}
 	if err := s.ECS.InterruptSpot(ctx, scope, task.ID); err != nil {
 		return operator.Interrupted{}, fmt.Errorf("%w: task %s: %w", operator.ErrNotFound, task.ID, err)
