@@ -10,10 +10,11 @@ type pool struct {
 	minimum, maximum int
 	tasks            []*task // its rollout's, and those that they replace
 
-	fresh []*task // of the rollout, where they may be, not unhealthy
-	young []*task // to be replaced, and never ran
-	sick  []*task // unhealthy, or to be replaced before they were healthy
-	old   []*task // to be replaced, and healthy
+	fresh    []*task // of the rollout, where they may be, not unhealthy
+	young    []*task // to be replaced, and never ran
+	sick     []*task // unhealthy, or to be replaced by another rollout's before they were healthy
+	stranded []*task // of the rollout, and RUNNING on instances that drain; not healthy yet
+	old      []*task // to be replaced, and healthy
 
 	total, healthy, ready int  // that count towards the maximum; that are healthy and stay; those of them that are fresh
 	leaving               int  // told to stop, and count still
@@ -36,6 +37,8 @@ func (o *pool) sort() {
 			o.fresh = append(o.fresh, t)
 		case t.Phase == Starting:
 			o.young = append(o.young, t)
+		case t.health == unready && o.rollout != nil && t.Rollout == o.rollout.ID:
+			o.stranded = append(o.stranded, t)
 		default:
 			o.sick = append(o.sick, t)
 		}
@@ -63,18 +66,19 @@ func (p *pass) scale(o *pool) {
 	if !held {
 		need = lacking - start
 	}
-	before := len(p.out.Stop)
+	barred, before := need > 0 && start == 0 && !full, len(p.out.Stop)
 	for _, t := range o.young {
 		p.stop(t, p.scaling(t))
 	}
 	p.shrink(o)
-	room := p.heal(o, need)
-	p.retire(o, need-room)
+	need -= p.heal(o, need)
+	need -= p.vacate(o, need)
+	p.retire(o, need)
 	if start > 0 {
 		p.start(o, start)
 	}
-	p.lacking = p.lacking || lacking > 0 || len(o.fresh) > o.desired || len(o.young)+len(o.sick)+len(o.old) > 0
-	if need > 0 && start == 0 && !full && len(p.out.Stop) == before && o.leaving == 0 && o.ready == len(o.fresh) {
+	p.lacking = p.lacking || lacking > 0 || len(o.fresh) > o.desired || len(o.young)+len(o.sick)+len(o.stranded)+len(o.old) > 0
+	if barred && len(p.out.Stop) == before && o.leaving+len(o.stranded) == 0 && o.ready == len(o.fresh) {
 		p.stuck = true
 	}
 }
@@ -121,6 +125,18 @@ func (p *pass) heal(o *pool, need int) (n int) {
 		if p.stop(t, reason) {
 			n++
 			p.missed(t)
+		}
+	}
+	return n
+}
+
+// vacate stops tasks on instances that drain before they are healthy. They run and fail no check: as long as nothing stands for
+// them, they are kept as if they were healthy. It returns how many it stopped.
+func (p *pass) vacate(o *pool, need int) (n int) {
+	running := o.healthy + len(o.stranded)
+	for _, t := range p.choose(o.stranded, o.stranded, max(running-o.desired, min(need, running-o.minimum))) {
+		if p.stop(t, p.scaling(t)) {
+			n++
 		}
 	}
 	return n
