@@ -37,12 +37,13 @@ func (l *loop) look(key serviceKey, v *Service) *seen {
 		}
 	}
 	s.service = planned(v, s)
-	s.world = plan.World{Now: time.Now().UTC().Round(0), HealthyAfter: l.config.HealthyAfter, NewID: NewRolloutID(), Instances: map[string]plan.Instance{}}
+	s.world = plan.World{Now: l.wall().UTC().Round(0), HealthyAfter: l.config.HealthyAfter, NewID: NewRolloutID(), Instances: map[string]plan.Instance{}}
 	if s.world.HealthyAfter == 0 {
 		s.world.HealthyAfter = healthyAfter
 	}
 	s.world.Full = l.fullness(key, s.world.Now)
 	l.lookAtTasks(key, s)
+	l.measure(key, s)
 	if p := v.Primary(); p != nil && s.revisions[p.Revision] != nil {
 		order := l.order(key.scope, v, s.revisions[p.Revision], p.ID)
 		if v.daemon() {

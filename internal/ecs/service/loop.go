@@ -15,7 +15,8 @@ import (
 //
 // It works by level. Whatever happens puts the key of a service on the agenda; whoever takes it reads all that there is to
 // know, has package plan decide, and commits what comes out, which fails when the service's record has changed meanwhile.
-// Nothing is remembered but what may be forgotten: which launches found no room, and whose target groups are whose.
+// Nothing is remembered but what may be forgotten: which launches found no room, whose target groups
+// are whose, and how long ago by the monotonic clock something began.
 type loop struct {
 	*Scheduler
 	leader *store.Leader
@@ -24,6 +25,8 @@ type loop struct {
 	mu     sync.Mutex
 	groups map[groupKey]map[serviceKey]bool // whose tasks are registered with a target group
 	full   map[serviceKey]*fullness
+	began  time.Time // by the monotonic clock
+	since  map[serviceKey]*moments
 	making bool // room was made, and those that want it are looked at in a moment
 	// calling are the hooks that somebody calls until they have answered, by their ids.
 	calling map[string]bool
@@ -46,7 +49,7 @@ const workers = 8
 
 func newLoop(s *Scheduler, leader *store.Leader) *loop {
 	return &loop{Scheduler: s, leader: leader, agenda: newAgenda[serviceKey](), groups: map[groupKey]map[serviceKey]bool{}, full: map[serviceKey]*fullness{},
-		calling: map[string]bool{}}
+		began: time.Now(), since: map[serviceKey]*moments{}, calling: map[string]bool{}}
 }
 
 // run schedules until ctx ends.
@@ -211,6 +214,7 @@ func (l *loop) forget(key serviceKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.full, key)
+	delete(l.since, key)
 	for at, of := range l.groups {
 		if delete(of, key); len(of) == 0 {
 			delete(l.groups, at)

@@ -30,6 +30,7 @@ type Scheduler struct {
 	balancers Balancers
 	config    Config
 	log       *slog.Logger
+	wall      func() time.Time // the clock of the records, which may jump
 }
 
 // New makes the scheduler over the tasks of an ECS service, and declares its tables. balancers may be nil: then services have
@@ -41,7 +42,7 @@ func New(db *store.DB, tasks *ecs.Service, balancers Balancers, config Config) *
 	if config.Hooks == nil {
 		config.Hooks = &hook.Caller{}
 	}
-	return &Scheduler{Tables: newTables(db), db: db, ecs: tasks, balancers: balancers, config: config, log: config.Logger}
+	return &Scheduler{Tables: newTables(db), db: db, ecs: tasks, balancers: balancers, config: config, log: config.Logger, wall: time.Now}
 }
 
 // scopeOf is the account and region that a request is about.

@@ -111,8 +111,7 @@ func (p *pass) held(r *Rollout) bool {
 	if r.State == api.DeploymentRolloutStateFailed {
 		return true
 	}
-	left := r.NoStartBefore.Sub(p.w.Now)
-	if left <= 0 || left > longestBackOff { // further off than any back-off: the clock was set back
+	if !p.w.Now.Before(r.NoStartBefore) || p.w.Now.Before(r.WaveAt) { // before it began: the clock was set back
 		return false
 	}
 	p.wake(r.NoStartBefore)

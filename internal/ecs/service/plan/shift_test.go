@@ -287,3 +287,17 @@ func TestShiftGoesBackToWhatNeverCompleted(t *testing.T) {
 		t.Errorf("%+v %s", w.service.Deployment, w.list())
 	}
 }
+
+// A clock that is set back lets no hook time out, by whatever it jumps.
+func TestPauseOutlivesAClockThatIsSetBack(t *testing.T) {
+	for _, action := range []api.DeploymentLifecycleHookAction{api.DeploymentLifecycleHookActionRollback, api.DeploymentLifecycleHookActionContinue} {
+		for _, jump := range []time.Duration{time.Minute, time.Hour, 90 * time.Minute, 48 * time.Hour} {
+			w := paused(t, api.DeploymentLifecycleHook{TimeoutConfiguration: &api.DeploymentLifecycleHookTimeoutConfiguration{TimeoutInMinutes: minutes(30), Action: action}})
+			w.now = w.now.Add(-jump)
+			w.decide()
+			if call := w.service.Deployment.Calls[0]; call.Status != api.DeploymentLifecycleHookStatusAwaitingAction {
+				t.Errorf("set back by %v, the hook is %s", jump, call.Status)
+			}
+		}
+	}
+}
