@@ -1,7 +1,6 @@
 package service
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -177,51 +176,26 @@ func TestTasksOfADrainingInstanceMove(t *testing.T) {
 	})
 }
 
-// Whenever the lead changes, the other goes on where the one before stopped: nothing is done twice, nothing is left. The lead changes after
-// each of the commits of a service's life, from its creation to a deployment that is rolled back.
-func TestLeaderChangeAtEveryStep(t *testing.T) {
-	for step, changed := int64(1), true; changed; step++ {
-		t.Run(fmt.Sprint(step), func(t *testing.T) { changed = leaderChange(t, step) })
-		if step == 10 && !changed {
-			t.Error("all was over after ten commits")
-		}
+// A PAUSE hook ends when its time has passed, whatever the wall clock says meanwhile.
+func TestPauseUnderAClockThatJumps(t *testing.T) {
+	for _, jump := range []time.Duration{-48 * time.Hour, -31 * time.Minute, 48 * time.Hour} {
+		t.Run(jump.String(), func(t *testing.T) {
+			onStage(t, 2, func(s *stage) {
+				s.behind(api.DeploymentConfiguration{Strategy: api.DeploymentStrategyBlueGreen, BakeTimeInMinutes: new(int32(0))})
+				s.until("stable", s.stable)
+				s.update(api.UpdateServiceRequest{TaskDefinition: "two", DeploymentConfiguration: &api.DeploymentConfiguration{LifecycleHooks: []api.DeploymentLifecycleHook{{
+					TargetType: api.DeploymentLifecycleHookTargetTypePause, LifecycleStages: []api.DeploymentLifecycleHookStage{api.DeploymentLifecycleHookStagePostTestTrafficShift},
+					TimeoutConfiguration: &api.DeploymentLifecycleHookTimeoutConfiguration{TimeoutInMinutes: new(int32(30)), Action: api.DeploymentLifecycleHookActionRollback}}}}})
+				s.until("pauses", s.pauses)
+				began := time.Now()
+				s.ahead.Store(int64(jump))
+				s.must(s.at().ecs.StopTask(s.ctx, &api.StopTaskRequest{Task: s.tasks()[0].ID})) // the service is looked at
+				s.until("timed out", func() bool { return !s.pauses() })
+				if took := time.Since(began); took < 29*time.Minute || took > 31*time.Minute {
+					t.Errorf("it timed out after %v", took)
+				}
+				s.until("rolled back", func() bool { return s.last().Status == api.ServiceDeploymentStatusRollbackSuccessful })
+			})
+		})
 	}
-}
-
-// leaderChange tells whether the lead has changed before all was over.
-func leaderChange(t *testing.T, step int64) (changed bool) {
-	onStage(t, 2, func(s *stage) {
-		last := s.backend.commits.Load() + step
-		change, over := make(chan struct{}), make(chan struct{})
-		s.backend.after = func(commit int64) {
-			if commit == last {
-				close(change)
-			}
-		}
-		taken := make(chan bool, 1)
-		s.over.Go(func() {
-			select {
-			case <-change:
-				s.lead()
-				taken <- true
-			case <-over:
-				taken <- false
-			}
-		})
-		s.behave = func(task *ecs.Task) behaviour { return behaviour{fails: task.Definition.Family == "two"} }
-		s.create(api.CreateServiceRequest{DesiredCount: new(int32(3)), DeploymentConfiguration: &api.DeploymentConfiguration{
-			DeploymentCircuitBreaker: &api.DeploymentCircuitBreaker{Enable: true, Rollback: true}}})
-		s.until("stable", s.stable)
-		s.update(api.UpdateServiceRequest{TaskDefinition: "two"})
-		s.until("rolled back", func() bool {
-			d, err := s.at().ListServiceDeployments(s.ctx, &api.ListServiceDeploymentsRequest{Service: "web"})
-			return err == nil && s.stable() && d.ServiceDeployments[0].Status == api.ServiceDeploymentStatusRollbackSuccessful
-		})
-		if len(s.tasks()) != 3 || s.running("one") != 3 || s.most > 6 {
-			t.Errorf("%d at most: %s", s.most, s.list())
-		}
-		close(over)
-		changed = <-taken
-	})
-	return changed
 }

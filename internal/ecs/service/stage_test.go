@@ -35,7 +35,8 @@ type stage struct {
 	counted   int                       // how many do
 	most      int                       // of them at a time
 	cpu       int32                     // of each machine
-	balancers Balancers
+	ports     int32                     // of machines that tasks were given
+	ahead     atomic.Int64              // of the time: the wall clock that the scheduler sees
 }
 
 // server is one run of the control plane.
@@ -103,8 +104,10 @@ func (s *stage) at() *Scheduler { return s.now.Load().Scheduler }
 // lead lets another server take the lead, while the one before goes on until it notices.
 func (s *stage) lead() {
 	db := store.New(s.backend, store.Config{})
-	tasks := ecs.New(db, subnets{}, ecs.Config{})
-	next := &server{Scheduler: New(db, tasks, s.balancers, Config{}), db: db}
+	balancer := newBalancer(s.t, db)
+	tasks := ecs.New(db, subnets{}, ecs.Config{Balancing: balancer})
+	next := &server{Scheduler: New(db, tasks, balancer, Config{}), db: db}
+	next.wall = func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
 	s.must(0, db.Start(context.Background()))
 	ctx, cancel := context.WithCancel(context.Background())
 	next.stop = cancel
@@ -156,7 +159,7 @@ func (s *stage) must(_ any, err error) {
 // define registers a task definition of one container; check is the command of its health check.
 func (s *stage) define(family, check string) {
 	s.t.Helper()
-	c := api.ContainerDefinition{Name: "app", Image: family, Memory: new(int32(64)), Cpu: 64, Essential: new(true)}
+	c := api.ContainerDefinition{Name: "app", Image: family, Memory: new(int32(64)), Cpu: 64, Essential: new(true), PortMappings: []api.PortMapping{{ContainerPort: new(int32(80))}}}
 	if check != "" {
 		c.HealthCheck = &api.HealthCheck{Command: []string{"CMD", check}}
 	}
@@ -215,7 +218,9 @@ func (s *stage) follow(t *ecs.Task) {
 	case t.Status == ecs.Pending && does.fails:
 		s.report(t, 300*time.Millisecond, ecs.TaskReport{Status: ecs.Stopped, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "STOPPED", Reason: "CannotPullContainerError: no such image"}}})
 	case t.Status == ecs.Pending:
-		s.report(t, 300*time.Millisecond, ecs.TaskReport{Status: ecs.Running, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "RUNNING", RuntimeId: t.ID, ImageDigest: "sha256:1"}}})
+		s.ports++
+		s.report(t, 300*time.Millisecond, ecs.TaskReport{Status: ecs.Running, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "RUNNING", RuntimeId: t.ID, ImageDigest: "sha256:1",
+			NetworkBindings: []api.NetworkBinding{{ContainerPort: new(int32(80)), HostPort: new(32768 + s.ports), Protocol: "tcp", BindIP: "0.0.0.0"}}}}})
 	case t.Status == ecs.Running && does.dies > 0:
 		s.report(t, does.dies, ecs.TaskReport{Status: ecs.Stopped, Containers: []api.ContainerStateChange{{ContainerName: "app", Status: "STOPPED", ExitCode: new(int32(1))}}})
 	}
