@@ -41,7 +41,7 @@ func (s *Server) whyService(ctx context.Context, scope store.Scope, cluster, nam
 	if failed != nil {
 		c.Failed = new(s.explainTask(ctx, scope, failed))
 	}
-	if u, ok := s.ECS.LastUnplaced(scope, cluster, group); ok && u.At.After(since) && c.Service.RunningCount+c.Service.PendingCount < c.Service.DesiredCount {
+	if u, ok := s.ECS.LastUnplaced(scope, cluster, group); ok && !c.Newer() && u.At.After(since) && c.Service.RunningCount+c.Service.PendingCount < c.Service.DesiredCount {
 		c.Unplaced = new(why.Explain(why.Case{Now: c.Now, Scope: scope, Unplaced: &u}))
 	}
 	c.Targets = s.targetsOf(ctx, &c.Service)

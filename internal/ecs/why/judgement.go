@@ -37,6 +37,9 @@ func judge(c *ServiceCase) judgement {
 	if d := c.Deployment; d != nil {
 		switch d.Status {
 		case api.ServiceDeploymentStatusSuccessful:
+			if c.Newer() {
+				return followed(c)
+			}
 		case api.ServiceDeploymentStatusStopped, api.ServiceDeploymentStatusRollbackSuccessful, api.ServiceDeploymentStatusRollbackFailed:
 			return fell(c)
 		default:
@@ -44,6 +47,13 @@ func judge(c *ServiceCase) judgement {
 		}
 	}
 	return settled(c, name)
+}
+
+// followed judges a deployment that succeeded before the one that is under way: how the service is now says nothing of it.
+func followed(c *ServiceCase) judgement {
+	s := &c.Service
+	return judgement{verdict: fmt.Sprintf("The deployment of service %s succeeded %s ago; a newer one, of %s, is under way.", s.ServiceName, span(c.Now.Sub(c.Deployment.UpdatedAt.Time)), last(primaryOf(s).TaskDefinition)),
+		next: []string{fmt.Sprintf("berth why %s  # how the newer one is", s.ServiceName)}}
 }
 
 // fell judges a service whose newest deployment has failed.
@@ -64,6 +74,9 @@ func fell(c *ServiceCase) judgement {
 		j.cause = "No task of it is known to have failed."
 	}
 	j.next = []string{fmt.Sprintf("berth service events %s  # what happened", c.Service.ServiceName)}
+	if c.Newer() {
+		j.verdict += fmt.Sprintf(" A newer deployment, of %s, is under way.", last(primaryOf(&c.Service).TaskDefinition))
+	}
 	return j
 }
 

@@ -20,6 +20,12 @@ type ServiceCase struct {
 	Failed, Unplaced *Explanation
 }
 
+// Newer tells whether a deployment after the one that is asked about is under way.
+func (c *ServiceCase) Newer() bool {
+	current := c.Service.CurrentServiceDeployment
+	return c.Deployment != nil && current != "" && current != c.Deployment.ServiceDeploymentArn
+}
+
 // Target is a task of the service behind a load balancer.
 type Target struct {
 	Group       string `json:"targetGroup"` // name

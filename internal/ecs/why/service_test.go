@@ -75,6 +75,15 @@ func TestServices(t *testing.T) {
 			c.Deployment.Rollback = &api.Rollback{Reason: "Service deployment rolled back because the circuit breaker threshold was exceeded."}
 			c.Failed = crashed()
 		}), "The deployment of service web failed, and was rolled back 1m0s ago: Service deployment rolled back because the circuit breaker threshold was exceeded. It has 3 of 3 tasks.", "berth run web:3", "exited with code 3"},
+		{"a deployment before the one under way", in(func(c *ServiceCase) {
+			deploying(c, 1, 4)
+			c.Deployment.Status, c.Service.CurrentServiceDeployment = api.ServiceDeploymentStatusSuccessful, "arn:aws:ecs:us-east-1:000000000000:service-deployment/default/web/def"
+		}), "The deployment of service web succeeded 1m0s ago; a newer one, of web:2, is under way.", "berth why web", ""},
+		{"a deployment that the one under way stopped", in(func(c *ServiceCase) {
+			deploying(c, 1, 0)
+			c.Deployment.Status, c.Deployment.StatusReason = api.ServiceDeploymentStatusStopped, "The service deployment was stopped because of def."
+			c.Service.CurrentServiceDeployment = "arn:aws:ecs:us-east-1:000000000000:service-deployment/default/web/def"
+		}), "The deployment of service web was stopped 1m0s ago: The service deployment was stopped because of def. It has 1 of 3 tasks. A newer deployment, of web:2, is under way.", "berth service events web", ""},
 		{"one task is missing", in(func(c *ServiceCase) { c.Service.RunningCount = 2 }), "Service web has 2 of 3 tasks: more are being started.", "berth service events web --follow", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
