@@ -128,8 +128,7 @@ func (c *client) once() bool {
 	c.answer.start(c, scratch)
 	if err := c.readHead(); err != nil {
 		if status := statusOf(err); status != 0 {
-			x.req.reset()
-			x.req.method, x.req.minor = []byte("GET"), 1
+			x.req.unread()
 			x.spoiled = true
 			x.fail(status)
 			x.log()
@@ -167,7 +166,7 @@ func (c *client) readHead() error {
 			c.r = 0
 		}
 		if c.w > 0 && !isToken(c.buf[:1]) {
-			return errBad
+			return c.exchange.req.refuse("BadMethod")
 		}
 		if size := headEnd(c.buf[:c.w], seen); size > 0 {
 			return c.parse(size)

@@ -83,6 +83,7 @@ func (x *exchange) begin(s *setup) {
 	x.spoiled, x.broken = false, false
 	x.reply = reply{added: x.reply.added[:0]}
 	x.record = record{began: time.Now(), traceID: x.record.traceID[:0]}
+	x.req.tier, x.req.strays = compliant, ""
 }
 
 // run answers the request.

@@ -24,6 +24,7 @@ const (
 	compliant  tier = iota
 	acceptable      // no risk
 	ambiguous       // servers may differ: served, but no connection that it touched is used again
+	severe          // refused
 )
 
 // suspect notes that the message strays, and how, by AWS's name for it. The worst is kept.
@@ -33,6 +34,12 @@ func (h *head) suspect(t tier, how string) {
 	}
 }
 
+// refuse notes that the message can't be taken, and how it strays.
+func (h *head) refuse(how string) error {
+	h.suspect(severe, how)
+	return errBad
+}
+
 // classification is what the log says of how a request strays; nothing of one that does not.
 func (h *head) classification() (class, reason string) {
 	switch h.tier {
@@ -40,6 +47,8 @@ func (h *head) classification() (class, reason string) {
 		return "Acceptable", h.strays
 	case ambiguous:
 		return "Ambiguous", h.strays
+	case severe:
+		return "Severe", h.strays
 	}
 	return "", ""
 }
@@ -92,8 +101,11 @@ func (h *head) frame() error {
 		switch f.known {
 		case contentLength:
 			n, ok := parseLength(h.value(f))
-			if !ok || lengths > 0 && n != h.framing.length {
-				return errBad
+			if !ok {
+				return h.refuse("BadContentLength")
+			}
+			if lengths > 0 && n != h.framing.length {
+				return h.refuse("MultipleContentLength")
 			}
 			if lengths++; lengths > 1 {
 				h.suspect(ambiguous, "DuplicateContentLength")
@@ -101,10 +113,11 @@ func (h *head) frame() error {
 			h.framing = framing{ofLength, n}
 		case transferEncoding:
 			if codings++; codings > 1 {
-				return errBad
+				return h.refuse("MultipleTransferEncodingChunked")
 			}
 			if !equalFold(h.value(f), "chunked") {
 				if !equalFold(h.value(f), "identity") {
+					h.suspect(severe, "BadTransferEncoding")
 					return errEncoding
 				}
 				codings-- // the same as none

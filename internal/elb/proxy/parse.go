@@ -63,16 +63,23 @@ func (h *head) parseRequest(buf []byte, size int) error {
 	text := line.of(buf)
 	method := bytes.IndexByte(text, ' ')
 	version := bytes.LastIndexByte(text, ' ')
-	if method <= 0 || version <= method+1 || method > 127 {
-		return errBad
+	if method <= 0 || method > 127 {
+		return h.refuse("BadMethod")
+	}
+	if version <= method+1 {
+		return h.refuse("BadUri")
 	}
 	h.first[0] = span{line.from, line.from + uint32(method)}
 	h.first[1] = span{line.from + uint32(method) + 1, line.from + uint32(version)}
 	h.first[2] = span{line.from + uint32(version) + 1, line.to}
-	if !isToken(h.first[0].of(buf)) || !isTarget(h.first[1].of(buf)) {
-		return errBad
+	if !isToken(h.first[0].of(buf)) {
+		return h.refuse("BadMethod")
+	}
+	if !isTarget(h.first[1].of(buf)) {
+		return h.refuse("BadUri")
 	}
 	if h.minor, err = parseVersion(h.first[2].of(buf)); err != nil {
+		h.suspect(severe, "BadVersion")
 		return err
 	}
 	if err := h.parseFields(next); err != nil {
@@ -151,7 +158,7 @@ func (h *head) parseField(line span) error {
 	text := line.of(h.buf)
 	colon := bytes.IndexByte(text, ':')
 	if colon <= 0 || !isToken(text[:colon]) { // a space before the colon and a folded line are no tokens
-		return errBad
+		return h.refuse("BadHeader")
 	}
 	value := text[colon+1:]
 	start := colon + 1
@@ -161,7 +168,7 @@ func (h *head) parseField(line span) error {
 	value = trim(value)
 	switch check(value) {
 	case badBytes:
-		return errBad
+		return h.refuse("BadHeader")
 	case oddBytes:
 		h.suspect(acceptable, "NonCompliantHeader")
 	}

@@ -22,6 +22,14 @@ type request struct {
 	version int                  // 1 or 2, of HTTP
 }
 
+// unread makes it a request of which nothing is known but how it strays: that could not be read.
+func (r *request) unread() {
+	tier, strays := r.tier, r.strays
+	r.reset()
+	r.method, r.minor = []byte("GET"), 1
+	r.tier, r.strays = tier, strays
+}
+
 // resolve takes the request's target apart (RFC 9112, 3.2) and finds its host.
 func (r *request) resolve() error {
 	r.method, r.target = r.first[0].of(r.buf), r.first[1].of(r.buf)
@@ -34,7 +42,7 @@ func (r *request) resolve() error {
 		}
 	}
 	if hosts > 1 || hosts == 0 && r.minor > 0 {
-		return errBad
+		return r.refuse("BadHeader")
 	}
 	switch {
 	case r.target[0] == '/':
@@ -45,7 +53,7 @@ func (r *request) resolve() error {
 		}
 	}
 	if !isHost(r.host) && (r.minor > 0 || len(r.host) > 0) {
-		return errBad
+		return r.refuse("BadHeader")
 	}
 	r.path, r.query, _ = bytes.Cut(r.target, []byte("?"))
 	r.clean = nil
@@ -62,7 +70,7 @@ func (r *request) keep() error {
 func (r *request) absolute() error {
 	scheme, rest, found := bytes.Cut(r.target, []byte("://"))
 	if !found || !equalFold(scheme, "http") && !equalFold(scheme, "https") {
-		return errBad
+		return r.refuse("BadUri")
 	}
 	end := bytes.IndexAny(rest, "/?#")
 	if end < 0 {

@@ -40,8 +40,7 @@ func (p *Proxy) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.parse(); err != nil {
 		status := statusOf(err)
-		x.req.reset()
-		x.req.method, x.req.minor = []byte("GET"), 1
+		x.req.unread()
 		x.fail(max(status, 400))
 	} else {
 		x.run()
