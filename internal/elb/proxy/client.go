@@ -29,8 +29,10 @@ type client struct {
 	answer   answer
 	one      [1]byte
 
-	old  atomic.Bool   // it has been open for as long as it may
-	over chan struct{} // of one that speaks HTTP/2: closed when it is
+	old atomic.Bool // it has been open for as long as it may
+	// Of one that speaks HTTP/2: who serves it, and what is closed when it is over.
+	speaker atomic.Pointer[speaker]
+	over    chan struct{}
 }
 
 // The states of a client's connection. An idle one may be closed by anybody who makes it closed.

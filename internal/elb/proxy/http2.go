@@ -6,16 +6,84 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // maxStreams is how many requests an Application Load Balancer takes at once of a connection that speaks HTTP/2.
 const maxStreams = 128
 
-// newHTTP2 makes the server of connections that speak HTTP/2. They are handed to it when they have shaken hands.
-func (p *Proxy) newHTTP2() *http.Server {
-	p.handed = &queue{conns: make(chan net.Conn), done: make(chan struct{})}
-	idle := p.setup.Load().idle
+// speaker is a server of connections that speak HTTP/2. They are handed to it when they have shaken hands. It keeps to the idle
+// timeout that it began with.
+type speaker struct {
+	server *http.Server
+	handed *queue
+	idle   time.Duration
+	retire *time.Timer // nil while it is the current one
+}
+
+// speakers are the current one, and those before it whose connections have not all ended.
+type speakers struct {
+	now atomic.Pointer[speaker]
+
+	mu     sync.Mutex
+	before []*speaker
+	ended  bool
+}
+
+// speak has connections that speak HTTP/2 be ended when they have been idle for so long. Those of the speaker before say
+// goodbye with their next answer; those that have given none by then are idle for long enough to be closed.
+func (p *Proxy) speak(idle time.Duration) {
+	all := &p.http2
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	old := all.now.Load()
+	if all.ended || old != nil && old.idle == idle {
+		return
+	}
+	s := p.newSpeaker(idle)
+	all.now.Store(s)
+	p.work.Go(func() { _ = s.server.Serve(s.handed) })
+	if old == nil {
+		return
+	}
+	for _, s := range all.before {
+		s.retire.Reset(idle)
+	}
+	all.before = append(all.before, old)
+	old.retire = time.AfterFunc(idle, func() {
+		atOnce, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = old.server.Shutdown(atOnce) // closes what is idle; the rest ends with its requests
+		all.forget(old)
+	})
+}
+
+func (all *speakers) forget(old *speaker) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.before = slices.DeleteFunc(all.before, func(s *speaker) bool { return s == old })
+}
+
+// shutdown lets requests end, until ctx does, and what is idle at once.
+func (all *speakers) shutdown(ctx context.Context) {
+	all.mu.Lock()
+	all.ended = true
+	every := append(slices.Clone(all.before), all.now.Load())
+	all.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, s := range every {
+		if s.retire != nil {
+			s.retire.Stop()
+		}
+		ending.Go(func() { _ = s.server.Shutdown(ctx) })
+	}
+	ending.Wait()
+}
+
+func (p *Proxy) newSpeaker(idle time.Duration) *speaker {
 	s := &http.Server{
 		Handler:        http.HandlerFunc(p.serveStream),
 		MaxHeaderBytes: maxRequestHead,
@@ -36,7 +104,7 @@ func (p *Proxy) newHTTP2() *http.Server {
 		},
 	}
 	s.Protocols.SetHTTP2(true)
-	return s
+	return &speaker{server: s, handed: &queue{conns: make(chan net.Conn), done: make(chan struct{})}, idle: idle}
 }
 
 // clientKey is under which a request has its client's connection.
@@ -49,9 +117,11 @@ func (c *client) serveHTTP2(conn net.Conn) {
 	c.proxy.speaking.Store(conn, c)
 	lifetime := time.AfterFunc(c.proxy.setup.Load().lifetime, func() { c.old.Store(true) })
 	defer lifetime.Stop()
+	to := c.proxy.http2.now.Load()
+	c.speaker.Store(to)
 	select {
-	case c.proxy.handed.conns <- conn:
+	case to.handed.conns <- conn:
 		<-c.over
-	case <-c.proxy.handed.done:
+	case <-to.handed.done:
 	}
 }

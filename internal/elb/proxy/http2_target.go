@@ -38,7 +38,7 @@ func (x *exchange) attemptHTTP2(t *target.Target) error {
 		_ = answer.Body.Close()
 	}
 	x.record.received = body.count.Load()
-	if t.Left() {
+	if t.Left() || k.old.Load() {
 		k.transport.CloseIdleConnections()
 	}
 	if err == nil {

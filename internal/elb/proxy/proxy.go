@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,9 +54,8 @@ type Proxy struct {
 	work   sync.WaitGroup
 	trunks sync.Map // *target.Target to *trunk
 
-	http2    *http.Server
-	handed   *queue   // the connections that it is to serve
-	speaking sync.Map // net.Conn to *client, of those that it serves
+	http2    speakers
+	speaking sync.Map // net.Conn to *client, of those that speak HTTP/2
 
 	closing atomic.Bool
 	drained chan struct{} // closed when nothing is served any more
@@ -80,18 +78,20 @@ func New(config Config, b *balancer.Balancer, l *balancer.Listener) (*Proxy, err
 	if err := p.Update(b, l); err != nil {
 		return nil, err
 	}
-	p.http2 = p.newHTTP2()
-	p.work.Go(func() { _ = p.http2.Serve(p.handed) })
 	return p, nil
 }
 
-// Update has the proxy do as described from the next request on. Connections stay open. An error leaves everything as it was.
+// Update has the proxy do as described from the next request on. Connections stay open, but for those of HTTP/2 when the idle
+// timeout changes: they end after a further request, or when they have been idle for the new one. An error leaves everything as
+// it was.
 func (p *Proxy) Update(b *balancer.Balancer, l *balancer.Listener) error {
 	s, err := p.prepare(b, l, p.setup.Load())
 	if err != nil {
 		return fmt.Errorf("listener %s: %w", l.ARN, err)
 	}
 	p.setup.Store(s)
+	p.speak(s.idle)
+	p.renewTrunks(s.idle)
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address) {
 // are left when ctx does.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.close(false)
-	_ = p.http2.Shutdown(ctx) // says goodbye to those who speak HTTP/2
+	p.http2.shutdown(ctx) // says goodbye to those who speak HTTP/2
 	var err error
 	select {
 	case <-p.drained:

@@ -35,7 +35,7 @@ func (p *Proxy) serveStream(w http.ResponseWriter, r *http.Request) {
 	x.begin(p.setup.Load())
 	x.out = take(medium)[:0]
 	defer func(b []byte) { give(b) }(x.out)
-	if c.old.Load() {
+	if c.old.Load() || c.speaker.Load() != p.http2.now.Load() {
 		w.Header().Set("Connection", "close") // HTTP/2's goodbye: no further request on this connection
 	}
 	if err := s.parse(); err != nil {

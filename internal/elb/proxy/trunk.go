@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
@@ -19,6 +20,9 @@ import (
 type trunk struct {
 	target    *target.Target
 	transport *http.Transport
+	idle      time.Duration // after which its connections are closed
+
+	old atomic.Bool // another takes its place: its connections close when they are idle
 
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
@@ -34,8 +38,20 @@ func (p *Proxy) trunk(t *target.Target, group *balancer.Group, at balancer.Addre
 	return wayTo(p, &p.trunks, t, func() *trunk { return newTrunk(t, group, at, p.setup.Load().idle) })
 }
 
+// renewTrunks has connections to targets be closed when they have been idle for so long. Those that wait for another time are
+// closed: at once, or after their requests.
+func (p *Proxy) renewTrunks(idle time.Duration) {
+	p.trunks.Range(func(t, k any) bool {
+		if k := k.(*trunk); k.idle != idle && p.trunks.CompareAndDelete(t, k) {
+			k.old.Store(true)
+			k.transport.CloseIdleConnections()
+		}
+		return true
+	})
+}
+
 func newTrunk(t *target.Target, group *balancer.Group, at balancer.Address, idle time.Duration) *trunk {
-	made := &trunk{target: t, open: map[net.Conn]struct{}{}, empty: make(chan struct{})}
+	made := &trunk{target: t, idle: idle, open: map[net.Conn]struct{}{}, empty: make(chan struct{})}
 	protocols := new(http.Protocols)
 	if group.Protocol == balancer.HTTPS {
 		protocols.SetHTTP2(true)
