@@ -22,7 +22,7 @@ import (
 	"github.com/berth-dev/berth/internal/elb/accesslog"
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/node"
-	"github.com/berth-dev/berth/internal/elb/proxy"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/hostsfile"
 	"github.com/berth-dev/berth/internal/instance"
 	"github.com/berth-dev/berth/internal/operator"
@@ -39,8 +39,8 @@ func (m *machine) openBalancing() error {
 		return err
 	}
 	// Each client's connection may have one to a target; the rest of what this process may open is left to its other parts.
-	room := &proxy.Room{Most: int64(wire.MostConnections() / 3)}
-	protocols := node.Protocols{Key: key, Room: room}
+	most := &room.Room{Most: int64(wire.MostConnections() / 3)}
+	protocols := node.Protocols{Key: key, Room: most}
 	if m.o.accessLogs != "" {
 		logs := accesslog.Open(m.o.accessLogs, m.log)
 		m.closeLater(logs.Close)

@@ -7,6 +7,7 @@ import (
 	"github.com/berth-dev/berth/internal/elb/balancer"
 	"github.com/berth-dev/berth/internal/elb/handshake"
 	"github.com/berth-dev/berth/internal/elb/proxy"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/stream"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
@@ -44,8 +45,8 @@ type Protocols struct {
 	Key []byte
 	// Log, unless nil, takes the line of each request of a load balancer that keeps an access log. It must not wait.
 	Log func(log *balancer.AccessLog, line []byte)
-	// Room, unless nil, bounds the connections of HTTP clients.
-	Room *proxy.Room
+	// Room, unless nil, bounds the connections and flows of clients.
+	Room *room.Room
 }
 
 // Serve is a Serving.
@@ -54,7 +55,7 @@ func (p Protocols) Serve(b *balancer.Balancer, l *balancer.Listener, groups Grou
 		made, err := proxy.New(proxy.Config{Groups: groups, Key: p.Key, Log: p.Log, Published: published, Room: p.Room}, b, l)
 		return requests{made}, err
 	}
-	return stream.New(stream.Config{Groups: groups.Group, TLS: handshake.Config}, b, l)
+	return stream.New(stream.Config{Groups: groups.Group, TLS: handshake.Config, Room: p.Room}, b, l)
 }
 
 // requests is a proxy as a Server.

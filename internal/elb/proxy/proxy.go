@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
 
@@ -42,7 +43,7 @@ type Config struct {
 	Published func(port uint16) uint16
 	// Room, unless nil, bounds the connections of clients. One that comes when there is none takes the place of one that is
 	// idle, or is closed at once.
-	Room *Room
+	Room *room.Room
 }
 
 // Proxy serves one listener of an application load balancer. Its methods may be called at any time, by many.
@@ -78,6 +79,7 @@ func New(config Config, b *balancer.Balancer, l *balancer.Listener) (*Proxy, err
 	if err := p.Update(b, l); err != nil {
 		return nil, err
 	}
+	config.Room.Join(p)
 	return p, nil
 }
 
@@ -133,9 +135,13 @@ func (d *door) stop(bool) { _ = d.Close() }
 
 // ServeConn serves one connection and returns when it is closed.
 func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address) {
+	if !p.config.Room.Enter(p) {
+		_ = conn.Close()
+		return
+	}
+	defer p.config.Room.Exit()
 	c := newClient(p, conn, at)
-	defer p.config.Room.exit()
-	if !p.config.Room.enter() && !p.evict() || !p.enter(c) {
+	if !p.enter(c) {
 		_ = conn.Close()
 		return
 	}
@@ -146,6 +152,7 @@ func (p *Proxy) ServeConn(conn net.Conn, at balancer.Address) {
 // Shutdown closes the listeners and the connections that carry no request, waits for requests under way, and ends those that
 // are left when ctx does.
 func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.config.Room.Leave(p)
 	p.close(false)
 	p.http2.shutdown(ctx) // says goodbye to those who speak HTTP/2
 	var err error

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
 
@@ -26,7 +27,7 @@ type world struct {
 	balancer balancer.Balancer
 	listener balancer.Listener
 	addr     string
-	room     *Room
+	room     *room.Room
 
 	mu     sync.Mutex
 	groups map[string]*target.Group

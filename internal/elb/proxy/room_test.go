@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/berth/internal/elb/room"
 )
 
 // TestWhereThereIsNoRoomWhatIsIdleMakesIt has room for two connections.
 func TestWhereThereIsNoRoomWhatIsIdleMakesIt(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.room = &Room{Most: 2} })
+	w := newWorld(t, func(w *world) { w.room = &room.Room{Most: 2} })
 	release := make(chan struct{})
 	w.targets("web", serve(t, func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {

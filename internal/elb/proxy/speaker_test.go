@@ -6,28 +6,25 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/berth-dev/berth/internal/elb/balancer"
 )
 
 // speak opens a connection that speaks HTTP/2.
-func (w *world) speak() *http2.ClientConn {
+func (w *world) speak() *http.ClientConn {
 	w.t.Helper()
-	conn, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: protocols}
+	conn, err := transport.NewClientConn(w.t.Context(), "https", w.addr)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	spoken, err := new(http2.Transport).NewClientConn(conn)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return spoken
+	return conn
 }
 
 // askOn sends a request on the connection.
-func (w *world) askOn(c *http2.ClientConn) {
+func (w *world) askOn(c *http.ClientConn) {
 	w.t.Helper()
 	request, _ := http.NewRequest("GET", "https://"+w.addr, nil)
 	answer, err := c.RoundTrip(request)
@@ -46,9 +43,7 @@ func (w *world) idleFor(d time.Duration) {
 	}
 }
 
-func goneBy(c *http2.ClientConn) func() bool {
-	return func() bool { s := c.State(); return s.Closed || s.Closing }
-}
+func goneBy(c *http.ClientConn) func() bool { return func() bool { return c.Err() != nil } }
 
 func TestAnIdleTimeoutReachesConnectionsThatSpeakHTTP2Already(t *testing.T) {
 	w := newWorld(t, func(w *world) {
@@ -93,7 +88,7 @@ func TestAnIdleTimeoutReachesConnectionsToTargetsOfHTTP2(t *testing.T) {
 	<-done
 	w.askOn(w.speak())
 	<-entered
-	if <-remote == <-remote {
+	if first, second := <-remote, <-remote; first == second {
 		t.Error("the target is reached by a connection that keeps to the old idle timeout")
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
 
@@ -18,11 +20,10 @@ type Config struct {
 	Groups func(arn string) *target.Group
 	// TLS makes of a listener's settings how it decrypts.
 	TLS func(*balancer.TLSSettings) (*tls.Config, error)
-	// Connections is how many connections and flows a listener has at once; what comes beyond is turned away. 0: 50,000.
-	Connections int
+	// Room, unless nil, bounds connections and flows. One that comes when there is none takes the place of one that is at rest,
+	// or is turned away.
+	Room *room.Room
 }
-
-const connectionsByDefault = 50_000
 
 // What AWS does when nothing else is said.
 const (
@@ -35,6 +36,7 @@ type Listener struct {
 	config   Config
 	settings atomic.Pointer[settings]
 	open     atomic.Int64
+	held     atomic.Int64 // bytes of packets that wait
 
 	// life is of its connections: they are cut when it is done.
 	life context.Context
@@ -56,12 +58,13 @@ type settings struct {
 
 // New makes a listener. It does nothing before Serve or ServePacket.
 func New(config Config, b *balancer.Balancer, l *balancer.Listener) (*Listener, error) {
-	if config.Connections == 0 {
-		config.Connections = connectionsByDefault
-	}
 	n := &Listener{config: config, doors: map[interface{ Close() error }]struct{}{}}
 	n.life, n.cut = context.WithCancel(context.Background())
-	return n, n.Update(b, l)
+	if err := n.Update(b, l); err != nil {
+		return nil, err
+	}
+	config.Room.Join(n)
+	return n, nil
 }
 
 // Update changes what becomes of connections that come from now on. It fails, and changes nothing, when the listener's
@@ -86,6 +89,7 @@ func (n *Listener) Open() int { return int(n.open.Load()) }
 
 // Shutdown takes nothing new and waits until the connections are over. Those that are left when ctx is done are cut.
 func (n *Listener) Shutdown(ctx context.Context) error {
+	n.config.Room.Leave(n)
 	n.mu.Lock()
 	n.closing = true
 	for door := range n.doors {
@@ -119,11 +123,11 @@ func (n *Listener) leave(door interface{ Close() error }) {
 	n.under.Done()
 }
 
-// admit counts a further connection or flow, and fails when there are too many or the listener shuts down. release undoes it.
+// admit counts a further connection, and fails when the listener shuts down. release undoes it.
 func (n *Listener) admit() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closing || n.open.Load() >= int64(n.config.Connections) {
+	if n.closing {
 		return false
 	}
 	n.open.Add(1)
@@ -134,4 +138,17 @@ func (n *Listener) admit() bool {
 func (n *Listener) release() {
 	n.open.Add(-1)
 	n.under.Done()
+}
+
+// Spare ends a flow by which nothing has passed for a while. Connections are nobody's to end but their clients' and targets'.
+func (n *Listener) Spare() bool {
+	n.mu.Lock()
+	var all []*door
+	for d := range n.doors {
+		if d, ok := d.(*door); ok {
+			all = append(all, d)
+		}
+	}
+	n.mu.Unlock()
+	return slices.ContainsFunc(all, (*door).spare)
 }

@@ -43,6 +43,11 @@ func (n *Listener) Serve(l net.Listener, at balancer.Address) error {
 
 // ServeConn serves one connection that came in at an address of the load balancer and returns when it is over.
 func (n *Listener) ServeConn(conn net.Conn, at balancer.Address) {
+	if !n.config.Room.Enter(n) {
+		reset(conn)
+		return
+	}
+	defer n.config.Room.Exit()
 	if !n.admit() {
 		reset(conn)
 		return

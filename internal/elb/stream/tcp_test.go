@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
 
@@ -160,7 +161,7 @@ func TestShutdownLetsConnectionsEnd(t *testing.T) {
 }
 
 func TestMoreConnectionsThanAllowedAreTurnedAway(t *testing.T) {
-	s := setUp(t, described(balancer.TCP, listen(t, echo)), func(c *Config, _ *balancer.Listener) { c.Connections = 1 })
+	s := setUp(t, described(balancer.TCP, listen(t, echo)), func(c *Config, _ *balancer.Listener) { c.Room = &room.Room{Most: 1} })
 	first := dial(t, "tcp", s.at)
 	io.WriteString(first, "x")
 	io.ReadFull(first, make([]byte, 1))

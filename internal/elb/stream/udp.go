@@ -25,13 +25,13 @@ type packets interface {
 // returns nil then, and closes conn in any case. Packets of one client's port are a flow: they go to one target, until none has
 // passed for two minutes. at is asked once a flow.
 func (n *Listener) ServePacket(conn net.PacketConn, at func() balancer.Address) error {
-	if err := n.enter(conn); err != nil {
-		return nil
-	}
-	defer n.leave(conn)
 	d := &door{listener: n, at: at, conn: datagrams(conn), flows: map[netip.AddrPort]*flow{}}
 	d.here = addrPort(conn.LocalAddr())
-	defer d.close()
+	if err := n.enter(d); err != nil {
+		return nil
+	}
+	defer n.leave(d)
+	defer d.end()
 	buffer := make([]byte, maxPacket)
 	for {
 		size, client, err := d.conn.ReadFromUDPAddrPort(buffer)
@@ -59,21 +59,31 @@ type door struct {
 	flows map[netip.AddrPort]*flow
 }
 
-// flow is that of a client's packets; a new one is begun when there is none. It is nil when there are too many.
+// flow is that of a client's packets; a new one is begun when there is none. It is nil when there are too many. Only the door's
+// own goroutine asks.
 func (d *door) flow(client netip.AddrPort) *flow {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f := d.flows[client]; f != nil && f.life.Err() == nil {
+	f := d.flows[client]
+	d.mu.Unlock()
+	if f != nil && f.life.Err() == nil {
 		return f
 	}
-	if !d.listener.admit() {
+	n := d.listener
+	if !n.config.Room.EnterFlow(n) {
 		return nil
 	}
-	f := &flow{door: d, client: client}
-	f.life, f.end = context.WithCancel(d.listener.life)
+	if !n.admit() {
+		n.config.Room.ExitFlow()
+		return nil
+	}
+	f = &flow{door: d, client: client, waiting: backlog{held: &n.held}, more: make(chan struct{}, 1)}
+	f.life, f.end = context.WithCancel(n.life)
+	d.mu.Lock()
 	d.flows[client] = f
+	d.mu.Unlock()
 	go func() {
-		defer d.listener.release()
+		defer n.config.Room.ExitFlow()
+		defer n.release()
 		defer d.forget(f)
 		f.run()
 	}()
@@ -88,13 +98,36 @@ func (d *door) forget(f *flow) {
 	}
 }
 
-// close ends the flows: without the socket nobody can be answered.
-func (d *door) close() {
+// end ends the flows: without the socket nobody can be answered.
+func (d *door) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range d.flows {
 		f.end()
 	}
+}
+
+// Close has no further packets come.
+func (d *door) Close() error { return d.conn.Close() }
+
+// looked is how many flows are looked at for one that rests.
+const looked = 64
+
+// spare ends a flow that rests, if one is found soon.
+func (d *door) spare() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left := looked
+	for _, f := range d.flows {
+		if f.rested(restingUDP) && f.life.Err() == nil {
+			f.end()
+			return true
+		}
+		if left--; left == 0 {
+			break
+		}
+	}
+	return false
 }
 
 // datagrams makes any socket of packets have the methods of UDP's.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/elb/balancer"
+	"github.com/berth-dev/berth/internal/elb/room"
 	"github.com/berth-dev/berth/internal/elb/target"
 )
 
@@ -237,7 +238,14 @@ func inMemory(t *testing.T) (*memory, *Listener) {
 	t.Helper()
 	group := target.New(target.Config{Dialer: &pipes{}}, described(balancer.UDP, netip.MustParseAddrPort("10.0.9.1:53")))
 	group.Use([]balancer.Address{here})
-	n, err := New(Config{Groups: func(string) *target.Group { return group }, Connections: 2}, &balancer.Balancer{}, &balancer.Listener{
+	t.Cleanup(group.Close)
+	return before(t, group)
+}
+
+// before is such a listener before a group.
+func before(t *testing.T, group *target.Group) (*memory, *Listener) {
+	t.Helper()
+	n, err := New(Config{Groups: func(string) *target.Group { return group }, Room: &room.Room{Most: 4}}, &balancer.Balancer{}, &balancer.Listener{
 		Protocol: balancer.UDP,
 		Rules:    []balancer.Rule{{Action: balancer.Action{Forward: &balancer.Forward{Groups: []balancer.Weighted{{Group: "group"}}}}}},
 	})
@@ -246,10 +254,7 @@ func inMemory(t *testing.T) (*memory, *Listener) {
 	}
 	door := newMemory()
 	go n.ServePacket(door, standHere)
-	t.Cleanup(func() {
-		n.Shutdown(context.Background())
-		group.Close()
-	})
+	t.Cleanup(func() { n.Shutdown(context.Background()) })
 	return door, n
 }
 
