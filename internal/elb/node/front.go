@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // front is a port of this machine's loopback addresses that HTTP or HTTPS listeners share. Whose a connection is, its first
@@ -134,7 +135,7 @@ type fronts struct {
 	mu      sync.Mutex
 	shared  map[sharedPort]*front
 	places  *places
-	yielded map[uint16]bool // ports that a task has asked for
+	yielded map[uint16]time.Time // when a task has asked for ports
 }
 
 // sharedPort is what listeners that share a front have in common.
@@ -153,7 +154,7 @@ func (s sharedPort) name() string {
 
 // newFronts makes those of a process. before is what ports said in the process before it.
 func newFronts(addrs []netip.Addr, before map[string]uint16) *fronts {
-	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}, places: newPlaces(before), yielded: map[uint16]bool{}}
+	return &fronts{addrs: addrs, shared: map[sharedPort]*front{}, places: newPlaces(before), yielded: map[uint16]time.Time{}}
 }
 
 // ports are where everybody is published, by names that are the same after a restart.
@@ -163,11 +164,20 @@ func (f *fronts) ports() map[string]uint16 {
 	return f.places.all()
 }
 
-// yield has a port not be taken any more.
+// yielding is for how long a port is left alone that a task has asked for. By then it has taken it, or doesn't want it.
+const yielding = time.Minute
+
+// yield has a port not be taken for a while, and then by who is published anew while it is free.
 func (f *fronts) yield(port uint16) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.yielded[port] = true
+	f.yielded[port] = time.Now()
+}
+
+// left is whether a port is a task's to take. Under mu.
+func (f *fronts) left(port uint16) bool {
+	at, asked := f.yielded[port]
+	return asked && time.Since(at) < yielding
 }
 
 // place takes the port that is wanted, that at which the name was published before, or the next free one; see firstFree. It is
@@ -179,7 +189,7 @@ func (f *fronts) place(name string, wanted uint16, take func(port uint16) error)
 	}
 	port, err := firstFree(wanted, before, func(port uint16) error {
 		switch {
-		case f.yielded[port]:
+		case f.left(port):
 			return fmt.Errorf("port %d is a task's: %w", port, syscall.EADDRINUSE)
 		case f.places.others(name, port):
 			return fmt.Errorf("port %d is another load balancer's: %w", port, syscall.EADDRINUSE)
@@ -199,7 +209,7 @@ func (f *fronts) share(tls bool, wanted uint16, g *guest, url func(port uint16) 
 	defer f.mu.Unlock()
 	key := sharedPort{tls, wanted}
 	at := f.shared[key]
-	if at == nil || f.yielded[at.port] { // who is still there is about to leave
+	if at == nil || f.left(at.port) { // who is still there is about to leave
 		at = &front{tls: tls}
 		if at.port, err = f.place(key.name(), wanted, func(port uint16) (err error) {
 			at.listeners, err = listenAll(f.addrs, port)

@@ -162,6 +162,28 @@ func TestATakenPortIsTheNextOne(t *testing.T) {
 	}
 }
 
+func TestAPortThatWasLeftToATaskIsTakenWhenItIsFreeAgain(t *testing.T) {
+	f, port := newFronts(loopbacks, nil), freePort(t)
+	f.yield(port)
+	own := func() uint16 {
+		t.Helper()
+		at, listeners, _, err := f.own("one", port, true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(listeners)
+		f.disown("one")
+		return at
+	}
+	if at := own(); at == port {
+		t.Error("it is taken at once")
+	}
+	f.yielded[port] = time.Now().Add(-yielding)
+	if at := own(); at != port {
+		t.Errorf("later there is %d, not %d", at, port)
+	}
+}
+
 func TestPortsThatAreTried(t *testing.T) {
 	for wanted, want := range map[uint16][]uint16{80: {80, 8080, 8081}, 443: {443, 8443, 8444}, 3000: {3000, 3001, 3002}, 65535: {65535}} {
 		var tried []uint16

@@ -51,6 +51,7 @@ type life struct {
 	at        atomic.Pointer[[]balancer.Address]
 	listening map[string]*listening // by the listener's ARN
 	named     map[stoodName]bool
+	hidden    bool           // some listener could not be published
 	closing   sync.WaitGroup // of listeners that were removed
 }
 
@@ -162,6 +163,8 @@ func (l *life) run() {
 		var again <-chan time.Time
 		if err != nil {
 			l.node.log.Warn("a load balancer is not as it should be", "balancer", l.arn, "error", err, "again", wait)
+		}
+		if err != nil || l.hidden {
 			again, wait = time.After(wait), min(2*wait, lastRetry)
 		} else {
 			wait = firstRetry
@@ -203,6 +206,7 @@ func (l *life) make(ctx context.Context, b *balancer.Balancer) error {
 	l.use(b)
 	errs = append(errs, l.leave(ctx, b), l.stand(ctx, b))
 	l.use(b)
+	l.hidden = false
 	for i := range b.Listeners {
 		errs = append(errs, l.listen(ctx, b, &b.Listeners[i]))
 	}

@@ -92,7 +92,11 @@ func (l *life) listen(ctx context.Context, b *balancer.Balancer, wanted *balance
 	}
 	if g.withdraw == nil && len(l.node.config.Loopback) > 0 {
 		if err := l.publish(b, wanted, g); err != nil {
-			g.published = balancer.Published{Listener: wanted.ARN, Err: err.Error()}
+			told := g.published.Err == err.Error()
+			g.published, l.hidden = balancer.Published{Listener: wanted.ARN, Err: err.Error()}, true
+			if told {
+				return errors.Join(errs...)
+			}
 			l.node.log.Warn("a listener is not published on this machine", "listener", wanted.ARN, "error", err)
 		}
 	}
@@ -147,7 +151,6 @@ func (g *listening) leave(ip netip.Addr) {
 
 // publish has the listener answer on this machine's loopback addresses.
 func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *listening) error {
-	g.published = balancer.Published{Listener: wanted.ARN}
 	if ofHTTP(g.protocol) {
 		encrypted := g.protocol == balancer.HTTPS
 		has := &guest{
@@ -161,7 +164,7 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 		if err != nil {
 			return err
 		}
-		g.withdraw, g.published.URL = leave, has.url
+		g.withdraw, g.published = leave, balancer.Published{Listener: wanted.ARN, URL: has.url}
 		return nil
 	}
 	port, listeners, packets, err := l.node.fronts.own(wanted.ARN, g.port, ofTCP(g.protocol), ofUDP(g.protocol))
@@ -179,7 +182,7 @@ func (l *life) publish(b *balancer.Balancer, wanted *balancer.Listener, g *liste
 		closeAll(packets)
 		l.node.fronts.disown(wanted.ARN)
 	}
-	g.host, g.published.URL = port, urlOf(b, g.protocol, port)
+	g.host, g.published = port, balancer.Published{Listener: wanted.ARN, URL: urlOf(b, g.protocol, port)}
 	return nil
 }
 

@@ -518,3 +518,21 @@ func TestTheEndOfTheProcessDoesNotWaitForARemovedLoadBalancer(t *testing.T) {
 		t.Fatal("it waits")
 	}
 }
+
+func TestAPublicationThatFailsIsTriedAgain(t *testing.T) {
+	n := New(Config{Ground: newGround(), Serve: serveHello, Loopback: []netip.Addr{netip.MustParseAddr("192.0.2.1")}})
+	t.Cleanup(func() { n.Close() })
+	one := web(1, freePort(t), "hello")
+	n.SetBalancer(one)
+	eventually(t, "it is told", func() bool {
+		all := n.Published(one.ARN)
+		return len(all) == 1 && all[0].Err != "" && n.active(one.ARN)()
+	})
+	n.fronts.mu.Lock()
+	n.fronts.addrs = loopbacks
+	n.fronts.mu.Unlock()
+	eventually(t, "it is published", func() bool {
+		all := n.Published(one.ARN)
+		return len(all) == 1 && all[0].Err == "" && read(all[0].URL, "127.0.0.1") == "web1 hello"
+	})
+}
