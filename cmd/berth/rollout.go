@@ -109,11 +109,6 @@ func (r *rollout) wait(ctx context.Context, timeout time.Duration) (*deployed, e
 
 // look tells what is new, and returns the deployment.
 func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
-	s, err := r.t.sameService(ctx, r.service)
-	if err != nil {
-		return nil, err
-	}
-	r.service = s
 	answer, err := client.Call(ctx, r.t.client, ecs.DescribeServiceDeployments, &ecs.DescribeServiceDeploymentsRequest{ServiceDeploymentArns: []string{r.deployment}})
 	switch {
 	case err != nil:
@@ -122,6 +117,11 @@ func (r *rollout) look(ctx context.Context) (*ecs.ServiceDeployment, error) {
 		return nil, fmt.Errorf("the deployment %s is gone: was Berth reset?", r.deployment)
 	}
 	d := &answer.ServiceDeployments[0]
+	s, err := r.t.sameService(ctx, r.service) // after the deployment: what is told at its end is there by then
+	if err != nil {
+		return nil, err
+	}
+	r.service = s
 	for _, e := range r.news.of(s) {
 		text := eventText(e)
 		if r.step("%s", text); !strings.HasSuffix(text, " a steady state.") && !strings.HasSuffix(text, " deployment completed.") { // a rollback ends so too

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/log"
 	"github.com/sirupsen/logrus"
+
+	"github.com/berth-dev/berth/internal/agent/retry"
 )
 
 const (
@@ -68,10 +71,16 @@ func (s *Store) Collect(ctx context.Context) error {
 	return nil
 }
 
+// garbage removes what nothing refers to. Containerd stops at an unfinished download that is being removed meanwhile.
 func (s *Store) garbage(ctx context.Context) error {
-	failures := &warnings{}
-	_, err := s.meta.GarbageCollect(failures.listen(ctx))
-	return errors.Join(err, errors.Join(failures.errs...))
+	for tries := 50; ; tries-- {
+		failures := &warnings{}
+		_, err := s.meta.GarbageCollect(failures.listen(ctx))
+		err = errors.Join(err, errors.Join(failures.errs...))
+		if !errors.Is(err, fs.ErrNotExist) || tries == 0 || !retry.Pause(ctx, 10*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 // suspect makes the next collection compare the directories with the database. Containerd does so only where the
